@@ -1,0 +1,1 @@
+"""Engines start, watch and stop processes. They decide nothing and know no money."""

@@ -1,0 +1,76 @@
+"""Allocations: one attempt of a job on named accelerators; what is metered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from petahour.model.jobs import Tier
+from petahour.model.resources import Slot, accelerators_of
+
+
+class AllocationState(StrEnum):
+    """``starting`` is the stored intent: the engine may or may not have heard of it yet."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class StopCause(StrEnum):
+    """Why the control plane asked an allocation to stop."""
+
+    CANCELLED = "cancelled"
+    PREEMPTED = "preempted"
+    CREDIT = "credit-exhausted"
+    ORPHAN = "orphan"
+
+
+class EndKind(StrEnum):
+    """How an allocation ended. ``lost`` is the operator's fault (a supervisor or node gone) and is not billed."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    WALLTIME = "walltime"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allocation:
+    """Accelerators given to one attempt of a job from ``placed_ms`` (inclusive) to ``ended_ms`` (exclusive).
+
+    Billing runs from ``started_ms``, the first rank's start. ``metered_ms`` is the instant up to which
+    usage records exist. ``borrowed``: beyond the tenant's nominal quota, thus reclaimable.
+    ``price_micros`` is the price of one accelerator-hour it was placed under.
+    """
+
+    id: str
+    job: str
+    tenant: str
+    project: str
+    attempt: int
+    type: str
+    tier: Tier
+    engine: str
+    slots: tuple[Slot, ...]
+    rehearsal: bool
+    borrowed: bool
+    price_book: str
+    price_micros: int
+    currency: str
+    state: AllocationState
+    placed_ms: int
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    metered_ms: int | None = None
+    stop_cause: StopCause | None = None
+    stop_for: str = ""
+    stop_ms: int | None = None
+    end_kind: EndKind | None = None
+    hold_transfer: str = ""
+
+    @property
+    def accelerators(self) -> int:
+        return accelerators_of(self.slots)

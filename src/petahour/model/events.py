@@ -1,0 +1,41 @@
+"""Events: the append-only record everything else can be recomputed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What happened. The names are the vocabulary of the log, of `describe`, and of the auditor."""
+
+    NODE_REGISTERED = "node-registered"
+    NODE_STATE = "node-state"
+    JOB_SUBMITTED = "job-submitted"
+    JOB_PLACED = "job-placed"
+    JOB_STARTED = "job-started"
+    JOB_STOPPING = "job-stopping"
+    JOB_ENDED = "job-ended"
+    JOB_STATE = "job-state"
+    TENANT_CREATED = "tenant-created"
+    CREDIT_ADDED = "credit-added"
+    QUOTA_SET = "quota-set"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One fact. ``at_ms`` is when it was true (an engine's evidence may precede its recording).
+
+    ``seq`` is given by the store: dense in commit order, 0 until stored. ``data`` holds JSON values only.
+    Job transitions carry ``before``, ``after`` and ``cause``.
+    """
+
+    kind: EventKind
+    at_ms: int
+    seq: int = 0
+    tenant: str | None = None
+    job: str | None = None
+    allocation: str | None = None
+    node: str | None = None
+    data: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,116 @@
+"""Jobs: what a tenant submits, the states it goes through, and which steps between them exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from petahour.model.errors import InvariantError
+from petahour.model.resources import Gang
+
+MAX_PRIORITY = 100
+
+
+class Tier(StrEnum):
+    """How firmly capacity is promised, and what it costs."""
+
+    RESERVED = "reserved"
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+
+
+class JobState(StrEnum):
+    """A job's state. ``preempted`` is a passage: the job is queued again as soon as its processes are gone."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    PREEMPTED = "preempted"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL_STATES
+
+    @property
+    def holds_accelerators(self) -> bool:
+        return self in ACTIVE_STATES
+
+
+FINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+ACTIVE_STATES = frozenset({JobState.STARTING, JobState.RUNNING, JobState.STOPPING})
+
+# Every step a job may take. A gang that ends while it starts needs no RUNNING in between.
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.STARTING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.STARTING: frozenset(
+        {JobState.RUNNING, JobState.STOPPING, JobState.SUCCEEDED, JobState.FAILED, JobState.QUEUED}
+    ),
+    JobState.RUNNING: frozenset({JobState.STOPPING, JobState.SUCCEEDED, JobState.FAILED, JobState.QUEUED}),
+    JobState.STOPPING: frozenset(
+        {JobState.PREEMPTED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}
+    ),
+    JobState.PREEMPTED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+def check_transition(before: JobState, after: JobState) -> None:
+    """Raises InvariantError on a step that does not exist."""
+    if after not in TRANSITIONS[before]:
+        raise InvariantError(rule=f"no job goes from {before} to {after}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSpec:
+    """What a tenant asks for, validated. Paths are absolute and inside the project's directory.
+
+    ``types`` are the acceptable accelerator types, the preferred first. ``walltime_ms`` None: unknown.
+    ``retries`` bounds restarts after the job's own failures; losing a node or being preempted is not one.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    workdir: str
+    environment: tuple[tuple[str, str], ...] = ()
+    gang: Gang = Gang()
+    types: tuple[str, ...]
+    tier: Tier = Tier.ON_DEMAND
+    priority: int = 0
+    walltime_ms: int | None = None
+    retries: int = 0
+    checkpoint_dir: str | None = None
+    preemption_signal: str = "SIGTERM"
+    grace_ms: int = 30_000
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One submitted job as stored. ``seq`` orders jobs of one instant; ``attempt`` counts allocations so far.
+
+    ``failures`` counts attempts that ended by the job's own fault, against ``spec.retries``.
+    ``hold_code`` and ``hold_text`` say why a queued job waits.
+    """
+
+    id: str
+    seq: int
+    tenant: str
+    project: str
+    user: str
+    spec: JobSpec
+    state: JobState
+    submitted_ms: int
+    attempt: int = 0
+    failures: int = 0
+    preemptions: int = 0
+    hold_code: str = ""
+    hold_text: str = ""
+    ended_ms: int | None = None
+    exit_code: int | None = None
+    message: str = ""

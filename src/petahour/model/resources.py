@@ -1,0 +1,82 @@
+"""What is rented: accelerators on nodes, and the gang shape that asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from petahour.model.errors import InvariantError, ValidationError
+
+CPU = "cpu"
+MAX_GANG_NODES = 100_000
+MAX_ACCELERATORS_PER_NODE = 1_024
+
+
+class NodeState(StrEnum):
+    """Whether a node takes new allocations. A draining node keeps what runs and takes nothing new."""
+
+    UP = "up"
+    DRAINING = "draining"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gang:
+    """``nodes`` x ``accelerators_per_node``; starts together or not at all."""
+
+    nodes: int = 1
+    accelerators_per_node: int = 1
+
+    def __post_init__(self) -> None:
+        _bounded("gang.nodes", self.nodes, MAX_GANG_NODES)
+        _bounded("gang.accelerators_per_node", self.accelerators_per_node, MAX_ACCELERATORS_PER_NODE)
+
+    @property
+    def accelerators(self) -> int:
+        return self.nodes * self.accelerators_per_node
+
+    def __str__(self) -> str:
+        return f"{self.nodes} x {self.accelerators_per_node}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """A host with ``accelerators`` chips of one type, indexed from 0.
+
+    ``rehearsal`` nodes have no devices behind them: jobs run there as ordinary processes, and their usage
+    is never invoiced as real. ``switch`` names the leaf switch above the node.
+    """
+
+    name: str
+    pool: str
+    engine: str
+    type: str
+    accelerators: int
+    switch: str = ""
+    rehearsal: bool = False
+    state: NodeState = NodeState.UP
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Slot:
+    """The accelerators of one node that an allocation holds. Indexes are sorted and distinct."""
+
+    node: str
+    indexes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.indexes or list(self.indexes) != sorted(set(self.indexes)):
+            raise InvariantError(rule="a slot names distinct accelerators in order", value=self.indexes)
+
+
+def accelerators_of(slots: tuple[Slot, ...]) -> int:
+    """How many accelerators the slots hold together."""
+    return sum(len(slot.indexes) for slot in slots)
+
+
+def _bounded(field: str, value: object, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ValidationError(
+            field=field, value=value, rule=f"a whole number from 1 to {most}", remedy="Ask for at least one."
+        )

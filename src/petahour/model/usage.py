@@ -1,0 +1,126 @@
+"""Usage records, charges and ledger rows: the nouns of money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from petahour.model.jobs import Tier
+
+
+class WaiveReason(StrEnum):
+    """Why held accelerator time is not billed (the written policy, case by case)."""
+
+    PROVISIONING = "provisioning"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRecord:
+    """Accelerator-milliseconds of one allocation inside one UTC hour, one piece ``[start_ms, end_ms)``.
+
+    ``billed_ams`` + ``waived_ams`` = (end - start) x accelerators. The id derives from allocation and start.
+    """
+
+    id: str
+    allocation: str
+    job: str
+    tenant: str
+    project: str
+    type: str
+    tier: Tier
+    rehearsal: bool
+    hour_ms: int
+    start_ms: int
+    end_ms: int
+    accelerators: int
+    billed_ams: int
+    waived_ams: int
+    waive_reason: WaiveReason | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Charge:
+    """The price of a usage record: ``billed_ams`` x ``price_micros`` per accelerator-hour, rounded once."""
+
+    id: str
+    usage: str
+    tenant: str
+    project: str
+    type: str
+    tier: Tier
+    rehearsal: bool
+    price_book: str
+    price_micros: int
+    amount_micros: int
+    currency: str
+    hour_ms: int
+
+
+class AccountKind(StrEnum):
+    """The operator's cash, every tenant's prepaid credit, revenue; rehearsal sums have accounts of their own."""
+
+    CASH = "cash"
+    PREPAID = "prepaid"
+    REVENUE = "revenue"
+    REHEARSAL_USE = "rehearsal-use"
+    REHEARSAL_REVENUE = "rehearsal-revenue"
+    ROUNDING = "rounding"
+
+
+class TransferKind(StrEnum):
+    """``pending`` reserves; ``post`` and ``void`` close a pending one; the rest move money at once."""
+
+    TOPUP = "topup"
+    CHARGE = "charge"
+    REVERSAL = "reversal"
+    PENDING = "pending"
+    POST = "post"
+    VOID = "void"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transfer:
+    """Double entry: ``amount_micros`` out of ``debit`` into ``credit`` (account ids). Append-only.
+
+    The id derives from ``cause`` (a usage record, a top-up key, an allocation), so a repeat is a no-op.
+    ``pending`` names the pending transfer that a post or void closes.
+    """
+
+    id: str
+    kind: TransferKind
+    debit: str
+    credit: str
+    amount_micros: int
+    currency: str
+    at_ms: int
+    cause: str
+    pending: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Balance:
+    """An account's sums in micro-units. All four only grow, except pending ones when they are closed."""
+
+    account: str
+    currency: str
+    debits_micros: int = 0
+    credits_micros: int = 0
+    pending_debits_micros: int = 0
+    pending_credits_micros: int = 0
+
+    @property
+    def posted_micros(self) -> int:
+        """Credit-normal balance: what the account has."""
+        return self.credits_micros - self.debits_micros
+
+    @property
+    def available_micros(self) -> int:
+        """What is posted less what is held."""
+        return self.posted_micros - self.pending_debits_micros
+
+
+def account_id(kind: AccountKind, currency: str, owner: str = "operator", detail: str = "") -> str:
+    """``prepaid:acme:CNY``, ``revenue:operator:CNY:a100-80g-sxm/spot``."""
+    return ":".join(part for part in (kind, owner, currency, detail) if part)

@@ -1,0 +1,1 @@
+"""The scheduler: a pure function of a snapshot that returns a plan."""
