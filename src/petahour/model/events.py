@@ -27,7 +27,7 @@ class EventKind(StrEnum):
 class Event:
     """One fact. ``at_ms`` is when it was true (an engine's evidence may precede its recording).
 
-    ``seq`` is given by the store: dense in commit order, 0 until stored. ``data`` holds JSON values only.
+    ``seq`` is given by the store and grows in commit order; 0 until stored. ``data`` holds JSON values only.
     Job transitions carry ``before``, ``after`` and ``cause``.
     """
 

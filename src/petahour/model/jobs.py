@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from petahour.model.errors import InvariantError
@@ -78,7 +78,7 @@ class JobSpec:
     command: tuple[str, ...]
     workdir: str
     environment: tuple[tuple[str, str], ...] = ()
-    gang: Gang = Gang()
+    gang: Gang = field(default_factory=Gang)
     types: tuple[str, ...]
     tier: Tier = Tier.ON_DEMAND
     priority: int = 0
@@ -94,8 +94,9 @@ class JobSpec:
 class Job:
     """One submitted job as stored. ``seq`` orders jobs of one instant; ``attempt`` counts allocations so far.
 
-    ``failures`` counts attempts that ended by the job's own fault, against ``spec.retries``.
-    ``hold_code`` and ``hold_text`` say why a queued job waits.
+    ``failures`` counts attempts that ended by the job's own fault, against ``spec.retries``;
+    ``losses`` those that ended by the operator's. Why a queued job
+    waits is not stored: it is what the scheduler says of the present state.
     """
 
     id: str
@@ -109,8 +110,7 @@ class Job:
     attempt: int = 0
     failures: int = 0
     preemptions: int = 0
-    hold_code: str = ""
-    hold_text: str = ""
+    losses: int = 0
     ended_ms: int | None = None
     exit_code: int | None = None
     message: str = ""

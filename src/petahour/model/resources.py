@@ -44,7 +44,8 @@ class Node:
     """A host with ``accelerators`` chips of one type, indexed from 0.
 
     ``rehearsal`` nodes have no devices behind them: jobs run there as ordinary processes, and their usage
-    is never invoiced as real. ``switch`` names the leaf switch above the node.
+    is never invoiced as real. ``switch`` names the leaf switch above the node. ``devices`` gives the vendor's
+    number of each accelerator where it differs from the index (a host with two types, a chip left out).
     """
 
     name: str
@@ -54,8 +55,13 @@ class Node:
     accelerators: int
     switch: str = ""
     rehearsal: bool = False
+    devices: tuple[int, ...] = ()
     state: NodeState = NodeState.UP
     reason: str = ""
+
+    def device(self, index: int) -> int:
+        """The vendor's number of the accelerator with this index."""
+        return self.devices[index] if self.devices else index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)

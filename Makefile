@@ -1,0 +1,55 @@
+# The two commands of a newcomer are `make demo` and `make test`; `make check` is what a contributor runs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN_READY := $(VENV)/.run-ready
+TEST_READY := $(VENV)/.test-ready
+
+.PHONY: demo test check format bench lock servers clean
+
+demo: $(RUN_READY)
+	$(BIN)/petahour demo
+
+test: $(TEST_READY) servers
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(TEST_READY) servers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(TESTS)
+
+format: $(TEST_READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(TEST_READY) servers
+	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/submissions.py
+	$(BIN)/python benchmarks/control_step.py
+
+# The locked versions of everything. The local version is what lies in src, so it is installed as editable.
+$(RUN_READY): requirements.lock pyproject.toml
+	./scripts/make-venv $(PYTHON) $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . || $(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(TEST_READY): requirements-dev.lock requirements-torch.txt $(RUN_READY)
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet -r requirements-torch.txt
+	touch $@
+
+# Tests run against a real PostgreSQL; it comes from the distribution.
+servers:
+	./scripts/install-servers
+
+lock:
+	uv pip compile --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header \
+	  pyproject.toml -o requirements.lock
+	uv pip compile --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header \
+	  pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

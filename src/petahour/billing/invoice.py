@@ -1,0 +1,197 @@
+"""Invoices: a tenant's month as lines that sum to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from petahour.billing.invoice_form import render_text, to_json
+from petahour.billing.invoice_nouns import Invoice, InvoiceLine
+from petahour.billing.ledger import charge_transfer_id
+from petahour.billing.rate import rate
+from petahour.model.errors import InvariantError, ValidationError
+from petahour.model.tenants import Tenant
+from petahour.model.time import month_bounds
+from petahour.model.usage import AccountKind, Charge, Transfer, TransferKind, UsageRecord, account_id
+
+__all__ = ["Invoice", "InvoiceLine", "make_invoice", "render_text", "to_json"]
+
+_POSTED = frozenset({TransferKind.TOPUP, TransferKind.CHARGE, TransferKind.REVERSAL})
+
+
+def make_invoice(
+    *,
+    tenant: Tenant,
+    month: str,
+    charges: Iterable[Charge],
+    usage: Iterable[UsageRecord],
+    transfers: Iterable[Transfer],
+    generated_ms: int,
+) -> Invoice:
+    """The invoice of a month (``YYYY-MM``, UTC), checked against the usage records and the ledger.
+
+    ``charges`` and ``usage`` are at least all of the tenant's in that month; ``transfers`` are all that ever
+    touched the tenant's accounts, as the opening balance is their sum. Raises ValidationError on a month that
+    has not begun, and InvariantError when a charge is not the price of its usage record, or lines, charges and
+    ledger do not say the same. A charge of zero may go without a transfer, as it moves nothing.
+    """
+    from_ms, to_ms = month_bounds(month)
+    if generated_ms < from_ms:
+        raise ValidationError(
+            field="month",
+            value=month,
+            rule="a month that has begun",
+            remedy="Ask for the present month or one before.",
+        )
+    rated = _rated(tenant, [one for one in charges if from_ms <= one.hour_ms < to_ms], usage)
+    posted = [one for one in transfers if one.at_ms < to_ms]
+    real = _Side.of(tenant, posted, from_ms, rehearsal=False)
+    rehearsal = _Side.of(tenant, posted, from_ms, rehearsal=True)
+    lines = _lines([pair for pair in rated if not pair[0].rehearsal], real)
+    rehearsal_lines = _lines([pair for pair in rated if pair[0].rehearsal], rehearsal)
+    total_micros = sum(line.amount_micros for line in lines)
+    if real.closing_micros != real.opening_micros + real.topups_micros - total_micros:
+        raise InvariantError(rule="closing = opening + top-ups - total", value=(tenant.name, month))
+    return Invoice(
+        number=f"PH-{month}-{tenant.name}",
+        tenant=tenant.name,
+        title=tenant.title,
+        month=month,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        generated_ms=generated_ms,
+        closed=generated_ms >= to_ms,
+        currency=tenant.currency,
+        lines=lines,
+        total_micros=total_micros,
+        waived_ams=sum(record.waived_ams for charge, record in rated if not charge.rehearsal),
+        rehearsal_lines=rehearsal_lines,
+        rehearsal_total_micros=sum(line.amount_micros for line in rehearsal_lines),
+        opening_micros=real.opening_micros,
+        topups_micros=real.topups_micros,
+        closing_micros=real.closing_micros,
+        held_micros=real.held_micros,
+    )
+
+
+_Rated = list[tuple[Charge, UsageRecord]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Side:
+    """One of the tenant's two accounts, prepaid or rehearsal use, in the month."""
+
+    account: str
+    posted: Mapping[str, Transfer]
+    corrections: tuple[Transfer, ...]
+    opening_micros: int
+    topups_micros: int
+    closing_micros: int
+    held_micros: int
+
+    @classmethod
+    def of(cls, tenant: Tenant, transfers: Iterable[Transfer], from_ms: int, *, rehearsal: bool) -> _Side:
+        kind = AccountKind.REHEARSAL_USE if rehearsal else AccountKind.PREPAID
+        account = account_id(kind, tenant.currency, tenant.name)
+        cash = account_id(AccountKind.CASH, tenant.currency)
+        opening = topups = closing = 0
+        held: dict[str, int] = {}
+        posted: dict[str, Transfer] = {}
+        corrections: list[Transfer] = []
+        for one in transfers:
+            if account not in (one.debit, one.credit):
+                continue
+            if one.currency != tenant.currency:
+                raise InvariantError(rule="a tenant has one currency", value=one.id)
+            if one.kind is TransferKind.PENDING:
+                held[one.id] = held.get(one.id, 0) + one.amount_micros
+            elif one.kind is TransferKind.VOID:
+                held[one.pending] = held.get(one.pending, 0) - one.amount_micros
+            elif one.kind not in _POSTED:
+                raise InvariantError(rule="credit is moved by top-ups, charges and reversals", value=one.id)
+            else:
+                change = one.amount_micros if one.credit == account else -one.amount_micros
+                closing += change
+                if one.at_ms < from_ms:
+                    opening += change
+                elif cash in (one.debit, one.credit):
+                    topups += change
+                elif one.kind is TransferKind.CHARGE:
+                    if one.amount_micros:
+                        posted[one.id] = one
+                else:
+                    corrections.append(one)
+        return cls(
+            account=account,
+            posted=posted,
+            corrections=tuple(corrections),
+            opening_micros=opening,
+            topups_micros=topups,
+            closing_micros=closing,
+            held_micros=sum(held.values()),
+        )
+
+
+def _rated(tenant: Tenant, charges: list[Charge], usage: Iterable[UsageRecord]) -> _Rated:
+    """Every charge with its usage record, both checked to be the tenant's and to fit each other."""
+    wanted = {charge.usage for charge in charges}
+    records = {record.id: record for record in usage if record.id in wanted}
+    rated: _Rated = []
+    for charge in charges:
+        record = records.get(charge.usage)
+        if charge.tenant != tenant.name or charge.currency != tenant.currency:
+            raise InvariantError(rule="an invoice has one tenant and one currency", value=charge.id)
+        if record is None or charge != rate(
+            record, price_book=charge.price_book, price_micros=charge.price_micros, currency=charge.currency
+        ):
+            raise InvariantError(rule="a charge is the price of its usage record", value=charge.id)
+        rated.append((charge, record))
+    return rated
+
+
+def _lines(rated: _Rated, side: _Side) -> tuple[InvoiceLine, ...]:
+    """Lines of use by project, type and tier, then one for every correction; checked against the ledger."""
+    _check_posted(rated, side)
+    groups: dict[tuple[str, str, str], _Rated] = {}
+    for charge, record in rated:
+        if record.billed_ams:
+            groups.setdefault((charge.project, charge.type, charge.tier.value), []).append((charge, record))
+    used = tuple(_use_line(*key, pairs) for key, pairs in sorted(groups.items()))
+    return used + tuple(_correction_line(one, side.account) for one in side.corrections)
+
+
+def _check_posted(rated: _Rated, side: _Side) -> None:
+    charged = {charge_transfer_id(charge): charge.amount_micros for charge, _ in rated if charge.amount_micros}
+    posted = {one.id: one.amount_micros for one in side.posted.values() if one.debit == side.account}
+    if charged != posted or len({charge.id for charge, _ in rated}) != len(rated):
+        odd = sorted(set(charged.items()) ^ set(posted.items()))[:5]
+        raise InvariantError(rule="the month's charges are the charge transfers of its ledger", value=odd)
+
+
+def _use_line(project: str, type_name: str, tier: str, pairs: _Rated) -> InvoiceLine:
+    return InvoiceLine(
+        project=project,
+        type=type_name,
+        tier=tier,
+        accelerator_ms=sum(record.billed_ams for _, record in pairs),
+        price_min_micros=min(charge.price_micros for charge, _ in pairs),
+        price_max_micros=max(charge.price_micros for charge, _ in pairs),
+        amount_micros=sum(charge.amount_micros for charge, _ in pairs),
+    )
+
+
+def _correction_line(reversal: Transfer, account: str) -> InvoiceLine:
+    """A reversed charge comes back to the tenant: a negative amount (and a reversed reversal a positive one)."""
+    back = reversal.credit == account
+    earned = reversal.debit if back else reversal.credit
+    type_name, _, tier = earned.rsplit(":", 1)[-1].partition("/")
+    return InvoiceLine(
+        project="",
+        type=type_name,
+        tier=tier,
+        accelerator_ms=0,
+        price_min_micros=0,
+        price_max_micros=0,
+        amount_micros=-reversal.amount_micros if back else reversal.amount_micros,
+        note=" ".join(f"{reversal.cause} reversed: {reversal.note}".split()),
+    )

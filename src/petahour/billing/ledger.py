@@ -1,0 +1,251 @@
+"""The ledger's rules: which transfer each cause makes, and what a transfer does to two balances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from petahour.model.allocations import Allocation
+from petahour.model.errors import InvariantError, ValidationError
+from petahour.model.jobs import Tier
+from petahour.model.money import Money
+from petahour.model.time import HOUR_MS
+from petahour.model.usage import AccountKind, Balance, Charge, Transfer, TransferKind, account_id
+
+MAX_KEY_LENGTH = 128
+
+
+def topup(*, tenant: str, money: Money, key: str, at_ms: int, note: str = "") -> Transfer:
+    """Prepaid credit bought: the operator's cash to the tenant. ``key`` is the payer's idempotency key.
+
+    The id is that of tenant and key, parted by a colon that no tenant's name holds, so that no two pairs
+    share one. Raises ValidationError on an amount that is not positive or a key that cannot be one.
+    """
+    if money.micros <= 0:
+        raise ValidationError(
+            field="amount", value=str(money), rule="more than zero", remedy="To take credit back, reverse its top-up."
+        )
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        raise ValidationError(
+            field="key",
+            value=key,
+            rule=f"1 to {MAX_KEY_LENGTH} printable characters",
+            remedy="Use the number of the payment.",
+        )
+    return Transfer(
+        id=f"trf-topup-{tenant}:{key}",
+        kind=TransferKind.TOPUP,
+        debit=account_id(AccountKind.CASH, money.currency),
+        credit=account_id(AccountKind.PREPAID, money.currency, tenant),
+        amount_micros=money.micros,
+        currency=money.currency,
+        at_ms=at_ms,
+        cause=key,
+        note=note,
+    )
+
+
+def hold(allocation: Allocation, *, number: int, amount_micros: int, at_ms: int) -> Transfer:
+    """The ``number``-th hold of an allocation: credit reserved for what it may use, nothing moved yet."""
+    if amount_micros < 0:
+        raise InvariantError(rule="a hold is not negative", value=(allocation.id, amount_micros))
+    debit, credit = use_accounts(
+        tenant=allocation.tenant,
+        currency=allocation.currency,
+        type=allocation.type,
+        tier=allocation.tier,
+        rehearsal=allocation.rehearsal,
+    )
+    return Transfer(
+        id=f"trf-hold-{allocation.id}-{number}",
+        kind=TransferKind.PENDING,
+        debit=debit,
+        credit=credit,
+        amount_micros=amount_micros,
+        currency=allocation.currency,
+        at_ms=at_ms,
+        cause=allocation.id,
+    )
+
+
+def void(held: Transfer, *, at_ms: int) -> Transfer:
+    """Closes a hold without moving anything. A hold can be closed once, as the id is that of the hold."""
+    if held.kind is not TransferKind.PENDING:
+        raise InvariantError(rule="only a pending transfer can be voided", value=held.id)
+    return replace(
+        held,
+        id="trf-void-" + held.id.removeprefix("trf-hold-"),
+        kind=TransferKind.VOID,
+        at_ms=at_ms,
+        pending=held.id,
+    )
+
+
+def post_charge(charge: Charge, *, at_ms: int) -> Transfer:
+    """The tenant's credit to the operator's revenue; rehearsal use to accounts of its own.
+
+    The transfer is dated inside the charge's hour, whenever it is posted: the last hour of a month is closed
+    in the next one, and the month's ledger must equal the month's invoice.
+    """
+    debit, credit = use_accounts(
+        tenant=charge.tenant, currency=charge.currency, type=charge.type, tier=charge.tier, rehearsal=charge.rehearsal
+    )
+    return Transfer(
+        id=charge_transfer_id(charge),
+        kind=TransferKind.CHARGE,
+        debit=debit,
+        credit=credit,
+        amount_micros=charge.amount_micros,
+        currency=charge.currency,
+        at_ms=min(max(at_ms, charge.hour_ms), charge.hour_ms + HOUR_MS - 1),
+        cause=charge.usage,
+    )
+
+
+def reversal(transfer: Transfer, *, at_ms: int, note: str) -> Transfer:
+    """Takes a posted transfer back in full, as a transfer of its own at its own time."""
+    if transfer.kind not in (TransferKind.TOPUP, TransferKind.CHARGE, TransferKind.REVERSAL):
+        raise InvariantError(rule="only a top-up, a charge or a reversal can be reversed", value=transfer.id)
+    return replace(
+        transfer,
+        id="trf-rev-" + transfer.id.removeprefix("trf-"),
+        kind=TransferKind.REVERSAL,
+        debit=transfer.credit,
+        credit=transfer.debit,
+        at_ms=at_ms,
+        cause=transfer.id,
+        note=note,
+    )
+
+
+def charge_transfer_id(charge: Charge) -> str:
+    """The id of the one transfer that posts a charge."""
+    return f"trf-{charge.id}"
+
+
+def use_accounts(
+    *,
+    tenant: str,
+    currency: str,
+    type: str,  # noqa: A002 - the word of the glossary
+    tier: Tier,
+    rehearsal: bool,
+) -> tuple[str, str]:
+    """The accounts that use is taken from and earned in. Rehearsal never touches real credit or revenue."""
+    spent = AccountKind.REHEARSAL_USE if rehearsal else AccountKind.PREPAID
+    earned = AccountKind.REHEARSAL_REVENUE if rehearsal else AccountKind.REVENUE
+    return account_id(spent, currency, tenant), account_id(earned, currency, detail=f"{type}/{tier.value}")
+
+
+def apply(debit: Balance, credit: Balance, transfer: Transfer, pending: Transfer | None) -> tuple[Balance, Balance]:
+    """Both balances after a transfer; ``pending`` is the transfer that a post or void closes, else None.
+
+    A post moves its own amount, at most the held one, and releases the whole hold. The caller makes sure
+    that a pending transfer is closed once. Raises InvariantError on anything that double entry forbids.
+    """
+    _check_entry(debit, credit, transfer)
+    amount = transfer.amount_micros
+    if transfer.kind is TransferKind.PENDING:
+        _check_none(transfer, pending)
+        return (
+            replace(debit, pending_debits_micros=debit.pending_debits_micros + amount),
+            replace(credit, pending_credits_micros=credit.pending_credits_micros + amount),
+        )
+    if transfer.kind in (TransferKind.POST, TransferKind.VOID):
+        held = _check_closing(transfer, pending)
+        moved = amount if transfer.kind is TransferKind.POST else 0
+        if debit.pending_debits_micros < held or credit.pending_credits_micros < held:
+            raise InvariantError(rule="a closed hold is part of both balances", value=transfer.id)
+        return (
+            replace(
+                debit,
+                debits_micros=debit.debits_micros + moved,
+                pending_debits_micros=debit.pending_debits_micros - held,
+            ),
+            replace(
+                credit,
+                credits_micros=credit.credits_micros + moved,
+                pending_credits_micros=credit.pending_credits_micros - held,
+            ),
+        )
+    _check_none(transfer, pending)
+    return (
+        replace(debit, debits_micros=debit.debits_micros + amount),
+        replace(credit, credits_micros=credit.credits_micros + amount),
+    )
+
+
+def replay(transfers: Iterable[Transfer]) -> dict[str, Balance]:
+    """Every account's balance from its transfers alone, in the order they were committed.
+
+    Raises InvariantError on a repeated id, on a pending transfer closed twice or before it exists, and on a
+    reversal that is not the exact mirror of what it reverses.
+    """
+    balances: dict[str, Balance] = {}
+    seen: dict[str, Transfer] = {}
+    closed: set[str] = set()
+    for transfer in transfers:
+        if transfer.id in seen:
+            raise InvariantError(rule="a transfer's id occurs once", value=transfer.id)
+        if transfer.pending in closed:
+            raise InvariantError(rule="a pending transfer is closed once", value=transfer.pending)
+        if transfer.kind is TransferKind.REVERSAL:
+            _check_mirror(transfer, seen.get(transfer.cause))
+        debit = balances.get(transfer.debit) or Balance(account=transfer.debit, currency=transfer.currency)
+        credit = balances.get(transfer.credit) or Balance(account=transfer.credit, currency=transfer.currency)
+        debit, credit = apply(debit, credit, transfer, seen.get(transfer.pending))
+        balances[debit.account], balances[credit.account] = debit, credit
+        seen[transfer.id] = transfer
+        if transfer.pending:
+            closed.add(transfer.pending)
+    return balances
+
+
+def check_double_entry(balances: Iterable[Balance]) -> None:
+    """Debits equal credits in every currency, posted and pending alike, or InvariantError."""
+    sums: dict[str, list[int]] = {}
+    for balance in balances:
+        total = sums.setdefault(balance.currency, [0, 0])
+        total[0] += balance.posted_micros
+        total[1] += balance.pending_credits_micros - balance.pending_debits_micros
+    for currency, total in sums.items():
+        if any(total):
+            raise InvariantError(rule="debits equal credits", value=(currency, *total))
+
+
+def _check_entry(debit: Balance, credit: Balance, transfer: Transfer) -> None:
+    if transfer.amount_micros < 0:
+        raise InvariantError(rule="a transfer's amount is not negative", value=transfer.id)
+    if transfer.debit == transfer.credit:
+        raise InvariantError(rule="a transfer goes between two accounts", value=transfer.id)
+    if (debit.account, credit.account) != (transfer.debit, transfer.credit):
+        raise InvariantError(rule="a transfer is applied to its own accounts", value=transfer.id)
+    if not debit.currency == credit.currency == transfer.currency:
+        raise InvariantError(rule="a transfer and its accounts have one currency", value=transfer.id)
+
+
+def _check_none(transfer: Transfer, pending: Transfer | None) -> None:
+    if transfer.pending or pending is not None:
+        raise InvariantError(rule="only a post or a void closes a pending transfer", value=transfer.id)
+
+
+def _check_closing(transfer: Transfer, pending: Transfer | None) -> int:
+    """The held amount that the transfer releases."""
+    if pending is None or pending.kind is not TransferKind.PENDING or pending.id != transfer.pending:
+        raise InvariantError(rule="a post or a void closes a pending transfer that is there", value=transfer.id)
+    same = (pending.debit, pending.credit, pending.currency)
+    if same != (transfer.debit, transfer.credit, transfer.currency):
+        raise InvariantError(rule="a hold is closed on its own accounts", value=transfer.id)
+    if transfer.amount_micros > pending.amount_micros:
+        raise InvariantError(rule="at most what was held is posted", value=transfer.id)
+    if transfer.kind is TransferKind.VOID and transfer.amount_micros != pending.amount_micros:
+        raise InvariantError(rule="a void releases the whole hold", value=transfer.id)
+    return pending.amount_micros
+
+
+def _check_mirror(transfer: Transfer, original: Transfer | None) -> None:
+    if original is None:
+        raise InvariantError(rule="a reversal follows what it reverses", value=transfer.id)
+    mirrored = (original.credit, original.debit, original.amount_micros, original.currency)
+    if mirrored != (transfer.debit, transfer.credit, transfer.amount_micros, transfer.currency):
+        raise InvariantError(rule="a reversal mirrors what it reverses", value=transfer.id)

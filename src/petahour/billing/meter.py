@@ -1,0 +1,83 @@
+"""Metering: what an allocation held, as usage records cut at UTC hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from petahour.model.allocations import Allocation, EndKind
+from petahour.model.errors import InvariantError
+from petahour.model.time import split_hours
+from petahour.model.usage import UsageRecord, WaiveReason
+
+
+def meter(allocation: Allocation, *, until_ms: int) -> tuple[UsageRecord, ...]:
+    """Usage records from where metering stopped to ``until_ms``, or to the end if that came first.
+
+    The records are contiguous, none is empty, and none crosses a UTC hour or the first rank's start. The
+    policy, case by case:
+
+    - before ``started_ms`` (all of it when the allocation ended without starting): waived, provisioning;
+    - from ``started_ms`` on: billed;
+    - from ``started_ms`` on when the allocation was lost: waived, lost. Hours that were metered before the
+      loss was known stay billed.
+
+    An allocation that has neither started nor ended is not metered, as nobody can know yet what it will be.
+    The caller must have evidence of life up to ``until_ms``: an end that turns out to lie before
+    ``metered_ms`` takes nothing back here, and the conservation check reports it.
+
+    Raises InvariantError on times that cannot be (started before placed, ended before started).
+    """
+    _check_times(allocation)
+    if allocation.started_ms is None and allocation.ended_ms is None:
+        return ()
+    start_ms = allocation.placed_ms if allocation.metered_ms is None else allocation.metered_ms
+    end_ms = until_ms if allocation.ended_ms is None else min(until_ms, allocation.ended_ms)
+    lost = allocation.end_kind is EndKind.LOST
+    return tuple(
+        _record(allocation, hour_ms, piece_start, piece_end, reason)
+        for span_start, span_end, reason in _spans(allocation.started_ms, start_ms, end_ms, lost)
+        for hour_ms, piece_start, piece_end in split_hours(span_start, span_end)
+    )
+
+
+def _spans(
+    started_ms: int | None, start_ms: int, end_ms: int, lost: bool
+) -> Iterator[tuple[int, int, WaiveReason | None]]:
+    """The interval parted at the first rank's start, each part with the reason it is waived, if it is."""
+    turn_ms = end_ms if started_ms is None else max(start_ms, min(started_ms, end_ms))
+    yield start_ms, turn_ms, WaiveReason.PROVISIONING
+    yield turn_ms, end_ms, WaiveReason.LOST if lost else None
+
+
+def _record(
+    allocation: Allocation, hour_ms: int, start_ms: int, end_ms: int, reason: WaiveReason | None
+) -> UsageRecord:
+    held_ams = (end_ms - start_ms) * allocation.accelerators
+    return UsageRecord(
+        id=f"use-{allocation.id}-{start_ms}",
+        allocation=allocation.id,
+        job=allocation.job,
+        tenant=allocation.tenant,
+        project=allocation.project,
+        type=allocation.type,
+        tier=allocation.tier,
+        rehearsal=allocation.rehearsal,
+        hour_ms=hour_ms,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        accelerators=allocation.accelerators,
+        billed_ams=held_ams if reason is None else 0,
+        waived_ams=0 if reason is None else held_ams,
+        waive_reason=reason,
+    )
+
+
+def _check_times(allocation: Allocation) -> None:
+    placed_ms, started_ms, ended_ms = allocation.placed_ms, allocation.started_ms, allocation.ended_ms
+    times = (allocation.id, placed_ms, started_ms, ended_ms, allocation.metered_ms)
+    if started_ms is not None and started_ms < placed_ms:
+        raise InvariantError(rule="an allocation starts no earlier than it is placed", value=times)
+    if ended_ms is not None and ended_ms < (placed_ms if started_ms is None else started_ms):
+        raise InvariantError(rule="an allocation ends no earlier than it is placed and started", value=times)
+    if allocation.metered_ms is not None and allocation.metered_ms < placed_ms:
+        raise InvariantError(rule="an allocation is metered from its placement on", value=times)

@@ -1,0 +1,9 @@
+"""Facts about accelerators and their vendors' stacks: TOML data and a typed, validated loader."""
+
+from __future__ import annotations
+
+from petahour.catalog.catalog import Catalog
+from petahour.catalog.facts import AcceleratorType, Confidence, VendorStack
+from petahour.catalog.loader import load_catalog
+
+__all__ = ["AcceleratorType", "Catalog", "Confidence", "VendorStack", "load_catalog"]

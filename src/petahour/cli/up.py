@@ -1,0 +1,124 @@
+"""`petahour up`: assemble a control plane of its parts and serve it until told to stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petahour.model.errors import ValidationError
+
+if TYPE_CHECKING:
+    pass
+
+DEFAULT_PORT = 7420
+
+
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Where the database, logs and projects live.")] = Path(
+        "petahour-data"
+    ),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = DEFAULT_PORT,
+    database_url: Annotated[
+        str | None, typer.Option(envvar="PETAHOUR_DATABASE_URL", help="PostgreSQL instead of SQLite.")
+    ] = None,
+    fleet: Annotated[Path | None, typer.Option(help="fleet.toml with further nodes.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="Price books; sample prices without it.")] = None,
+    catalog: Annotated[Path | None, typer.Option(help="An overlay for the accelerator catalogue.")] = None,
+    cpus: Annotated[
+        int | None,
+        typer.Option(min=0, max=1024, help="How many cpu accelerators to rent; this host's cores without it."),
+    ] = None,
+    operator_key_file: Annotated[
+        Path | None, typer.Option(help="Write the first operator's key here (mode 0600) instead of printing it.")
+    ] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Write url and pid here as JSON once serving.")] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the control plane: HTTP API and control loop in one process.
+
+    SIGTERM or Ctrl-C stops it cleanly; jobs run on and are taken up at the next start.
+    """
+    from petahour.cli.assembly import assemble
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    listener = _listen(host, port)
+    assembly = assemble(
+        data_dir=data_dir,
+        database_url=database_url,
+        fleet_file=fleet,
+        prices_file=prices,
+        catalog_file=catalog,
+        cpus=cpus,
+    )
+    try:
+        _show_key(assembly.operator_key, operator_key_file)
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        _serve(assembly, listener, url, ready_file)
+    finally:
+        assembly.close()
+
+
+def _serve(assembly: object, listener: socket.socket, url: str, ready_file: Path | None) -> None:
+    import uvicorn
+
+    from petahour.cli.assembly import Assembly
+    from petahour.server.app import create_app
+
+    assert isinstance(assembly, Assembly)
+    app = create_app(assembly.context)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            assembly.loop.start()
+            typer.echo(f"Petahour serves {url} (API page: {url}/docs)")
+            if ready_file is not None:
+                _write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}))
+
+    Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise ValidationError(
+            field="port",
+            value=f"{host}:{port}",
+            rule=f"an address this process can listen on ({error.strerror})",
+            remedy="Choose another with --port, or --port 0 for a free one.",
+        ) from None
+    return listener
+
+
+def _show_key(key: str | None, path: Path | None) -> None:
+    if key is None:
+        return
+    if path is None:
+        typer.echo(f"The operator's API key, shown this once: {key}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key + "\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)

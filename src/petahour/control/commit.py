@@ -1,0 +1,157 @@
+"""Commit: a plan meets the store; what still holds becomes intents, what does not is left for the next pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from petahour.control.cancel import ask_to_stop
+from petahour.control.context import Context
+from petahour.control.metering import next_hold_number, place_hold
+from petahour.control.transitions import move
+from petahour.model.allocations import Allocation, AllocationState, StopCause
+from petahour.model.errors import FundsError, StalePlanError
+from petahour.model.events import EventKind
+from petahour.model.jobs import Job, JobState
+from petahour.model.resources import Node, NodeState
+from petahour.scheduler.plan import Place, Plan, Preempt
+from petahour.store.protocol import Transaction
+
+
+@dataclass(kw_only=True, slots=True)
+class Committed:
+    """What a commit stored, and why it refused the rest."""
+
+    placed: list[Allocation] = field(default_factory=list)
+    stopping: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def add(self, other: Committed) -> None:
+        self.placed += other.placed
+        self.stopping += other.stopping
+        self.refused += other.refused
+
+
+def commit(context: Context, plan: Plan) -> Committed:
+    """Re-check every decision inside a write transaction and store those that still hold.
+
+    Placements go in bounded batches, so that one transaction never holds the writer for long.
+    """
+    done = Committed()
+    places, preempts = iter(plan.places), iter(plan.preempts)
+    size = context.settings.placements_per_commit
+    while True:
+        batch, victims = list(islice(places, size)), list(islice(preempts, size))
+        if not batch and not victims:
+            return done
+        with context.store.write() as tx:
+            stored = _store(context, tx, batch, victims)
+        done.add(stored)
+
+
+def _store(context: Context, tx: Transaction, places: list[Place], preempts: list[Preempt]) -> Committed:
+    now_ms = context.clock.now_ms()
+    stored = Committed()
+    for place in places:
+        try:
+            stored.placed.append(_place(context, tx, place, now_ms))
+        except (StalePlanError, FundsError) as error:
+            stored.refused.append(str(error))
+    for preempt in preempts:
+        try:
+            stored.stopping.append(_preempt(tx, preempt, now_ms))
+        except StalePlanError as error:
+            stored.refused.append(str(error))
+    return stored
+
+
+def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allocation:
+    job = tx.jobs.get(place.job)
+    if job is None or job.state is not JobState.QUEUED:
+        raise _stale(place.job, "the job is still queued")
+    node = _check_slots(tx, place)
+    price, book = _price(context, job, place.type, now_ms)
+    attempt = job.attempt + 1
+    allocation = Allocation(
+        id=f"{job.id.replace('job-', 'alloc-')}-{attempt}",
+        job=job.id,
+        tenant=job.tenant,
+        project=job.project,
+        attempt=attempt,
+        type=place.type,
+        tier=job.spec.tier,
+        engine=node.engine,
+        slots=place.slots,
+        rehearsal=node.rehearsal,
+        borrowed=place.borrowed,
+        price_book=book,
+        price_micros=price,
+        currency=context.live.currencies[job.tenant],
+        state=AllocationState.STARTING,
+        placed_ms=now_ms,
+    )
+    interval_ms = min(job.spec.walltime_ms or context.settings.hold_interval_ms, context.settings.hold_interval_ms)
+    held = place_hold(tx, allocation, number=next_hold_number(allocation), duration_ms=interval_ms, at_ms=now_ms)
+    if held is None:
+        raise FundsError(
+            field="credit", value=job.tenant, rule="credit covers the hold", remedy="Top up the tenant's credit."
+        )
+    tx.allocations.add(held)
+    slots = [{"node": slot.node, "indexes": list(slot.indexes)} for slot in held.slots]
+    move(
+        tx,
+        replace(job, attempt=attempt, exit_code=None, message=""),
+        JobState.STARTING,
+        kind=EventKind.JOB_PLACED,
+        at_ms=now_ms,
+        cause=f"placed on {', '.join(slot.node for slot in held.slots)}",
+        allocation=held.id,
+        data={"slots": slots, "type": held.type, "rehearsal": held.rehearsal, "borrowed": held.borrowed},
+    )
+    return held
+
+
+def _check_slots(tx: Transaction, place: Place) -> Node:
+    """One of the nodes, when all are up, of one pool, and their accelerators free."""
+    nodes = []
+    for slot in place.slots:
+        node = tx.fleet.get(slot.node)
+        if node is None or node.state is not NodeState.UP or node.type != place.type:
+            raise _stale(place.job, f"node {slot.node} takes work")
+        if slot.indexes[-1] >= node.accelerators or set(tx.allocations.held(slot.node)) & set(slot.indexes):
+            raise _stale(place.job, f"the accelerators of {slot.node} are free")
+        nodes.append(node)
+    if len({(node.name) for node in nodes}) != len(nodes) or len({node.pool for node in nodes}) != 1:
+        raise _stale(place.job, "a gang lies on distinct nodes of one pool")
+    return nodes[0]
+
+
+def _price(context: Context, job: Job, accelerator_type: str, now_ms: int) -> tuple[int, str]:
+    book = context.prices.in_force(context.live.currencies[job.tenant], now_ms)
+    price = None if book is None else book.prices.get((accelerator_type, job.spec.tier))
+    if book is None or price is None:
+        raise _stale(job.id, f"{accelerator_type} has a price")
+    return price, book.id
+
+
+def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:
+    allocation = tx.allocations.get(preempt.allocation)
+    if allocation is None or allocation.state not in (AllocationState.STARTING, AllocationState.RUNNING):
+        raise _stale(preempt.for_job, f"{preempt.allocation} still runs")
+    job = tx.jobs.get(allocation.job)
+    if job is None:
+        raise _stale(preempt.for_job, f"{allocation.job} is known")
+    ask_to_stop(
+        tx,
+        job,
+        allocation,
+        cause=StopCause.PREEMPTED,
+        for_job=preempt.for_job,
+        at_ms=now_ms,
+        text=f"preempted: its {allocation.tier} capacity is needed by a job with a stronger claim",
+    )
+    return allocation.id
+
+
+def _stale(job: str, rule: str) -> StalePlanError:
+    return StalePlanError(field=job, value=None, rule=rule, remedy="The next pass decides anew.")

@@ -1,0 +1,101 @@
+"""Hear: an engine's report becomes state, history, usage and money in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from petahour.control.metering import post_usage, release_hold
+from petahour.control.settings import Settings
+from petahour.control.transitions import move
+from petahour.engines.protocol import Phase, Report
+from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
+from petahour.model.errors import InvariantError
+from petahour.model.events import EventKind
+from petahour.model.jobs import Job, JobState
+from petahour.store.protocol import Transaction
+
+
+def hear(tx: Transaction, report: Report, *, now_ms: int, settings: Settings) -> None:
+    """Take in one report. Repeated and late ones change nothing; times are fitted between placement and now."""
+    allocation = tx.allocations.get(report.allocation)
+    if allocation is None or allocation.state is AllocationState.ENDED or report.phase is Phase.STARTING:
+        return
+    job = tx.jobs.get(allocation.job)
+    if job is None:
+        raise InvariantError(rule="an allocation has its job", value=allocation.id)
+    allocation, job = _started(tx, allocation, job, report, now_ms)
+    if report.phase is Phase.ENDED:
+        _ended(tx, allocation, job, report, now_ms, settings)
+
+
+def _started(
+    tx: Transaction, allocation: Allocation, job: Job, report: Report, now_ms: int
+) -> tuple[Allocation, Job]:
+    if report.started_ms is None or allocation.started_ms is not None:
+        return allocation, job
+    started_ms = _between(allocation.placed_ms, report.started_ms, now_ms)
+    stopping = allocation.state is AllocationState.STOPPING
+    state = AllocationState.STOPPING if stopping else AllocationState.RUNNING
+    allocation = replace(allocation, started_ms=started_ms, state=state)
+    tx.allocations.save(allocation)
+    if not stopping:
+        job = move(
+            tx,
+            job,
+            JobState.RUNNING,
+            kind=EventKind.JOB_STARTED,
+            at_ms=started_ms,
+            cause="all ranks are launched",
+            allocation=allocation.id,
+        )
+    return allocation, job
+
+
+def _ended(
+    tx: Transaction, allocation: Allocation, job: Job, report: Report, now_ms: int, settings: Settings
+) -> None:
+    floor_ms = max(allocation.placed_ms, allocation.started_ms or 0, allocation.metered_ms or 0)
+    ended_ms = _between(floor_ms, report.ended_ms or now_ms, max(now_ms, floor_ms))
+    kind = report.end_kind or EndKind.LOST
+    allocation = replace(allocation, state=AllocationState.ENDED, ended_ms=ended_ms, end_kind=kind)
+    tx.allocations.release(allocation.id)
+    allocation = release_hold(tx, allocation, at_ms=now_ms)
+    tx.allocations.save(allocation)
+    post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms)
+
+    job = replace(job, exit_code=report.exit_code, message=report.message)
+    after, job, cause = _verdict(allocation, job, report.message, settings)
+    data = {"end_kind": kind.value, "exit_code": report.exit_code, "started_ms": allocation.started_ms}
+    job = move(
+        tx, job, after, kind=EventKind.JOB_ENDED, at_ms=ended_ms, cause=cause, allocation=allocation.id, data=data
+    )
+    if job.state is JobState.PREEMPTED:
+        move(
+            tx, job, JobState.QUEUED, kind=EventKind.JOB_STATE, at_ms=ended_ms, cause="queued again after preemption"
+        )
+
+
+def _verdict(allocation: Allocation, job: Job, message: str, settings: Settings) -> tuple[JobState, Job, str]:
+    """What becomes of the job: its next state, itself with counters raised, and the cause in words."""
+    kind, stop = allocation.end_kind, allocation.stop_cause
+    if kind is EndKind.SUCCEEDED:
+        return JobState.SUCCEEDED, job, "every rank exited with code 0"
+    if stop is StopCause.CANCELLED:
+        return JobState.CANCELLED, job, "stopped as asked"
+    if stop is not None:
+        return JobState.PREEMPTED, replace(job, preemptions=job.preemptions + 1), f"preempted ({stop})"
+    if kind is EndKind.LOST:
+        job = replace(job, losses=job.losses + 1)
+        if job.losses >= settings.lost_limit:
+            return JobState.FAILED, job, f"given up, lost {job.losses} times: {message}"
+        return JobState.QUEUED, job, f"lost, queued again: {message}"
+    if kind is EndKind.WALLTIME:
+        return JobState.FAILED, job, "walltime reached"
+    job = replace(job, failures=job.failures + 1)
+    if job.failures > job.spec.retries:
+        return JobState.FAILED, job, message or "failed"
+    return JobState.QUEUED, job, f"retry {job.failures} of {job.spec.retries}: {message}"
+
+
+def _between(low_ms: int, at_ms: int, high_ms: int) -> int:
+    return max(low_ms, min(at_ms, high_ms))

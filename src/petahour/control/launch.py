@@ -1,0 +1,48 @@
+"""From a stored allocation to what an engine needs to start it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from petahour.catalog.catalog import Catalog
+from petahour.control.settings import Settings
+from petahour.engines.protocol import Launch
+from petahour.model.allocations import Allocation
+from petahour.model.jobs import Job
+from petahour.model.resources import CPU, Node, Slot
+from petahour.vendors.launch import launch_environment
+
+
+def launch_of(
+    job: Job, allocation: Allocation, nodes: Mapping[str, Node], catalog: Catalog, settings: Settings
+) -> Launch:
+    """The same allocation always gives the same launch, so that a repeated start says nothing new."""
+    spec = job.spec
+    return Launch(
+        allocation=allocation.id,
+        job=job.id,
+        tenant=job.tenant,
+        project=job.project,
+        attempt=allocation.attempt,
+        command=spec.command,
+        workdir=spec.workdir,
+        environment=spec.environment,
+        slot_environments=tuple(
+            _visible_devices(catalog, allocation.type, nodes[slot.node], slot) for slot in allocation.slots
+        ),
+        slots=allocation.slots,
+        type=allocation.type,
+        rehearsal=allocation.rehearsal,
+        cpu_affinity=allocation.type == CPU and not allocation.rehearsal,
+        walltime_ms=spec.walltime_ms,
+        grace_ms=spec.grace_ms,
+        stop_signal=spec.preemption_signal,
+        checkpoint_dir=spec.checkpoint_dir,
+        memory_bytes=spec.memory_bytes,
+        log_limit_bytes=settings.log_bytes,
+    )
+
+
+def _visible_devices(catalog: Catalog, type_name: str, node: Node, slot: Slot) -> tuple[tuple[str, str], ...]:
+    devices = [node.device(index) for index in slot.indexes]
+    return tuple(sorted(launch_environment(catalog, type_name, devices).items()))

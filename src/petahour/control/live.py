@@ -1,0 +1,174 @@
+"""Live state: what the scheduler looks at, kept up to date from the event log at the cost of what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from petahour.control.prices import PriceBooks, TenantPrices
+from petahour.control.settings import Settings
+from petahour.model.allocations import Allocation, AllocationState
+from petahour.model.errors import InvariantError
+from petahour.model.events import Event, EventKind
+from petahour.model.jobs import Job, JobState
+from petahour.model.resources import Node
+from petahour.model.tenants import Quota
+from petahour.model.usage import AccountKind, account_id
+from petahour.scheduler.plan import Hold
+from petahour.scheduler.snapshot import Snapshot
+from petahour.store.protocol import Store, Transaction
+
+
+class LiveState:
+    """The present, as indexes. Only the control loop changes it; other threads may read single entries.
+
+    After a failed transaction nobody knows what was stored, so ``forget`` makes the next refresh load anew.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.free: dict[str, int] = {}
+        self.queued: dict[str, Job] = {}
+        self.active: dict[str, Job] = {}
+        self.allocations: dict[str, Allocation] = {}
+        self.quotas: dict[tuple[str, str], Quota] = {}
+        self.used: dict[tuple[str, str], int] = {}
+        self.available_micros: dict[str, int] = {}
+        self.currencies: dict[str, str] = {}
+        self.holds: Mapping[str, Hold] = MappingProxyType({})
+        self._seq: int | None = None
+
+    def forget(self) -> None:
+        """The next refresh starts from the store alone."""
+        self._seq = None
+
+    def refresh(self, store: Store, settings: Settings) -> bool:
+        """Take in what was committed since the last refresh. True when anything had changed."""
+        with store.read() as tx:
+            if self._seq is None:
+                self._load(tx)
+                return True
+            changed = False
+            while events := tx.events.after(self._seq, limit=settings.events_per_read):
+                self._take(tx, events)
+                self._seq = events[-1].seq
+                changed = True
+                if len(events) < settings.events_per_read:
+                    break
+            return changed
+
+    def refresh_funds(self, tx: Transaction, tenants: Iterable[str]) -> None:
+        """Read the available credit of these tenants."""
+        for tenant in set(tenants):
+            currency = self.currencies.get(tenant)
+            if currency is not None:
+                account = account_id(AccountKind.PREPAID, currency, tenant)
+                self.available_micros[tenant] = tx.ledger.balance(account, currency).available_micros
+
+    def reread(self, store: Store, allocations: Iterable[Allocation]) -> None:
+        """Read these allocations and their tenants' credit again, after a change that has no event."""
+        known = list(allocations)
+        if known:
+            with store.read() as tx:
+                self._put_allocations(tx.allocations.many(item.id for item in known))
+                self.refresh_funds(tx, {item.tenant for item in known})
+
+    def snapshot(self, now_ms: int, prices: PriceBooks, settings: Settings) -> Snapshot:
+        """A view for one scheduling pass; it copies only the order of the queue."""
+        return Snapshot(
+            now_ms=now_ms,
+            nodes=self.nodes,
+            free=self.free,
+            queued=sorted(self.queued.values(), key=lambda job: job.seq),
+            allocations=self.allocations,
+            quotas=self.quotas,
+            used=self.used,
+            available_micros=self.available_micros,
+            prices_micros=TenantPrices(prices, self.currencies, now_ms),
+            walltimes_ms={job.id: job.spec.walltime_ms for job in self.active.values()},
+            preemptions={job.id: job.preemptions for job in self.active.values()},
+            hold_interval_ms=settings.hold_interval_ms,
+            min_run_ms=settings.min_run_ms,
+            max_preemptions=settings.max_preemptions,
+        )
+
+    def _load(self, tx: Transaction) -> None:
+        # The log's end is read first: what commits meanwhile is then read twice, never missed.
+        seq = tx.events.last_seq()
+        self.queued, self.active, self.allocations, self.used = {}, {}, {}, {}
+        self._load_nodes(tx)
+        self._load_people(tx)
+        self._put_jobs(tx.jobs.unfinished())
+        self._put_allocations(tx.allocations.active())
+        self._seq = seq
+
+    def _take(self, tx: Transaction, events: Iterable[Event]) -> None:
+        jobs, allocations, tenants, kinds = set(), set(), set(), set()
+        for event in events:
+            kinds.add(event.kind)
+            if event.job:
+                jobs.add(event.job)
+            if event.allocation:
+                allocations.add(event.allocation)
+            if event.tenant and event.kind in _MONEY_EVENTS:
+                tenants.add(event.tenant)
+        if kinds & _PEOPLE_EVENTS:
+            self._load_people(tx)
+        if kinds & _FLEET_EVENTS:
+            self._load_nodes(tx)
+        self._put_jobs(tx.jobs.many(jobs))
+        self._put_allocations(tx.allocations.many(allocations))
+        self.refresh_funds(tx, tenants)
+
+    def _load_people(self, tx: Transaction) -> None:
+        self.currencies = {tenant.name: tenant.currency for tenant in tx.people.tenants()}
+        self.quotas = {(quota.tenant, quota.type): quota for quota in tx.people.quotas()}
+        self.refresh_funds(tx, self.currencies)
+
+    def _load_nodes(self, tx: Transaction) -> None:
+        nodes = {node.name: node for node in tx.fleet.every()}
+        free = {name: (1 << node.accelerators) - 1 for name, node in nodes.items()}
+        for allocation in self.allocations.values():
+            for node, mask in _masks(allocation):
+                free[node] &= ~mask
+        # New dictionaries, so that a thread reading the old ones sees a whole fleet.
+        self.nodes, self.free = nodes, free
+
+    def _put_jobs(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self.queued.pop(job.id, None)
+            self.active.pop(job.id, None)
+            if job.state is JobState.QUEUED:
+                self.queued[job.id] = job
+            elif job.state.holds_accelerators:
+                self.active[job.id] = job
+
+    def _put_allocations(self, allocations: Iterable[Allocation]) -> None:
+        for allocation in allocations:
+            known = self.allocations.pop(allocation.id, None)
+            ended = allocation.state is AllocationState.ENDED
+            if not ended:
+                self.allocations[allocation.id] = allocation
+            if (known is None) is ended:
+                continue
+            share = (allocation.tenant, allocation.type)
+            if ended:
+                self.used[share] = self.used.get(share, 0) - allocation.accelerators
+                for node, mask in _masks(allocation):
+                    self.free[node] |= mask
+            else:
+                self.used[share] = self.used.get(share, 0) + allocation.accelerators
+                for node, mask in _masks(allocation):
+                    if self.free[node] & mask != mask:
+                        raise InvariantError(rule="no accelerator is given twice", value=allocation.id)
+                    self.free[node] &= ~mask
+
+
+_MONEY_EVENTS = frozenset({EventKind.CREDIT_ADDED, EventKind.JOB_PLACED, EventKind.JOB_ENDED})
+_PEOPLE_EVENTS = frozenset({EventKind.TENANT_CREATED, EventKind.QUOTA_SET})
+_FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})
+
+
+def _masks(allocation: Allocation) -> Iterable[tuple[str, int]]:
+    for slot in allocation.slots:
+        yield slot.node, sum(1 << index for index in slot.indexes)

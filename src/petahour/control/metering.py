@@ -1,0 +1,70 @@
+"""Metering: usage records become charges and transfers inside the transaction that closes their time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import ROUND_CEILING, Decimal
+
+from petahour.billing.ledger import hold, post_charge, void
+from petahour.billing.meter import meter
+from petahour.billing.rate import rate
+from petahour.control.credit import prepaid
+from petahour.model.allocations import Allocation
+from petahour.model.time import HOUR_MS
+from petahour.store.protocol import Transaction
+
+
+def post_usage(tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int) -> Allocation:
+    """Meter up to ``until_ms``, rate and post. Ids derive from the allocation: a repeat changes nothing."""
+    records = meter(allocation, until_ms=until_ms)
+    for record in records:
+        if tx.ledger.add_usage(record):
+            charge = rate(
+                record,
+                price_book=allocation.price_book,
+                price_micros=allocation.price_micros,
+                currency=allocation.currency,
+            )
+            tx.ledger.add_charge(charge)
+            if charge.amount_micros:
+                tx.ledger.post(post_charge(charge, at_ms=at_ms))
+    if not records:
+        return allocation
+    metered = replace(allocation, metered_ms=records[-1].end_ms)
+    tx.allocations.save(metered)
+    return metered
+
+
+def hold_micros(price_micros: int, accelerators: int, duration_ms: int) -> int:
+    """What running for this long costs, rounded up: a hold never covers less than the charge."""
+    exact = Decimal(price_micros) * accelerators * duration_ms / HOUR_MS
+    return int(exact.quantize(Decimal(1), rounding=ROUND_CEILING))
+
+
+def place_hold(
+    tx: Transaction, allocation: Allocation, *, number: int, duration_ms: int, at_ms: int
+) -> Allocation | None:
+    """Hold credit for the next stretch; None when the tenant has not enough. Rehearsals hold nothing."""
+    if allocation.rehearsal:
+        return allocation
+    micros = hold_micros(allocation.price_micros, allocation.accelerators, duration_ms)
+    if prepaid(tx, allocation.tenant, allocation.currency).available_micros < micros:
+        return None
+    transfer = hold(allocation, number=number, amount_micros=micros, at_ms=at_ms)
+    tx.ledger.post(transfer)
+    return replace(allocation, hold_transfer=transfer.id)
+
+
+def release_hold(tx: Transaction, allocation: Allocation, *, at_ms: int) -> Allocation:
+    """Give back what is held for the allocation."""
+    if not allocation.hold_transfer:
+        return allocation
+    held = tx.ledger.transfer(allocation.hold_transfer)
+    if held is not None:
+        tx.ledger.post(void(held, at_ms=at_ms))
+    return replace(allocation, hold_transfer="")
+
+
+def next_hold_number(allocation: Allocation) -> int:
+    """Holds of one allocation are numbered by the hour they begin in, so that a repeat has the same id."""
+    return (allocation.metered_ms or allocation.placed_ms) // HOUR_MS

@@ -1,0 +1,36 @@
+"""A job as asked for: text and numbers from outside, before any rule was applied."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import orjson
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRequest:
+    """What came in; `petahour.control.specify` turns it into a JobSpec or refuses it."""
+
+    command: tuple[str, ...]
+    types: tuple[str, ...] = ("cpu",)
+    tenant: str | None = None
+    project: str = "default"
+    name: str | None = None
+    workdir: str = "."
+    environment: Mapping[str, str] = field(default_factory=dict)
+    nodes: int = 1
+    accelerators_per_node: int = 1
+    tier: str = "on-demand"
+    priority: int = 0
+    walltime: str | int | None = None
+    retries: int = 0
+    checkpoint_dir: str | None = None
+    preemption_signal: str = "SIGTERM"
+    grace: str | int = "30s"
+    memory: str | int | None = None
+
+    def digest(self) -> str:
+        """A hash that tells whether two requests ask for the same."""
+        return hashlib.sha256(orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,42 @@
+"""Every limit of the control plane, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Limits and intervals; milliseconds and bytes.
+
+    ``settle_ms``: how long after an hour's end its usage is closed, so that late reports still fall inside.
+    ``hold_interval_ms``: for how much running time a placement holds credit.
+    ``lost_limit``: attempts lost by the operator's fault before a job is given up.
+    ``pass_share``: the part of one core that scheduling passes may take while jobs pour in.
+    """
+
+    tick_ms: int = 500
+    pass_share: float = 0.2
+    settle_ms: int = 30 * SECOND_MS
+    hold_interval_ms: int = HOUR_MS
+    min_run_ms: int = 0
+    max_preemptions: int = 10
+    lost_limit: int = 10
+    reconcile_ms: int = 30 * SECOND_MS
+    placements_per_commit: int = 256
+    reports_per_commit: int = 256
+    events_per_read: int = 5_000
+    queue_limit: int = 100_000
+    tenant_queue_limit: int = 50_000
+    listing_limit: int = 1_000
+    command_arguments: int = 1_000
+    command_bytes: int = 128 * 1024
+    environment_variables: int = 1_000
+    environment_bytes: int = 128 * 1024
+    walltime_ms: int = 366 * 24 * HOUR_MS
+    grace_ms: int = 60 * MINUTE_MS
+    retries: int = 1_000
+    log_bytes: int = 64 * 1024 * 1024
+    log_read_bytes: int = 1024 * 1024

@@ -1,0 +1,215 @@
+"""From a request to a JobSpec: every rule a job must keep before it may be stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from petahour.catalog.catalog import Catalog
+from petahour.control.request import JobRequest
+from petahour.control.settings import Settings
+from petahour.model.errors import TooLargeError, ValidationError
+from petahour.model.jobs import MAX_PRIORITY, JobSpec, Tier
+from petahour.model.resources import Gang
+from petahour.model.tenants import Project
+from petahour.model.time import format_duration, parse_duration
+
+SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+MAX_TYPES = 32
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_BYTES = re.compile(r"(\d+)\s*(|[KMGT]i?B?|B)")
+_SCALE = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def specify(request: JobRequest, project: Project, catalog: Catalog, settings: Settings) -> JobSpec:
+    """The validated job. Raises ValidationError or TooLargeError naming field, rule and remedy."""
+    root = Path(project.directory)
+    gang = Gang(nodes=request.nodes, accelerators_per_node=request.accelerators_per_node)
+    command = _command(request.command, settings)
+    return JobSpec(
+        name=_name(request.name or Path(command[0]).name or "job"),
+        command=command,
+        workdir=_workdir(root, request.workdir),
+        environment=_environment(request.environment, settings),
+        gang=gang,
+        types=_types(request.types, catalog),
+        tier=_tier(request.tier),
+        priority=_whole("priority", request.priority, -MAX_PRIORITY, MAX_PRIORITY),
+        walltime_ms=_walltime(request.walltime, settings),
+        retries=_whole("retries", request.retries, 0, settings.retries),
+        checkpoint_dir=None
+        if request.checkpoint_dir is None
+        else str(_inside("checkpoint_dir", root, request.checkpoint_dir)),
+        preemption_signal=_signal(request.preemption_signal),
+        grace_ms=_grace(request.grace, settings),
+        memory_bytes=None if request.memory is None else _memory(request.memory),
+    )
+
+
+def _command(command: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    if not command or not command[0]:
+        raise ValidationError(
+            field="command",
+            value=list(command),
+            rule="a program and its arguments",
+            remedy='Write it like command = ["python", "train.py"].',
+        )
+    if any("\0" in part for part in command):
+        raise ValidationError(
+            field="command", value=None, rule="no NUL character", remedy="Remove it from the arguments."
+        )
+    size = sum(len(part.encode()) for part in command)
+    if len(command) > settings.command_arguments or size > settings.command_bytes:
+        raise TooLargeError(
+            field="command",
+            value=f"{len(command)} arguments, {size} bytes",
+            rule=f"at most {settings.command_arguments} arguments and {settings.command_bytes} bytes",
+            remedy="Put long inputs into a file in the project directory.",
+        )
+    return command
+
+
+def _environment(environment: Mapping[str, str], settings: Settings) -> tuple[tuple[str, str], ...]:
+    size = sum(len(name.encode()) + len(value.encode()) + 2 for name, value in environment.items())
+    if len(environment) > settings.environment_variables or size > settings.environment_bytes:
+        raise TooLargeError(
+            field="environment",
+            value=f"{len(environment)} variables, {size} bytes",
+            rule=f"at most {settings.environment_variables} variables and {settings.environment_bytes} bytes",
+            remedy="Put large values into a file in the project directory.",
+        )
+    for name, value in environment.items():
+        if _VARIABLE.fullmatch(name) is None or "\0" in value:
+            raise ValidationError(
+                field=f"environment.{name[:40]}",
+                value=name,
+                rule="names of letters, digits and _, values without NUL",
+                remedy="Rename the variable.",
+            )
+        if name.startswith("PETAHOUR_"):
+            raise ValidationError(
+                field=f"environment.{name[:40]}",
+                value=name,
+                rule="names starting with PETAHOUR_ are set by Petahour",
+                remedy="Rename the variable.",
+            )
+    return tuple(sorted(environment.items()))
+
+
+def _inside(field: str, root: Path, path: str) -> Path:
+    if "\0" in path:
+        raise ValidationError(field=field, value=path, rule="no NUL character", remedy="Rename the directory.")
+    base = root.resolve()
+    resolved = (base / path).resolve()
+    if resolved != base and base not in resolved.parents:
+        raise ValidationError(
+            field=field,
+            value=path,
+            rule=f"a path inside the project's directory {base}",
+            remedy='Give a path relative to it, without ".." or links that lead out of it.',
+        )
+    return resolved
+
+
+def _workdir(root: Path, path: str) -> str:
+    resolved = _inside("workdir", root, path)
+    if not resolved.is_dir():
+        raise ValidationError(
+            field="workdir",
+            value=path,
+            rule=f"an existing directory inside {root}",
+            remedy="Create it, or leave workdir out to use the project's directory.",
+        )
+    return str(resolved)
+
+
+def _types(types: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
+    if not 1 <= len(types) <= MAX_TYPES or len(set(types)) != len(types):
+        raise ValidationError(
+            field="types",
+            value=list(types),
+            rule=f"1 to {MAX_TYPES} different accelerator types, the preferred first",
+            remedy='Write it like types = ["a100-80g-sxm", "ascend-910b3"].',
+        )
+    return tuple(catalog.get(name).name for name in types)
+
+
+def _tier(tier: str) -> Tier:
+    try:
+        return Tier(tier)
+    except ValueError:
+        known = ", ".join(Tier)
+        raise ValidationError(field="tier", value=tier, rule="a known tier", remedy=f"Use one of {known}.") from None
+
+
+def _walltime(walltime: str | int | None, settings: Settings) -> int | None:
+    if walltime is None:
+        return None
+    duration_ms = parse_duration(walltime, field="walltime")
+    if not 1_000 <= duration_ms <= settings.walltime_ms:
+        raise ValidationError(
+            field="walltime",
+            value=walltime,
+            rule=f"from 1s to {format_duration(settings.walltime_ms)}",
+            remedy="Give the longest time the job may run, or leave walltime out when it is not known.",
+        )
+    return duration_ms
+
+
+def _grace(grace: str | int, settings: Settings) -> int:
+    duration_ms = parse_duration(grace, field="grace")
+    if not 0 <= duration_ms <= settings.grace_ms:
+        raise ValidationError(
+            field="grace",
+            value=grace,
+            rule=f"from 0s to {format_duration(settings.grace_ms)}",
+            remedy="Give the time the job needs to save a checkpoint.",
+        )
+    return duration_ms
+
+
+def _signal(name: str) -> str:
+    if name not in SIGNALS:
+        raise ValidationError(
+            field="preemption_signal",
+            value=name,
+            rule="a signal a program can handle",
+            remedy=f"Use one of {', '.join(SIGNALS)}.",
+        )
+    return name
+
+
+def _name(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValidationError(
+            field="name",
+            value=name,
+            rule="1 to 80 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+            remedy='Write it like "llama-pretrain-1".',
+        )
+    return name
+
+
+def _whole(field: str, value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise ValidationError(
+            field=field,
+            value=value,
+            rule=f"a whole number from {least} to {most}",
+            remedy="Choose one in that range.",
+        )
+    return value
+
+
+def _memory(memory: str | int) -> int:
+    found = _BYTES.fullmatch(str(memory).strip())
+    if found is None or int(found[1]) == 0:
+        raise ValidationError(
+            field="memory", value=memory, rule="a positive size in bytes, with a unit", remedy='Write it like "8GiB".'
+        )
+    unit = found[2].removesuffix("B")
+    scale = _BINARY[unit[0]] if unit.endswith("i") else _SCALE[unit]
+    return int(found[1]) * scale

@@ -1,0 +1,203 @@
+"""The control step: make what runs agree with what is stored, and what is stored with what is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from petahour.control.close_hours import close_hours, due_for_closing
+from petahour.control.commit import commit
+from petahour.control.context import Context
+from petahour.control.hear import hear
+from petahour.control.launch import launch_of
+from petahour.engines.protocol import Phase, Report
+from petahour.model.allocations import AllocationState, EndKind
+from petahour.model.errors import UnavailableError
+from petahour.model.time import hour_floor
+from petahour.scheduler.schedule import schedule
+
+log = logging.getLogger("petahour.control")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """What one step did: counts."""
+
+    heard: int = 0
+    closed: int = 0
+    placed: int = 0
+    stopping: int = 0
+    waiting: int = 0
+
+
+class Reconciler:
+    """Runs steps. It guards what has been told to the engines, so that a step costs what changed.
+
+    Losing that memory is harmless: start and stop are idempotent by allocation.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._started: set[str] = set()
+        self._stopped: set[str] = set()
+        self._decide_again = True
+        self._reconciled_ms: int | None = None
+
+    def reset(self) -> None:
+        """After a failed transaction: believe only the store and the engines."""
+        self._context.live.forget()
+        self._decide_again = True
+        self._reconciled_ms = None
+
+    def step(self, *, decide: bool = True) -> Step:
+        """One pass: hear, refresh, repair, meter, act, decide, act. Any failure leaves whole transactions behind.
+
+        ``decide`` False leaves out the scheduling pass (the loop spaces passes while jobs pour in).
+        """
+        heard = self._hear()
+        self._refresh()
+        self._reconcile()
+        closed = self._meter()
+        self._refresh()
+        placed = stopping = 0
+        if decide and self._decide_again:
+            placed, stopping = self._decide()
+            self._refresh()
+        self._act()
+        return Step(
+            heard=heard, closed=closed, placed=placed, stopping=stopping, waiting=len(self._context.live.queued)
+        )
+
+    @property
+    def undecided(self) -> bool:
+        """Something changed since the last scheduling pass."""
+        return self._decide_again
+
+    # -- 1. hear: what the engines report ------------------------------------------------------------------
+
+    def _hear(self) -> int:
+        heard = 0
+        for engine in self._context.engines.values():
+            reports = list(engine.poll(full=self._reconciled_ms is None))
+            self._record(reports)
+            heard += len(reports)
+            for report in reports:
+                if report.phase is Phase.ENDED:
+                    engine.forget(report.allocation)
+                    self._started.discard(report.allocation)
+                    self._stopped.discard(report.allocation)
+        return heard
+
+    def _record(self, reports: list[Report]) -> None:
+        size = self._context.settings.reports_per_commit
+        for first in range(0, len(reports), size):
+            with self._context.store.write() as tx:
+                for report in reports[first : first + size]:
+                    hear(tx, report, now_ms=self._context.clock.now_ms(), settings=self._context.settings)
+
+    # -- 2. refresh: take in what was committed, here or elsewhere -------------------------------------------
+
+    def _refresh(self) -> None:
+        live = self._context.live
+        if live.refresh(self._context.store, self._context.settings):
+            self._decide_again = True
+
+    # -- 3. reconcile: differences between engines and store, after a start and now and then -------------------
+
+    def _reconcile(self) -> None:
+        now_ms = self._context.clock.now_ms()
+        if self._reconciled_ms is not None and now_ms - self._reconciled_ms < self._context.settings.reconcile_ms:
+            return
+        by_engine: dict[str, set[str]] = defaultdict(set)
+        for allocation in self._context.live.allocations.values():
+            by_engine[allocation.engine].add(allocation.id)
+        for name, engine in self._context.engines.items():
+            known = engine.known()
+            self._stop_orphans(name, known - by_engine[name])
+            self._report_vanished(by_engine[name] - known, now_ms)
+        if self._reconciled_ms is None:
+            self._started.clear()
+            self._stopped.clear()
+        self._reconciled_ms = now_ms
+
+    def _stop_orphans(self, engine_name: str, strangers: Iterable[str]) -> None:
+        strangers = set(strangers)
+        if not strangers:
+            return
+        engine = self._context.engines[engine_name]
+        with self._context.store.read() as tx:
+            stored = {item.id: item for item in tx.allocations.many(strangers)}
+        for stranger in strangers:
+            if stranger not in stored:
+                log.warning("stopping %s: the engine runs it, the store does not know it", stranger)
+                engine.stop(stranger, signal="SIGTERM", grace_ms=0)
+            elif stored[stranger].state is AllocationState.ENDED:
+                engine.forget(stranger)
+
+    def _report_vanished(self, missing: Iterable[str], now_ms: int) -> None:
+        vanished = [
+            Report(
+                allocation=item,
+                phase=Phase.ENDED,
+                ended_ms=now_ms,
+                end_kind=EndKind.LOST,
+                message="the engine no longer knows it",
+            )
+            for item in missing
+            if self._context.live.allocations[item].started_ms is not None
+        ]
+        if vanished:
+            self._record(vanished)
+            self._refresh()
+
+    # -- 4. meter: close the hours that are over ---------------------------------------------------------------
+
+    def _meter(self) -> int:
+        context = self._context
+        until_ms = hour_floor(context.clock.now_ms() - context.settings.settle_ms)
+        due = due_for_closing(context.live.allocations.values(), until_ms)
+        size = context.settings.reports_per_commit
+        for first in range(0, len(due), size):
+            with context.store.write() as tx:
+                for allocation in due[first : first + size]:
+                    close_hours(
+                        tx, allocation.id, until_ms=until_ms, now_ms=context.clock.now_ms(), settings=context.settings
+                    )
+        # Closing changes allocations and balances without an event of its own.
+        context.live.reread(context.store, due)
+        return len(due)
+
+    # -- 5. decide: one pass of the scheduler, and its commit ------------------------------------------------
+
+    def _decide(self) -> tuple[int, int]:
+        context = self._context
+        self._decide_again = False
+        plan = schedule(context.live.snapshot(context.clock.now_ms(), context.prices, context.settings))
+        context.live.holds = MappingProxyType({hold.job: hold for hold in plan.holds})
+        done = commit(context, plan)
+        for reason in done.refused:
+            log.info("a decision was stale: %s", reason)
+        self._decide_again = bool(done.refused)
+        return len(done.placed), len(done.stopping)
+
+    # -- 6. act: carry out the intents that are stored -----------------------------------------------------------
+
+    def _act(self) -> None:
+        context = self._context
+        for allocation in list(context.live.allocations.values()):
+            engine = context.engines[allocation.engine]
+            job = context.live.active.get(allocation.job)
+            if job is None:
+                continue
+            try:
+                if allocation.state is AllocationState.STARTING and allocation.id not in self._started:
+                    engine.start(launch_of(job, allocation, context.live.nodes, context.catalog, context.settings))
+                    self._started.add(allocation.id)
+                elif allocation.state is AllocationState.STOPPING and allocation.id not in self._stopped:
+                    engine.stop(allocation.id, signal=job.spec.preemption_signal, grace_ms=job.spec.grace_ms)
+                    self._stopped.add(allocation.id)
+            except (UnavailableError, OSError) as error:
+                log.warning("%s: the engine cannot take it now (%s); trying again", allocation.id, error)

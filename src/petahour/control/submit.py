@@ -1,0 +1,110 @@
+"""Submit: authorised, validated, judged possible, stored once."""
+
+from __future__ import annotations
+
+from petahour.control.authorize import Action, authorize
+from petahour.control.context import Context
+from petahour.control.keys import own_tenant
+from petahour.control.request import JobRequest
+from petahour.control.specify import specify
+from petahour.control.transitions import submitted
+from petahour.model.errors import ConflictError, ImpossibleError, NotFoundError, OverloadedError, ValidationError
+from petahour.model.jobs import Job, JobSpec, JobState
+from petahour.model.tenants import Caller
+from petahour.scheduler.impossible import why_impossible
+from petahour.store.protocol import Transaction
+
+MAX_KEY_LENGTH = 200
+
+
+def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | None = None) -> tuple[Job, bool]:
+    """The stored job, and whether it is new. The same key with the same request gives the first job again.
+
+    Raises ConflictError when the key was used for another request, ImpossibleError when no state of this
+    fleet could ever run the job, OverloadedError when the queue is full.
+    """
+    tenant = own_tenant(caller, request.tenant)
+    authorize(caller, Action.SUBMIT_JOB, tenant)
+    if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise ValidationError(
+            field="Idempotency-Key", value=key, rule=f"1 to {MAX_KEY_LENGTH} characters", remedy="Use a UUID."
+        )
+    digest = request.digest()
+    with context.store.read() as tx:
+        if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
+            return known, False
+        project = tx.people.project(tenant, request.project)
+    if project is None:
+        raise NotFoundError(
+            field="project",
+            value=request.project,
+            rule=f"a project of tenant {tenant}",
+            remedy=f'Create it with "petahour tenant project create {tenant} {request.project}".',
+        )
+    spec = specify(request, project, context.catalog, context.settings)
+    _require_possible(context, tenant, spec)
+    _require_room(context, tenant)
+    job = Job(
+        id=context.ids.new("job"),
+        seq=0,
+        tenant=tenant,
+        project=project.name,
+        user=caller.user,
+        spec=spec,
+        state=JobState.QUEUED,
+        submitted_ms=context.clock.now_ms(),
+    )
+    with context.store.write() as tx:
+        if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
+            return known, False
+        job = tx.jobs.add(job, key=key, request_hash=digest)
+        submitted(tx, job)
+    context.wake()
+    return job, True
+
+
+def _repeated(tx: Transaction, tenant: str, key: str, digest: str) -> Job | None:
+    known = tx.jobs.submission(tenant, key)
+    if known is None:
+        return None
+    if known.request_hash != digest:
+        raise ConflictError(
+            field="Idempotency-Key",
+            value=key,
+            rule=f"a key stands for one request; this one made {known.job} from another",
+            remedy="Use a new key for a new request.",
+        )
+    return tx.jobs.get(known.job)
+
+
+def _require_possible(context: Context, tenant: str, spec: JobSpec) -> None:
+    live = context.live
+    why = why_impossible(spec, live.nodes.values(), live.quotas, tenant)
+    if why is not None:
+        raise why
+    currency = live.currencies.get(tenant, "")
+    book = context.prices.in_force(currency, context.clock.now_ms())
+    if book is None or not any((name, spec.tier) in book.prices for name in spec.types):
+        raise ImpossibleError(
+            field="types",
+            value=list(spec.types),
+            rule=f"at least one type has a {spec.tier} price in {currency}",
+            remedy="Ask for a type or tier in the price list (petahour prices).",
+        )
+
+
+def _require_room(context: Context, tenant: str) -> None:
+    queued = context.live.queued
+    settings = context.settings
+    mine = sum(1 for job in list(queued.values()) if job.tenant == tenant) if _crowded(context) else 0
+    if len(queued) >= settings.queue_limit or mine >= settings.tenant_queue_limit:
+        raise OverloadedError(
+            field="queue",
+            value=len(queued),
+            rule=f"at most {settings.tenant_queue_limit} queued jobs a tenant, {settings.queue_limit} in all",
+            remedy="Submit again when some have started.",
+        )
+
+
+def _crowded(context: Context) -> bool:
+    return len(context.live.queued) >= context.settings.tenant_queue_limit

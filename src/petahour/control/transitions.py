@@ -1,0 +1,51 @@
+"""A job's steps from state to state: checked, stored, and recorded with their cause in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from petahour.model.events import Event, EventKind
+from petahour.model.jobs import Job, JobState, check_transition
+from petahour.store.protocol import Transaction
+
+
+def submitted(tx: Transaction, job: Job) -> Event:
+    """Record a new job."""
+    return tx.events.append(_event(EventKind.JOB_SUBMITTED, job, None, job.submitted_ms, "submitted"))
+
+
+def move(
+    tx: Transaction,
+    job: Job,
+    after: JobState,
+    *,
+    kind: EventKind,
+    at_ms: int,
+    cause: str,
+    allocation: str | None = None,
+    data: Mapping[str, object] | None = None,
+) -> Job:
+    """Store the job in its new state and append the event. Raises InvariantError on a step that is none."""
+    check_transition(job.state, after)
+    moved = replace(job, state=after)
+    if after.final:
+        moved = replace(moved, ended_ms=at_ms)
+    tx.jobs.save(moved)
+    tx.events.append(_event(kind, moved, job.state, at_ms, cause, allocation, data))
+    return moved
+
+
+def _event(
+    kind: EventKind,
+    job: Job,
+    before: JobState | None,
+    at_ms: int,
+    cause: str,
+    allocation: str | None = None,
+    data: Mapping[str, object] | None = None,
+) -> Event:
+    known = {"before": before and before.value, "after": job.state.value, "cause": cause, "attempt": job.attempt}
+    return Event(
+        kind=kind, at_ms=at_ms, tenant=job.tenant, job=job.id, allocation=allocation, data={**known, **(data or {})}
+    )

@@ -1,0 +1,35 @@
+"""The application: routers, limits and problem documents over one control plane."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from petahour import __version__
+from petahour.control.context import Context
+from petahour.server import problems
+from petahour.server.limits import BodyLimit
+from petahour.server.routes import fleet, jobs, keys, money, tenants
+
+
+def create_app(context: Context) -> FastAPI:
+    """A FastAPI app over the context. /docs shows the OpenAPI page."""
+    app = FastAPI(
+        title="Petahour",
+        version=__version__,
+        summary="Rents AI compute: submit jobs, look at the fleet, read usage and invoices.",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        redoc_url=None,
+    )
+    app.state.context = context
+    app.add_middleware(BodyLimit)
+    problems.install(app)
+    for router in (jobs.router, fleet.router, tenants.router, keys.router, money.router):
+        app.include_router(router)
+
+    @app.get("/healthz", tags=["health"])
+    def healthz() -> JSONResponse:
+        """The process answers."""
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    return app

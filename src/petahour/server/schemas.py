@@ -1,0 +1,104 @@
+"""What requests may say. Unknown fields are refused; rules that need knowledge are the use cases' to check."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from petahour.control.request import JobRequest
+from petahour.model.tenants import Role
+
+Text = Annotated[str, Field(max_length=4_096)]
+Whole = Annotated[int, Field(strict=True)]
+
+
+class Body(BaseModel):
+    """A request body: no field beyond those named, and no silent conversion of text to numbers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class GangBody(Body):
+    nodes: Whole = 1
+    accelerators_per_node: Whole = 1
+
+
+class JobBody(Body):
+    """A job to run. See the job file reference for what each field means."""
+
+    tenant: Text | None = Field(None, description="Only for operators: submit for this tenant.")
+    project: Text = "default"
+    name: Text | None = None
+    command: list[str] = Field(examples=[["python", "train.py"]])
+    workdir: Text = Field(".", description="Relative to the project's directory.")
+    environment: dict[str, str] = Field(default_factory=dict)
+    gang: GangBody = Field(default_factory=GangBody)
+    types: list[Text] = Field(default_factory=lambda: ["cpu"], description="Acceptable types, the preferred first.")
+    tier: Text = "on-demand"
+    priority: Whole = 0
+    walltime: Text | Whole | None = Field(None, examples=["1h30m"])
+    retries: Whole = 0
+    checkpoint_dir: Text | None = None
+    preemption_signal: Text = "SIGTERM"
+    grace: Text | Whole = "30s"
+    memory: Text | Whole | None = Field(None, examples=["8GiB"])
+
+    def request(self) -> JobRequest:
+        return JobRequest(
+            command=tuple(self.command),
+            types=tuple(self.types),
+            tenant=self.tenant,
+            project=self.project,
+            name=self.name,
+            workdir=self.workdir,
+            environment=self.environment,
+            nodes=self.gang.nodes,
+            accelerators_per_node=self.gang.accelerators_per_node,
+            tier=self.tier,
+            priority=self.priority,
+            walltime=self.walltime,
+            retries=self.retries,
+            checkpoint_dir=self.checkpoint_dir,
+            preemption_signal=self.preemption_signal,
+            grace=self.grace,
+            memory=self.memory,
+        )
+
+
+class TenantBody(Body):
+    name: Text
+    title: Text = ""
+    currency: Text = Field(examples=["CNY"])
+
+
+class ProjectBody(Body):
+    name: Text
+    directory: Text | None = None
+
+
+class UserBody(Body):
+    name: Text
+    role: Role
+
+
+class KeyBody(Body):
+    user: Text
+    label: Text = ""
+    tenant: Text | None = None
+
+
+class QuotaBody(Body):
+    nominal: Whole
+    borrowing_limit: Whole | None = None
+
+
+class TopupBody(Body):
+    amount: Text = Field(description="A decimal number as text.", examples=["1000.00"])
+    currency: Text = Field(examples=["CNY"])
+    key: Text = Field(description="The payment's reference: one key is one credit.")
+    note: Text = ""
+
+
+class DrainBody(Body):
+    reason: Text = ""

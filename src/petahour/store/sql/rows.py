@@ -1,0 +1,113 @@
+"""Rows to nouns and back: the one place that knows how a noun lies in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
+from petahour.model.events import Event, EventKind
+from petahour.model.jobs import Job, JobSpec, JobState, Tier
+from petahour.model.resources import Gang, Node, NodeState, Slot
+from petahour.model.tenants import ApiKey, Role, User
+from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord, WaiveReason
+
+Row = Mapping[str, Any]
+
+
+def plain(row: Mapping[str, object]) -> dict[str, object]:
+    """Enumerations as the text they stand for: drivers differ in what they make of an enum."""
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in row.items()}
+
+
+def job_row(job: Job) -> dict[str, object]:
+    """Columns of a job without its ``seq``, which the database gives."""
+    row = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in ("spec", "seq")}
+    row["spec"] = orjson.dumps(asdict(job.spec)).decode()
+    return plain(row)
+
+
+def job_of(row: Row) -> Job:
+    raw = orjson.loads(row["spec"])
+    raw["gang"] = Gang(**raw["gang"])
+    raw["tier"] = Tier(raw["tier"])
+    raw["command"] = tuple(raw["command"])
+    raw["types"] = tuple(raw["types"])
+    raw["environment"] = tuple((name, value) for name, value in raw["environment"])
+    known = {field.name: row[field.name] for field in fields(Job) if field.name not in ("spec", "state")}
+    return Job(**known, spec=JobSpec(**raw), state=JobState(row["state"]))
+
+
+def allocation_row(allocation: Allocation) -> dict[str, object]:
+    row = {field.name: getattr(allocation, field.name) for field in fields(allocation) if field.name != "slots"}
+    row["slots"] = orjson.dumps([[slot.node, slot.indexes] for slot in allocation.slots]).decode()
+    return plain(row)
+
+
+def allocation_of(row: Row) -> Allocation:
+    known = {field.name: row[field.name] for field in fields(Allocation)}
+    known["slots"] = tuple(Slot(node=node, indexes=tuple(indexes)) for node, indexes in orjson.loads(row["slots"]))
+    known["tier"] = Tier(row["tier"])
+    known["state"] = AllocationState(row["state"])
+    known["stop_cause"] = StopCause(row["stop_cause"]) if row["stop_cause"] else None
+    known["end_kind"] = EndKind(row["end_kind"]) if row["end_kind"] else None
+    return Allocation(**known)
+
+
+def node_row(node: Node) -> dict[str, object]:
+    return plain({**asdict(node), "devices": orjson.dumps(node.devices).decode()})
+
+
+def node_of(row: Row) -> Node:
+    devices = tuple(orjson.loads(row["devices"]))
+    return Node(**{**row, "devices": devices, "state": NodeState(row["state"])})
+
+
+def user_row(user: User) -> dict[str, object]:
+    return plain({**asdict(user), "tenant": user.tenant or ""})
+
+
+def user_of(row: Row) -> User:
+    return User(**{**row, "tenant": row["tenant"] or None, "role": Role(row["role"])})
+
+
+def key_row(key: ApiKey) -> dict[str, object]:
+    return plain({**asdict(key), "tenant": key.tenant or ""})
+
+
+def key_of(row: Row) -> ApiKey:
+    return ApiKey(**{**row, "tenant": row["tenant"] or None, "role": Role(row["role"])})
+
+
+def event_row(event: Event) -> dict[str, object]:
+    row = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in ("data", "seq")}
+    row["data"] = orjson.dumps(dict(event.data)).decode()
+    return plain(row)
+
+
+def event_of(row: Row) -> Event:
+    return Event(**{**row, "kind": EventKind(row["kind"]), "data": orjson.loads(row["data"])})
+
+
+def usage_of(row: Row) -> UsageRecord:
+    reason = WaiveReason(row["waive_reason"]) if row["waive_reason"] else None
+    return UsageRecord(**{**row, "tier": Tier(row["tier"]), "waive_reason": reason})
+
+
+def charge_of(row: Row) -> Charge:
+    return Charge(**{**row, "tier": Tier(row["tier"])})
+
+
+def transfer_row(transfer: Transfer) -> dict[str, object]:
+    return plain({**asdict(transfer), "pending": transfer.pending or None})
+
+
+def transfer_of(row: Row) -> Transfer:
+    known = {field.name: row[field.name] for field in fields(Transfer)}
+    known["kind"] = TransferKind(row["kind"])
+    known["pending"] = row["pending"] or ""
+    return Transfer(**known)

@@ -1,0 +1,40 @@
+"""Statement shapes that several gateways share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar, cast
+
+from sqlalchemy import Column, Connection, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+Noun = TypeVar("Noun")
+Row: TypeAlias = Mapping[str, Any]
+
+BATCH = 500  # well below the bound-variable limits of SQLite (32,766) and PostgreSQL (65,535)
+
+
+def rows(connection: Connection, query: Select[Any], make: Callable[[Row], Noun]) -> Sequence[Noun]:
+    """Every row of a query as a noun."""
+    return [make(cast(Row, row)) for row in connection.execute(query).mappings()]
+
+
+def one(connection: Connection, query: Select[Any], make: Callable[[Row], Noun]) -> Noun | None:
+    """The only row of a query as a noun, or None."""
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else make(cast(Row, row))
+
+
+def insert_new(connection: Connection, table: Table, key: Column[Any], row: Mapping[str, object]) -> bool:
+    """Insert unless the key is stored already; True when it was new."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[key])
+    return connection.execute(statement, row).rowcount == 1
+
+
+def batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Ids in lists short enough for one IN clause."""
+    distinct = iter(dict.fromkeys(ids))
+    while batch := list(islice(distinct, BATCH)):
+        yield batch

@@ -1,0 +1,164 @@
+"""The SQL store: connections, transactions, and one error for a database that does not answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from petahour.model.errors import UnavailableError, ValidationError
+from petahour.store.migrations.run import migrate
+from petahour.store.sql.allocations import SqlAllocations
+from petahour.store.sql.events import SqlEvents
+from petahour.store.sql.fleet import SqlFleet
+from petahour.store.sql.jobs import SqlJobs
+from petahour.store.sql.ledger import SqlLedger
+from petahour.store.sql.people import SqlPeople
+
+WRITER_LOCK = 0x70657461686F7572  # "petahour": the advisory lock that serialises writers on PostgreSQL
+LOCK_WAIT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTransaction:
+    """The gateways over one open connection."""
+
+    jobs: SqlJobs
+    allocations: SqlAllocations
+    fleet: SqlFleet
+    people: SqlPeople
+    events: SqlEvents
+    ledger: SqlLedger
+
+    @classmethod
+    def over(cls, connection: Connection) -> SqlTransaction:
+        return cls(
+            jobs=SqlJobs(connection),
+            allocations=SqlAllocations(connection),
+            fleet=SqlFleet(connection),
+            people=SqlPeople(connection),
+            events=SqlEvents(connection),
+            ledger=SqlLedger(connection),
+        )
+
+
+class SqlStore:
+    """A Store over SQLite or PostgreSQL. Use ``open_store``, which also migrates."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = threading.Lock()
+        self._postgres = engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def write(self) -> Iterator[SqlTransaction]:
+        with self._writer, _answering(), self._engine.connect() as connection:
+            if self._postgres:
+                with connection.begin():
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
+                    yield SqlTransaction.over(connection)
+            else:
+                connection = connection.execution_options(begin="IMMEDIATE")
+                with connection.begin():
+                    yield SqlTransaction.over(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[SqlTransaction]:
+        with _answering(), self._engine.connect() as connection:
+            if self._postgres:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield SqlTransaction.over(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def open_store(url: str) -> SqlStore:
+    """Connect, migrate to the newest schema, and return the store.
+
+    ``url``: ``sqlite:////path/to/file.db`` or ``postgresql://user@host/database``. Raises ValidationError on
+    another scheme and UnavailableError when the server does not answer.
+    """
+    engine = _engine_of(url)
+    with _answering():
+        migrate(engine)
+    return SqlStore(engine)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def _engine_of(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise _bad_url(url) from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False}, pool_size=16, max_overflow=32
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=16,
+            max_overflow=32,
+            connect_args={"connect_timeout": 5, "application_name": "petahour"},
+        )
+    raise _bad_url(url)
+
+
+def _bad_url(url: str) -> ValidationError:
+    return ValidationError(
+        field="database-url",
+        value=url.split("@")[-1],
+        rule="a sqlite:/// or postgresql:// URL",
+        remedy="Write it like postgresql://petahour@127.0.0.1:5432/petahour.",
+    )
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # The driver's own implicit BEGIN would come too late to be IMMEDIATE, so Petahour begins by itself.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN " + connection.get_execution_options().get("begin", "DEFERRED"))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Any failure of the database itself (not of a constraint) becomes UnavailableError."""
+    try:
+        yield
+    except DBAPIError as error:
+        kind = type(error.orig).__name__
+        if error.connection_invalidated or kind in _AWAY:
+            said = str(error.orig).strip() or kind
+            raise UnavailableError(
+                field="database",
+                value=None,
+                rule=f"the database must answer ({said.splitlines()[0]})",
+                remedy="The request can be repeated as soon as the database is back.",
+            ) from error
+        raise
+
+
+_AWAY = frozenset(
+    {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow", "CrashShutdown", "DiskFull"}
+)
