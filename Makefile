@@ -25,7 +25,7 @@ format: $(TEST_READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(TEST_READY) servers
-	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/submissions.py
 	$(BIN)/python benchmarks/control_step.py
 

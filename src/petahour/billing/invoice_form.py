@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from petahour.billing.invoice_nouns import Invoice, InvoiceLine
 from petahour.model.money import MICROS, MINOR_DIGITS
-from petahour.model.time import HOUR_MS, to_iso
+from petahour.model.time import HOUR_MS, to_datetime, to_iso
 
 NOT_PAYABLE = "REHEARSAL - NOT PAYABLE"
 _HEAD = ("Project", "Type", "Tier", "Accelerator-hours", "Price per hour", "Amount")
@@ -17,12 +17,14 @@ _LEFT = 3  # so many columns are names; the rest are figures
 def render_text(invoice: Invoice) -> str:
     """The invoice as plain text of aligned columns, ending in a newline.
 
-    All amounts carry as many decimals as the finest of them needs, so that the points stand in line.
+    All amounts carry as many decimals as the finest of them needs, so that the points stand in line; prices
+    likewise, among themselves.
     Accelerator-hours are rounded to six decimals here and nowhere else; amounts come from milliseconds.
     """
     digits = _digits(invoice)
-    rows = [_row(line, digits) for line in invoice.lines]
-    rehearsed = [_row(line, digits) for line in invoice.rehearsal_lines]
+    price_digits = _price_digits(invoice)
+    rows = [_row(line, digits, price_digits) for line in invoice.lines]
+    rehearsed = [_row(line, digits, price_digits) for line in invoice.rehearsal_lines]
     widths = [max(len(row[column]) for row in [_HEAD, *rows, *rehearsed]) for column in range(len(_HEAD))]
     fixed = sum(widths[:-1]) + 2 * (len(_HEAD) - 1)
     totals = (("Total payable", invoice.total_micros), ("Rehearsal", invoice.rehearsal_total_micros))
@@ -65,7 +67,7 @@ def _header(invoice: Invoice) -> list[str]:
         f"INVOICE   {invoice.number}",
         "",
         f"Tenant    {_line(invoice.title)} ({invoice.tenant})",
-        f"Period    {to_iso(invoice.from_ms)} to {to_iso(invoice.to_ms)}, UTC",
+        f"Period    {_minute(invoice.from_ms)} to {_minute(invoice.to_ms)}, UTC",
         f"Status    {_status(invoice)}, as of {to_iso(invoice.generated_ms)}",
         f"Currency  {invoice.currency}",
     ]
@@ -95,13 +97,13 @@ def _body(lines: tuple[InvoiceLine, ...], rows: list[tuple[str, ...]], widths: l
     return out or [empty]
 
 
-def _row(line: InvoiceLine, digits: int) -> tuple[str, ...]:
+def _row(line: InvoiceLine, digits: int, price_digits: int) -> tuple[str, ...]:
     amount = _amount(line.amount_micros, digits)
     if line.note:
         return ("correction", line.type, line.tier, "", "", amount)
-    price = _amount(line.price_min_micros, digits)
+    price = _amount(line.price_min_micros, price_digits)
     if line.price_max_micros != line.price_min_micros:
-        price += " to " + _amount(line.price_max_micros, digits)
+        price += " to " + _amount(line.price_max_micros, price_digits)
     return (line.project, line.type, line.tier, _hours(line.accelerator_ms), price, amount)
 
 
@@ -121,10 +123,18 @@ def _digits(invoice: Invoice) -> int:
     """The decimals of the finest amount shown, at least the currency's own."""
     shown = [invoice.total_micros, invoice.rehearsal_total_micros, invoice.opening_micros, invoice.topups_micros]
     shown += [invoice.closing_micros, invoice.held_micros]
-    for line in (*invoice.lines, *invoice.rehearsal_lines):
-        shown += [line.amount_micros, line.price_min_micros, line.price_max_micros]
-    fractions = (f"{abs(micros) % MICROS:06d}".rstrip("0") for micros in shown)
-    return max(MINOR_DIGITS[invoice.currency], *(len(fraction) for fraction in fractions))
+    shown += [line.amount_micros for line in (*invoice.lines, *invoice.rehearsal_lines)]
+    return _finest(shown, invoice.currency)
+
+
+def _price_digits(invoice: Invoice) -> int:
+    lines = (*invoice.lines, *invoice.rehearsal_lines)
+    return _finest([p for line in lines for p in (line.price_min_micros, line.price_max_micros)], invoice.currency)
+
+
+def _finest(amounts: list[int], currency: str) -> int:
+    fractions = (f"{abs(micros) % MICROS:06d}".rstrip("0") for micros in amounts)
+    return max(MINOR_DIGITS[currency], max((len(fraction) for fraction in fractions), default=0))
 
 
 def _amount(micros: int, digits: int) -> str:
@@ -136,6 +146,10 @@ def _amount(micros: int, digits: int) -> str:
 def _hours(accelerator_ms: int) -> str:
     exact = Decimal(accelerator_ms) / HOUR_MS
     return f"{exact.quantize(Decimal('0.000001'), rounding=ROUND_HALF_EVEN):,}"
+
+
+def _minute(at_ms: int) -> str:
+    return f"{to_datetime(at_ms):%Y-%m-%d %H:%M}"
 
 
 def _status(invoice: Invoice) -> str:

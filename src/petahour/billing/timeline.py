@@ -66,7 +66,7 @@ def read_timeline(events: Iterable[Event], *, to_ms: int) -> Timeline:
     held: dict[str, Held] = {}
     for event in sorted((one for one in events if one.kind in _READ), key=lambda one: (one.at_ms, one.seq)):
         if event.kind is EventKind.JOB_ENDED:
-            _end(held, event, faults)
+            _end(held, event, to_ms, faults)
         elif event.at_ms >= to_ms:
             continue
         elif event.kind is EventKind.JOB_PLACED:
@@ -88,7 +88,7 @@ def _change(nodes: dict[str, list[Segment]], event: Event, to_ms: int, faults: l
             type=_text(event, "type"),
             rehearsal=_flag(event, "rehearsal"),
             accelerators=_count(event, "accelerators"),
-            up=event.data.get("state", NodeState.UP if not row or row[-1].up else None) == NodeState.UP,
+            up=_registered_up(event, row),
         )
     elif row:
         following = replace(row[-1], start_ms=event.at_ms, up=_text(event, "after") == NodeState.UP)
@@ -100,6 +100,13 @@ def _change(nodes: dict[str, list[Segment]], event: Event, to_ms: int, faults: l
             return
         row[-1] = replace(row[-1], end_ms=event.at_ms)
     row.append(following)
+
+
+def _registered_up(event: Event, row: list[Segment]) -> bool:
+    said = event.data.get("state")
+    if said is None:
+        return row[-1].up if row else True
+    return said == NodeState.UP
 
 
 def _place(held: dict[str, Held], event: Event, faults: list[str]) -> None:
@@ -116,10 +123,11 @@ def _place(held: dict[str, Held], event: Event, faults: list[str]) -> None:
     )
 
 
-def _end(held: dict[str, Held], event: Event, faults: list[str]) -> None:
+def _end(held: dict[str, Held], event: Event, to_ms: int, faults: list[str]) -> None:
     name = _given(event, "allocation", event.allocation)
     if name not in held:
-        faults.append(f"allocation {name} ended without having been placed before (event {event.seq})")
+        if event.at_ms < to_ms:  # A later one may be the end of a placement that is later too.
+            faults.append(f"allocation {name} ended without having been placed before (event {event.seq})")
     elif held[name].ended_ms is not None:
         faults.append(f"allocation {name} ended twice (event {event.seq})")
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from petahour.catalog.catalog import Catalog
+from petahour.control.callers import KnownCallers
 from petahour.control.clock import Clock
 from petahour.control.ids import Ids
 from petahour.control.live import LiveState
@@ -29,4 +30,5 @@ class Context:
     live: LiveState
     data_dir: Path
     settings: Settings = field(default_factory=Settings)
+    callers: KnownCallers = field(default_factory=KnownCallers)
     wake: Callable[[], None] = lambda: None

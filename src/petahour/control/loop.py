@@ -25,7 +25,6 @@ class ControlLoop:
         self._woken = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control-loop", daemon=True)
-        self._next_pass_s = 0.0
 
     def start(self) -> None:
         """Take up what the last process left behind, then run."""
@@ -67,16 +66,14 @@ class ControlLoop:
                 self._woken.wait(pause_s)
 
     def _step(self) -> float:
-        """One step; returns how long to sleep unless woken, in seconds."""
+        """One step; returns how long the loop may then sleep, in seconds.
+
+        A step is followed by a pause in proportion to what it took, so that under a storm of submissions the
+        loop leaves most of the core to them and takes them in by the dozen.
+        """
         began_s = time.monotonic()
-        may_decide = began_s >= self._next_pass_s
-        self._reconciler.step(decide=may_decide)
-        ended_s = time.monotonic()
-        if may_decide:
-            # A pass that took long is followed by a pause, so that submissions keep their share of the core.
-            share = self._context.settings.pass_share
-            self._next_pass_s = ended_s + (ended_s - began_s) * (1 / share - 1)
+        self._reconciler.step()
+        took_s = time.monotonic() - began_s
         tick_s = self._context.settings.tick_ms / SECOND_MS
-        if self._reconciler.undecided:
-            return min(tick_s, max(0.001, self._next_pass_s - ended_s))
-        return tick_s
+        self._closing.wait(min(tick_s, took_s * (1 / self._context.settings.loop_share - 1)))
+        return 0.0 if self._reconciler.undecided else tick_s

@@ -14,11 +14,11 @@ class Settings:
     ``settle_ms``: how long after an hour's end its usage is closed, so that late reports still fall inside.
     ``hold_interval_ms``: for how much running time a placement holds credit.
     ``lost_limit``: attempts lost by the operator's fault before a job is given up.
-    ``pass_share``: the part of one core that scheduling passes may take while jobs pour in.
+    ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
     tick_ms: int = 500
-    pass_share: float = 0.2
+    loop_share: float = 0.25
     settle_ms: int = 30 * SECOND_MS
     hold_interval_ms: int = HOUR_MS
     min_run_ms: int = 0

@@ -52,18 +52,15 @@ class Reconciler:
         self._decide_again = True
         self._reconciled_ms = None
 
-    def step(self, *, decide: bool = True) -> Step:
-        """One pass: hear, refresh, repair, meter, act, decide, act. Any failure leaves whole transactions behind.
-
-        ``decide`` False leaves out the scheduling pass (the loop spaces passes while jobs pour in).
-        """
+    def step(self) -> Step:
+        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
         heard = self._hear()
         self._refresh()
         self._reconcile()
         closed = self._meter()
         self._refresh()
         placed = stopping = 0
-        if decide and self._decide_again:
+        if self._decide_again:
             placed, stopping = self._decide()
             self._refresh()
         self._act()

@@ -17,7 +17,8 @@ class Launch:
 
     ``environment`` is the job's own; ``slot_environments`` (one per slot, in slot order) holds the vendor's
     visible-devices variables. The engine adds the rank variables. One rank runs per accelerator.
-    At the walltime the engine sends ``stop_signal`` and, after ``grace_ms``, kills. ``cpu_affinity``: pin ranks to the host CPUs that the slot indexes name (type ``cpu`` only).
+    At the walltime the engine sends ``stop_signal`` and, after ``grace_ms``, kills. ``cpu_affinity``: pin ranks
+    to the host CPUs that the slot indexes name (type ``cpu`` only).
     """
 
     allocation: str

@@ -5,24 +5,29 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from petahour.control.context import Context
-from petahour.control.keys import caller_of
+from petahour.control.keys import caller_of, known_caller
 from petahour.model.tenants import Caller
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: ph_...")
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """The control plane this app serves."""
     context: Context = request.app.state.context
     return context
 
 
-def caller(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
-    """The caller, or 401."""
-    return caller_of(context_of(request), credentials.credentials if credentials else "")
+async def caller(
+    context: Annotated[Context, Depends(context_of)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    """The caller, or 401. Only a key not seen for a moment costs a look-up in the store."""
+    text = credentials.credentials if credentials else ""
+    return known_caller(context, text) or await run_in_threadpool(caller_of, context, text)
 
 
 TheContext = Annotated[Context, Depends(context_of)]

@@ -29,8 +29,9 @@ def one(connection: Connection, query: Select[Any], make: Callable[[Row], Noun])
 def insert_new(connection: Connection, table: Table, key: Column[Any], row: Mapping[str, object]) -> bool:
     """Insert unless the key is stored already; True when it was new."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[key])
-    return connection.execute(statement, row).rowcount == 1
+    # Asked by RETURNING: the row count of such an insert is not to be had from every driver.
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    return connection.execute(statement, row).first() is not None
 
 
 def batches(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from petahour.model.errors import UnavailableError, ValidationError
 from petahour.store.migrations.run import migrate
@@ -88,8 +88,12 @@ def open_store(url: str) -> SqlStore:
     another scheme and UnavailableError when the server does not answer.
     """
     engine = _engine_of(url)
-    with _answering():
-        migrate(engine)
+    try:
+        with _answering():
+            migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return SqlStore(engine)
 
 
@@ -147,9 +151,8 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        kind = type(error.orig).__name__
-        if error.connection_invalidated or kind in _AWAY:
-            said = str(error.orig).strip() or kind
+        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+            said = str(error.orig).strip() or type(error.orig).__name__
             raise UnavailableError(
                 field="database",
                 value=None,
@@ -157,8 +160,3 @@ def _answering() -> Iterator[None]:
                 remedy="The request can be repeated as soon as the database is back.",
             ) from error
         raise
-
-
-_AWAY = frozenset(
-    {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow", "CrashShutdown", "DiskFull"}
-)

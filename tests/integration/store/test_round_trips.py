@@ -1,0 +1,154 @@
+"""What goes in comes out, of every noun."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.integration.store import samples
+from tests.integration.store.samples import HOUR, people_and_node
+
+from petahour.model.events import Event, EventKind
+from petahour.model.jobs import JobState
+from petahour.model.resources import NodeState
+from petahour.model.usage import Balance, TransferKind
+from petahour.store.protocol import JobFilter, Submission
+from petahour.store.sql.store import SqlStore
+
+
+def test_people(store: SqlStore) -> None:
+    with store.write() as tx:
+        tx.people.add_tenant(samples.TENANT)
+        tx.people.add_project(samples.PROJECT)
+        for user in (samples.USER, samples.OPERATOR):
+            tx.people.add_user(user)
+        tx.people.add_key(samples.KEY)
+        tx.people.put_quota(replace(samples.QUOTA, nominal=1, borrowing_limit=None))
+        tx.people.put_quota(samples.QUOTA)
+    with store.read() as tx:
+        assert tx.people.tenants() == [samples.TENANT]
+        assert tx.people.tenant("acme") == samples.TENANT
+        assert tx.people.tenant("other") is None
+        assert tx.people.project("acme", "default") == samples.PROJECT
+        assert tx.people.projects() == [samples.PROJECT]
+        assert tx.people.projects("other") == []
+        assert tx.people.user("acme", "ann") == samples.USER
+        assert tx.people.users(None) == [samples.OPERATOR]
+        assert tx.people.key("key-1") == samples.KEY
+        assert tx.people.keys("acme") == tx.people.keys(None, everyone=True) == [samples.KEY]
+        assert tx.people.keys(None) == []
+        assert tx.people.quotas() == tx.people.quotas("acme") == [samples.QUOTA]
+    with store.write() as tx:
+        tx.people.revoke_key("key-1", at_ms=HOUR)
+        tx.people.revoke_key("key-1", at_ms=HOUR + 1)
+    with store.read() as tx:
+        assert tx.people.key("key-1") == replace(samples.KEY, revoked_ms=HOUR)
+
+
+def test_nodes(store: SqlStore) -> None:
+    up = replace(samples.NODE, state=NodeState.UP, devices=())
+    with store.write() as tx:
+        tx.fleet.put(samples.NODE)
+        tx.fleet.put(up)
+        tx.fleet.put(replace(samples.NODE, name="a0"))
+    with store.read() as tx:
+        assert tx.fleet.get("n1") == up
+        assert tx.fleet.get("n2") is None
+        assert [node.name for node in tx.fleet.every()] == ["a0", "n1"]
+
+
+def test_jobs(store: SqlStore) -> None:
+    with store.write() as tx:
+        people_and_node(tx)
+        first = tx.jobs.add(samples.job(1), key="k-1", request_hash="h-1")
+        second = tx.jobs.add(samples.job(2), key=None, request_hash="h-2")
+        third = tx.jobs.add(samples.job(3), key=None, request_hash="h-3")
+        done = replace(second, state=JobState.FAILED, ended_ms=HOUR + 5, exit_code=None, message="")
+        tx.jobs.save(done)
+    assert 0 < first.seq < second.seq < third.seq
+    with store.read() as tx:
+        assert tx.jobs.get("job-1") == first
+        assert tx.jobs.get("job-9") is None
+        assert tx.jobs.many(["job-3", "job-2", "job-2", "job-9"]) == [done, third]
+        assert tx.jobs.unfinished() == [first, third]
+        assert tx.jobs.find(JobFilter()) == [third, done, first]
+        assert tx.jobs.find(JobFilter(limit=1, before_seq=third.seq)) == [done]
+        assert tx.jobs.find(JobFilter(states=(JobState.FAILED,), tenant="acme", project="default")) == [done]
+        assert tx.jobs.find(JobFilter(tenant="other")) == []
+        assert tx.jobs.submission("acme", "k-1") == Submission(job="job-1", request_hash="h-1")
+        assert tx.jobs.submission("other", "k-1") is None
+
+
+def test_allocations(store: SqlStore) -> None:
+    with store.write() as tx:
+        people_and_node(tx)
+        tx.jobs.add(samples.job(1), key=None, request_hash="h")
+        tx.allocations.add(samples.allocation(1))
+        ended = replace(samples.allocation(1), **samples.ENDED)  # type: ignore[arg-type]
+        tx.allocations.save(ended)
+        tx.allocations.release("alloc-1")
+        tx.allocations.add(samples.allocation(2, indexes=(1, 3)))
+    second = samples.allocation(2, indexes=(1, 3))
+    with store.read() as tx:
+        assert tx.allocations.get("alloc-1") == ended
+        assert tx.allocations.get("alloc-9") is None
+        assert tx.allocations.of_job("job-1") == [ended, second]
+        assert tx.allocations.active() == [second]
+        assert tx.allocations.latest(["job-1", "job-9"]) == {"job-1": second}
+        assert sorted(item.id for item in tx.allocations.every()) == ["alloc-1", "alloc-2"]
+        assert list(tx.allocations.many(["alloc-2"])) == [second]
+        assert tx.allocations.held("n1") == {1: "alloc-2", 3: "alloc-2"}
+        assert tx.allocations.held("n2") == {}
+
+
+def test_events(store: SqlStore) -> None:
+    event = Event(
+        kind=EventKind.JOB_STATE, at_ms=HOUR, tenant="acme", job="job-1", data={"a": [1, {"b": None}], "t": "é"}
+    )
+    with store.write() as tx:
+        first = tx.events.append(event)
+        second = tx.events.append(replace(event, job=None, node="n1"))
+    with store.read() as tx:
+        assert tx.events.after(0, limit=9) == [replace(event, seq=first.seq), second]
+        assert tx.events.after(first.seq, limit=9) == [second]
+        assert tx.events.of_job("job-1") == [first]
+        assert tx.events.last_seq() == second.seq
+
+
+def test_usage_and_charges(store: SqlStore) -> None:
+    with store.write() as tx:
+        people_and_node(tx)
+        tx.jobs.add(samples.job(1), key=None, request_hash="h")
+        tx.allocations.add(samples.allocation(1))
+        assert tx.ledger.add_usage(samples.USAGE)
+        assert tx.ledger.add_charge(samples.CHARGE)
+        assert not tx.ledger.add_usage(samples.USAGE)
+        assert not tx.ledger.add_charge(samples.CHARGE)
+    with store.read() as tx:
+        assert tx.ledger.usage(tenant="acme", from_ms=HOUR, to_ms=HOUR + 1) == [samples.USAGE]
+        assert tx.ledger.usage(tenant=None, from_ms=HOUR + 10, to_ms=HOUR + 99) == []
+        assert tx.ledger.usage(tenant="other", from_ms=HOUR, to_ms=HOUR + 1) == []
+        assert tx.ledger.charges(tenant="acme", from_ms=HOUR, to_ms=HOUR + 1) == [samples.CHARGE]
+        assert tx.ledger.charges(tenant=None, from_ms=HOUR + 1, to_ms=HOUR + 2) == []
+
+
+def test_transfers_move_their_balances(store: SqlStore) -> None:
+    topup = samples.transfer("t-1", TransferKind.TOPUP, 2**50)
+    held = samples.transfer("t-2", TransferKind.PENDING, 7)
+    voided = samples.transfer("t-3", TransferKind.VOID, 7, pending="t-2")
+    with store.write() as tx:
+        assert tx.ledger.post(topup)
+        assert tx.ledger.post(held)
+        assert not tx.ledger.post(topup)
+    with store.read() as tx:
+        account = tx.ledger.balance("prepaid:acme:CNY", "CNY")
+        assert (account.credits_micros, account.pending_credits_micros) == (2**50, 7)
+    with store.write() as tx:
+        assert tx.ledger.post(voided)
+    with store.read() as tx:
+        assert tx.ledger.transfers() == tx.ledger.transfers(accounts=["cash:operator:CNY"]) == [topup, held, voided]
+        assert tx.ledger.transfers(until_ms=HOUR) == tx.ledger.transfers(accounts=["prepaid:other:CNY"]) == []
+        assert tx.ledger.transfer("t-2") == held
+        assert tx.ledger.balances() == [
+            Balance(account="cash:operator:CNY", currency="CNY", debits_micros=2**50),
+            Balance(account="prepaid:acme:CNY", currency="CNY", credits_micros=2**50),
+        ]
