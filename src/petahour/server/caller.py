@@ -27,7 +27,8 @@ async def caller(
 ) -> Caller:
     """The caller, or 401. Only a key not seen for a moment costs a look-up in the store."""
     text = credentials.credentials if credentials else ""
-    return known_caller(context, text) or await run_in_threadpool(caller_of, context, text)
+    known = known_caller(context, text)
+    return known if known is not None else await run_in_threadpool(caller_of, context, text)
 
 
 TheContext = Annotated[Context, Depends(context_of)]

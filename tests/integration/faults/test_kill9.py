@@ -147,6 +147,7 @@ def _require_whole(plane: Plane, directory: Path, jobs: list[Any]) -> None:
     """A job that succeeded ran every rank of its last attempt to the end; one that failed had its retries."""
     seen = set(marks(directory))
     for job in jobs:
+        assert job["losses"] == 0, "what runs outlives the control plane"
         last = plane.job(job["id"])["allocations"][-1:]
         if job["state"] == "succeeded":
             ranks = job["gang"]["nodes"] * job["gang"]["accelerators_per_node"]

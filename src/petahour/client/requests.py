@@ -1,0 +1,55 @@
+"""What a client asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRequest:
+    """A job to run. The control plane checks every rule; see the job file reference for the fields.
+
+    ``tenant`` is for operators only. ``walltime`` and ``grace`` are durations such as ``"1h30m"``, ``memory`` a
+    size such as ``"8GiB"``, each also a plain number of seconds or bytes.
+    """
+
+    command: tuple[str, ...]
+    types: tuple[str, ...] = ("cpu",)
+    tenant: str | None = None
+    project: str = "default"
+    name: str | None = None
+    workdir: str = "."
+    environment: Mapping[str, str] = field(default_factory=dict)
+    nodes: int = 1
+    accelerators_per_node: int = 1
+    tier: str = "on-demand"
+    priority: int = 0
+    walltime: str | int | None = None
+    retries: int = 0
+    checkpoint_dir: str | None = None
+    preemption_signal: str = "SIGTERM"
+    grace: str | int = "30s"
+    memory: str | int | None = None
+
+    def body(self) -> dict[str, object]:
+        """The JSON body of ``POST /v1/jobs``; what is not said is left out."""
+        full: dict[str, object] = {
+            "tenant": self.tenant,
+            "project": self.project,
+            "name": self.name,
+            "command": list(self.command),
+            "workdir": self.workdir,
+            "environment": dict(self.environment),
+            "gang": {"nodes": self.nodes, "accelerators_per_node": self.accelerators_per_node},
+            "types": list(self.types),
+            "tier": self.tier,
+            "priority": self.priority,
+            "walltime": self.walltime,
+            "retries": self.retries,
+            "checkpoint_dir": self.checkpoint_dir,
+            "preemption_signal": self.preemption_signal,
+            "grace": self.grace,
+            "memory": self.memory,
+        }
+        return {name: value for name, value in full.items() if value is not None}
