@@ -27,6 +27,7 @@ format: $(TEST_READY)
 bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/submissions.py
+	$(BIN)/python benchmarks/submissions.py --postgres
 	$(BIN)/python benchmarks/control_step.py
 
 # The locked versions of everything. The local version is what lies in src, so it is installed as editable.

@@ -1,6 +1,8 @@
 """Submissions a second through the API from 8 concurrent clients, every one a durable transaction.
 
-    python benchmarks/submissions.py [--seconds 10] [--database-url postgresql://...]
+    python benchmarks/submissions.py [--seconds 10] [--postgres | --database-url postgresql://...]
+
+`--postgres` starts a throw-away PostgreSQL on this host, which syncs every commit to disk.
 
 Baseline: what the same 8 clients get from GET /healthz, which touches no database, in the same run.
 """
@@ -11,7 +13,9 @@ import argparse
 import http.client
 import json
 import multiprocessing
+import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from plane import Plane, control_plane, tenant_with_credit
@@ -60,15 +64,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--database-url")
+    parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
-    with control_plane(fleet=FLEET, database_url=options.database_url) as plane, plane.client() as client:
+    if not options.postgres:
+        return measure(options.seconds, options.database_url)
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration"))
+    from postgres import PostgresServer
+
+    server = PostgresServer(fsync=True)
+    try:
+        server.start()
+        return measure(options.seconds, server.new_database())
+    finally:
+        server.close()
+
+
+def measure(seconds: float, database_url: str | None) -> int:
+    with control_plane(fleet=FLEET, database_url=database_url) as plane, plane.client() as client:
         tenant_with_credit(client)
         client.post("/v1/fleet/nodes/bench/drain", json={"reason": "benchmark"}).raise_for_status()
         body = json.dumps({"tenant": "bench", "command": ["true"], "types": ["a100-80g-sxm"], "tier": "spot"})
         idle, _ = storm(plane, "GET", "/healthz", "", 2)
-        took, errors = storm(plane, "POST", "/v1/jobs", body, options.seconds)
-    database = "PostgreSQL" if options.database_url else "SQLite"
-    rate, idle_rate = len(took) / options.seconds, len(idle) / 2
+        took, errors = storm(plane, "POST", "/v1/jobs", body, seconds)
+    database = "PostgreSQL" if database_url else "SQLite"
+    rate, idle_rate = len(took) / seconds, len(idle) / 2
     name = "GET /healthz, same clients"
     figures = [
         Figure(

@@ -26,8 +26,9 @@ class PostgresServer:
     RuntimeError when the server is not installed: a test that needs it then fails, it is not left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         self._bin = _binaries()
+        self._fsync = "on" if fsync else "off"
         # Not below pytest's directory, which only its owner may enter.
         self._home = Path(tempfile.mkdtemp(prefix="petahour-postgres-"))
         self._data = self._home / "data"
@@ -45,7 +46,7 @@ class PostgresServer:
             *_as_account(),
             str(self._bin / "postgres"),
             *("-D", str(self._data), "-p", str(self.port)),
-            *("-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._home}", "-c", "fsync=off"),
+            *("-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._home}", "-c", f"fsync={self._fsync}"),
         ]
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

@@ -79,9 +79,9 @@ class Catalog:
 def nearest(wanted: str, known: Iterable[str]) -> str:
     """A remedy that names the known names closest to the wanted one."""
     names = sorted(known)
-    close = difflib.get_close_matches(wanted[:100].lower(), names, n=4, cutoff=0.5)
+    close = [name for name in names if wanted and wanted.lower() in name][:4]
     if not close:
-        close = [name for name in names if wanted and wanted.lower() in name][:4]
+        close = difflib.get_close_matches(wanted[:100].lower(), names, n=4, cutoff=0.5)
     if close:
         return f"Did you mean {', '.join(close)}?"
     return f"Known names: {', '.join(names[:60])}."

@@ -14,7 +14,7 @@ import typer
 from petahour.model.errors import ValidationError
 
 if TYPE_CHECKING:
-    pass
+    from petahour.cli.assembly import Assembly
 
 DEFAULT_PORT = 7420
 
@@ -68,13 +68,11 @@ def up(
         assembly.close()
 
 
-def _serve(assembly: object, listener: socket.socket, url: str, ready_file: Path | None) -> None:
+def _serve(assembly: Assembly, listener: socket.socket, url: str, ready_file: Path | None) -> None:
     import uvicorn
 
-    from petahour.cli.assembly import Assembly
     from petahour.server.app import create_app
 
-    assert isinstance(assembly, Assembly)
     app = create_app(assembly.context)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
 

@@ -84,7 +84,7 @@ def _fields(kind: type) -> tuple[tuple[str, object, bool], ...]:
 def _scalar(kind: type, value: object, place: str) -> object:
     if issubclass(kind, StrEnum):
         try:
-            return kind(value)
+            return kind(str(value))
         except ValueError:
             raise _unexpected(place, value, f"one of {', '.join(kind)}") from None
     if kind is int and isinstance(value, bool):

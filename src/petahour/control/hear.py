@@ -63,8 +63,9 @@ def _ended(
     tx.allocations.save(allocation)
     post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms)
 
-    job = replace(job, exit_code=report.exit_code, message=report.message)
     after, job, cause = _verdict(allocation, job, report.message, settings)
+    if after.final:
+        job = replace(job, exit_code=report.exit_code, message=report.message)
     data = {"end_kind": kind.value, "exit_code": report.exit_code, "started_ms": allocation.started_ms}
     job = move(
         tx, job, after, kind=EventKind.JOB_ENDED, at_ms=ended_ms, cause=cause, allocation=allocation.id, data=data

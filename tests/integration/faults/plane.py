@@ -30,11 +30,11 @@ rehearsal = true
 # Every rank takes a lock of its job and rank for as long as it lives, and leaves a mark when it begins and ends.
 # The lock goes with the last process that has it open, so that two attempts that overlap are seen, however short.
 RANK = r"""
-mark() { echo "$1 $PETAHOUR_ALLOCATION $RANK" >> marks; }
-exec 9>> "lock-$PETAHOUR_JOB-$RANK"
+mark() { echo "$1 $PETAHOUR_ALLOCATION_ID $RANK" >> marks; }
+exec 9>> "lock-$PETAHOUR_JOB_ID-$RANK"
 flock --nonblock 9 || { mark twice; exit 99; }
 mark start
-echo $$ > "pid-$PETAHOUR_JOB-$RANK"
+echo $$ > "pid-$PETAHOUR_JOB_ID-$RANK"
 trap 'mark stopped; kill $child; exit 143' TERM
 sleep "$1" & child=$!
 wait $child

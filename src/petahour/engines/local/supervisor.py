@@ -193,10 +193,8 @@ class Supervisor:
             try:
                 self.become_rank(libc, parent, write)
             except OSError as error:
-                os.write(
-                    error_write,
-                    json.dumps([error.errno, f"{error.filename or ''} {error.strerror}".strip()]).encode(),
-                )
+                reason = f"{self.launch['command'][0]}: {error.strerror}"
+                os.write(error_write, json.dumps([error.errno, reason]).encode())
             os._exit(126)
         os.close(write)
         os.close(error_write)

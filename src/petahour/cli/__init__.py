@@ -1,0 +1,1 @@
+"""The command line; with the server the only assembler of parts."""

@@ -1,0 +1,124 @@
+"""How jobs are shown."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
+from petahour.client.types import Allocation, HistoryEntry, Job, JobDetail
+from petahour.model.jobs import FINAL_STATES
+
+JOB_COLUMNS = (
+    Column(title="ID"),
+    Column(title="TENANT"),
+    Column(title="NAME", wraps=True),
+    Column(title="STATE", state=True),
+    Column(title="TIER"),
+    Column(title="GANG"),
+    Column(title="TYPE"),
+    Column(title="TRY", right=True),
+    Column(title="TIME", right=True),
+    Column(title="REASON", wraps=True),
+)
+_REASON_LENGTH = 100
+
+
+def job_table(jobs: Iterable[Job], *, now_ms: int, title: str | None = None) -> Table:
+    """One row per job. TIME is how long it has run, or has waited when it never ran."""
+    return make_table(JOB_COLUMNS, (_row(job, now_ms) for job in jobs), title=title)
+
+
+def _row(job: Job, now_ms: int) -> tuple[object, ...]:
+    gang = f"{job.gang.nodes}x{job.gang.accelerators_per_node}"
+    kind = (job.type or job.types[0]) + ("*" if job.rehearsal else "")
+    time_text = duration(time_ms(job, now_ms))
+    return job.id, job.tenant, job.name, job.state, job.tier, gang, kind, job.attempt, time_text, short_reason(job)
+
+
+def time_ms(job: Job, now_ms: int) -> int:
+    """Since the latest attempt started, or since submission for a job that waits; until now or the end."""
+    waits = job.state == "queued" or job.started_ms is None
+    begun_ms = job.submitted_ms if waits or job.started_ms is None else job.started_ms
+    return (job.ended_ms or now_ms) - begun_ms
+
+
+def short_reason(job: Job) -> str:
+    """Why it waits or how it ended, within a table's cell."""
+    text = reason(job)
+    return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 3] + "..."
+
+
+def reason(job: Job) -> str:
+    """Why a queued job waits; why a job that is over ended so."""
+    if job.state == "queued":
+        return job.hold.text if job.hold else "not looked at yet"
+    return job.message if job.state in FINAL_STATES and job.state != "succeeded" else ""
+
+
+def show_job(job: JobDetail, *, now_ms: int) -> None:
+    """Facts, attempts and history."""
+    show_facts(_facts(job, now_ms))
+    if job.allocations:
+        print_plain(make_table(_ATTEMPT_COLUMNS, (_attempt(item, now_ms) for item in job.allocations), title="\nAttempts"))
+    if job.history:
+        print_plain(make_table(_HISTORY_COLUMNS, (_step(item) for item in job.history), title="\nHistory"))
+
+
+def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
+    return [
+        ("job", job.id),
+        ("name", job.name),
+        ("tenant", f"{job.tenant}, project {job.project}, by {job.user}"),
+        ("state", job.state),
+        ("waits because", reason(job) if job.state == "queued" else None),
+        ("message", job.message if job.state != "queued" and job.message else None),
+        ("exit code", job.exit_code),
+        ("command", shlex.join(job.command)),
+        ("workdir", job.workdir),
+        ("environment", " ".join(f"{name}={value}" for name, value in job.environment.items()) or None),
+        ("gang", f"{job.gang} of {' or '.join(job.types)}"),
+        ("runs on", job.type and job.type + (" (rehearsal)" if job.rehearsal else "")),
+        ("tier", f"{job.tier}, priority {job.priority}"),
+        ("walltime", None if job.walltime_ms is None else duration(job.walltime_ms)),
+        ("memory", None if job.memory_bytes is None else f"{job.memory_bytes:,} bytes per rank"),
+        ("checkpoints", job.checkpoint_dir),
+        ("preemption", f"{job.preemption_signal}, then {duration(job.grace_ms)} to save"),
+        ("attempts", f"{job.attempt}, {job.failures} failed of {job.retries + 1} allowed, {job.preemptions} preempted"),
+        ("submitted", instant(job.submitted_ms)),
+        ("ended", instant(job.ended_ms)),
+        ("time", duration(time_ms(job, now_ms))),
+    ]
+
+
+_ATTEMPT_COLUMNS = (
+    Column(title="TRY", right=True),
+    Column(title="STATE", state=True),
+    Column(title="ON", wraps=True),
+    Column(title="STARTED"),
+    Column(title="RAN", right=True),
+    Column(title="END"),
+    Column(title="PER HOUR", right=True),
+)
+_HISTORY_COLUMNS = (
+    Column(title="WHEN"),
+    Column(title="STEP"),
+    Column(title="TRY", right=True),
+    Column(title="CAUSE", wraps=True),
+)
+
+
+def _attempt(item: Allocation, now_ms: int) -> tuple[object, ...]:
+    where = " ".join(f"{slot.node}[{','.join(map(str, slot.indexes))}]" for slot in item.slots)
+    where += " (rehearsal)" if item.rehearsal else ""
+    ran = None if item.started_ms is None else duration((item.ended_ms or now_ms) - item.started_ms)
+    end = item.end_kind and item.end_kind + (f" ({item.stop_cause})" if item.stop_cause else "")
+    price = money(item.price_micros, item.currency)
+    return item.attempt, item.state, where, instant(item.started_ms), ran, end, price
+
+
+def _step(item: HistoryEntry) -> tuple[object, ...]:
+    step = f"{item.before} -> {item.after}" if item.before else (item.after or item.kind)
+    return precise(item.at_ms), step, item.attempt, item.cause

@@ -1,0 +1,11 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Month = Annotated[str | None, typer.Option(help="A month as YYYY-MM, in UTC; this month without it.")]
+TenantName = Annotated[str | None, typer.Argument(metavar="[TENANT]", help="Your own tenant without it.")]

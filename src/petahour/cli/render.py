@@ -1,0 +1,156 @@
+"""How results are shown: tables for people, JSON for programs, progress on stderr.
+
+In a pipe there are no colours and lines are as long as they need to be; identifiers are never cut.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, is_dataclass
+
+import typer
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from petahour.model.money import format_micros
+from petahour.model.time import HOUR_MS, format_duration, to_datetime, to_iso
+
+PIPE_WIDTH = 10_000
+STATE_STYLES = {
+    "running": "green",
+    "succeeded": "green",
+    "up": "green",
+    "queued": "yellow",
+    "starting": "cyan",
+    "stopping": "yellow",
+    "preempted": "yellow",
+    "draining": "yellow",
+    "failed": "red",
+    "cancelled": "dim",
+    "down": "red",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A table's column. ``wraps``: free text that may take several lines; all else stays on one."""
+
+    title: str
+    right: bool = False
+    wraps: bool = False
+    state: bool = False
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on stdout or stderr: as wide as the terminal, or as needed in a pipe."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False)
+
+
+def clean(value: object) -> str:
+    """Text on one line without control characters, which could steer a terminal."""
+    return "".join(char if char.isprintable() else " " for char in str(value))
+
+
+def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+    """A table without lines around it. None shows as a dash."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left", header_style="bold")
+    if title is not None:
+        table.title = Text(title, style="bold")
+    for column in columns:
+        justify = "right" if column.right else "left"
+        overflow = "fold"
+        table.add_column(column.title, justify=justify, no_wrap=not column.wraps, overflow=overflow)
+    for row in rows:
+        table.add_row(*(_cell(column, value) for column, value in zip(columns, row, strict=True)))
+    return table
+
+
+def show_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print a table, or one line saying that there is nothing."""
+    held = list(rows)
+    if held:
+        print_plain(make_table(columns, held))
+    else:
+        typer.echo(empty)
+
+
+def show_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Names and values below each other; None is left out."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        if value is not None:
+            style = STATE_STYLES.get(str(value), "") if name in ("state", "status") else ""
+            table.add_row(name, Text(clean(value), style=style))
+    print_plain(table)
+
+
+def print_plain(shown: Table) -> None:
+    """Print a table without blanks at the ends of lines when nobody watches."""
+    target = console()
+    if target.is_terminal:
+        target.print(shown)
+        return
+    with target.capture() as captured:
+        target.print(shown)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def show_json(value: object) -> None:
+    """Print one JSON document: dataclasses as objects, tuples as lists."""
+    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def plain(value: object) -> object:
+    """Dataclasses, mappings and sequences as what JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def progress(text: str) -> AbstractContextManager[object]:
+    """A spinner on stderr while something takes long; nothing where stderr is not a terminal."""
+    return Status(Text(text), console=console(stderr=True))
+
+
+def money(micros: int, currency: str) -> str:
+    return f"{format_micros(micros, currency)} {currency}"
+
+
+def instant(at_ms: int | None) -> str | None:
+    """``2026-03-01 12:00:05 UTC``."""
+    return None if at_ms is None else f"{to_datetime(at_ms):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def precise(at_ms: int) -> str:
+    """``12:00:05.123Z`` with its date."""
+    return to_iso(at_ms).replace("T", " ")
+
+
+def duration(span_ms: int) -> str:
+    return format_duration(max(0, span_ms))
+
+
+def hours(accelerator_ms: int) -> str:
+    """Accelerator-hours with four decimals, for reading only."""
+    return f"{accelerator_ms / HOUR_MS:,.4f}"
+
+
+def yes(flag: bool) -> str:
+    return "yes" if flag else ""
+
+
+def _cell(column: Column, value: object) -> Text:
+    text = clean("-" if value is None else value)
+    return Text(text, style=STATE_STYLES.get(text, "") if column.state else "")

@@ -1,0 +1,44 @@
+"""How conservation and audit are shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import typer
+
+from petahour.cli.render import Column, hours, make_table, print_plain
+from petahour.client.statements import Audit, CapacitySums, Conservation
+
+_PARTS = ("billed", "waived", "open", "idle", "down", "capacity")
+
+
+def show_conservation(result: Conservation) -> None:
+    """Accelerator-hours by type, rehearsal apart, and whether they add up."""
+    sums: dict[tuple[bool, str], list[int]] = defaultdict(lambda: [0] * len(_PARTS))
+    for cell in result.cells:
+        row = sums[cell.rehearsal, cell.type]
+        for place, part in enumerate(_values(cell)):
+            row[place] += part
+    columns = (Column(title="TYPE"), *(Column(title=part.upper(), right=True) for part in _PARTS))
+    rows = [
+        (name + (" (rehearsal)" if rehearsal else ""), *map(hours, row))
+        for (rehearsal, name), row in sorted(sums.items())
+    ]
+    rows.append(("all", *map(hours, _values(result))))
+    print_plain(make_table(columns, rows, title="Accelerator-hours: billed + waived + open + idle + down = capacity"))
+    typer.echo("Everything adds up." if result.ok else "It does not add up:")
+    for fault in result.faults:
+        typer.echo(f"  {fault}")
+
+
+def show_audit(result: Audit) -> None:
+    """Every check and what it found."""
+    columns = (Column(title="CHECK"), Column(title="RESULT"), Column(title="DETAIL", wraps=True))
+    rows = [(check.name, "ok" if check.ok else "BROKEN", check.detail) for check in result.checks]
+    print_plain(make_table(columns, rows))
+    broken = sum(1 for check in result.checks if not check.ok)
+    typer.echo(f"{len(rows)} checks, " + ("all hold." if result.ok else f"{broken} broken."))
+
+
+def _values(sums: CapacitySums) -> tuple[int, ...]:
+    return sums.billed, sums.waived, sums.open, sums.idle, sums.down, sums.capacity
