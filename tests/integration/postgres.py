@@ -46,7 +46,14 @@ class PostgresServer:
             *_as_account(),
             str(self._bin / "postgres"),
             *("-D", str(self._data), "-p", str(self.port)),
-            *("-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._home}", "-c", f"fsync={self._fsync}"),
+            *(
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                f"unix_socket_directories={self._home}",
+                "-c",
+                f"fsync={self._fsync}",
+            ),
         ]
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

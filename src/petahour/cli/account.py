@@ -76,10 +76,14 @@ def _read_key(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return sys.stdin.readline() if str(path) == "-" else path.read_text("utf-8")
+        # A blank file is refused as a key, rather than taken for a file that was not named.
+        return (sys.stdin.readline() if str(path) == "-" else path.read_text("utf-8")) or " "
     except (OSError, UnicodeDecodeError) as error:
         raise ValidationError(
-            field="key-file", value=str(path), rule=f"a text file that can be read ({error})", remedy="Check the path."
+            field="key-file",
+            value=str(path),
+            rule=f"a text file that can be read ({error})",
+            remedy="Check the path.",
         ) from None
 
 

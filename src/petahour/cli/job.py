@@ -18,11 +18,11 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, such as
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command(cls=SubmitCommand)(submit)
-    app.command()(ps)
-    app.command()(describe)
+    app.command(cls=SubmitCommand, short_help="Submit a job described by a file, by flags, or both.")(submit)
+    app.command(short_help="List jobs, newest first, and why they wait.")(ps)
+    app.command(short_help="Show a job in full: why it waits, attempts, history.")(describe)
     app.command()(logs)
-    app.command()(cancel)
+    app.command(short_help="Cancel jobs.")(cancel)
 
 
 def ps(
@@ -70,7 +70,9 @@ def describe(job: JobId, as_json: AsJson = False) -> None:
 
 def logs(
     job: JobId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as output comes, until the job ends.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as output comes, until the job ends.")
+    ] = False,
     rank: Annotated[int, typer.Option(min=0, help="Which rank of the gang.")] = 0,
     attempt: Annotated[int | None, typer.Option(min=1, help="Which attempt; the latest without it.")] = None,
     as_json: AsJson = False,
@@ -134,4 +136,3 @@ def _log_json(client: Client, job: str, rank: int, attempt: int | None) -> None:
         last = client.log(job, rank=rank, attempt=first.attempt or None, offset=last.next_offset)
         text += last.text
     show_json(replace(last, text=text))
-

@@ -62,7 +62,9 @@ def show_job(job: JobDetail, *, now_ms: int) -> None:
     """Facts, attempts and history."""
     show_facts(_facts(job, now_ms))
     if job.allocations:
-        print_plain(make_table(_ATTEMPT_COLUMNS, (_attempt(item, now_ms) for item in job.allocations), title="\nAttempts"))
+        print_plain(
+            make_table(_ATTEMPT_COLUMNS, (_attempt(item, now_ms) for item in job.allocations), title="\nAttempts")
+        )
     if job.history:
         print_plain(make_table(_HISTORY_COLUMNS, (_step(item) for item in job.history), title="\nHistory"))
 
@@ -86,7 +88,10 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("memory", None if job.memory_bytes is None else f"{job.memory_bytes:,} bytes per rank"),
         ("checkpoints", job.checkpoint_dir),
         ("preemption", f"{job.preemption_signal}, then {duration(job.grace_ms)} to save"),
-        ("attempts", f"{job.attempt}, {job.failures} failed of {job.retries + 1} allowed, {job.preemptions} preempted"),
+        (
+            "attempts",
+            f"{job.attempt}, {job.failures} failed of {job.retries + 1} allowed, {job.preemptions} preempted",
+        ),
         ("submitted", instant(job.submitted_ms)),
         ("ended", instant(job.ended_ms)),
         ("time", duration(time_ms(job, now_ms))),

@@ -27,8 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(up)
-app.command()(demo)
+app.command(short_help="Run the control plane: HTTP API and control loop.")(up)
+app.command(short_help="Watch jobs of two tenants from queue to invoice.")(demo)
 account.add_to(app)
 job.add_to(app)
 app.add_typer(fleet.app, name="fleet")

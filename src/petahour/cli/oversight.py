@@ -11,8 +11,8 @@ from petahour.cli.options import AsJson
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command()(conservation)
-    app.command()(audit)
+    app.command(short_help="Show where every accelerator-hour went.")(conservation)
+    app.command(short_help="Recompute everything from the raw events.")(audit)
 
 
 def conservation(

@@ -63,9 +63,12 @@ def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, t
     if title is not None:
         table.title = Text(title, style="bold")
     for column in columns:
-        justify = "right" if column.right else "left"
-        overflow = "fold"
-        table.add_column(column.title, justify=justify, no_wrap=not column.wraps, overflow=overflow)
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            no_wrap=not column.wraps,
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(_cell(column, value) for column, value in zip(columns, row, strict=True)))
     return table

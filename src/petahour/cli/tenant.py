@@ -20,7 +20,7 @@ app.add_typer(quotas, name="quota")
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's name.")]
 TenantOrOperator = Annotated[
-    str, typer.Argument(metavar="TENANT", help='The tenant\'s name; "operator" for the operator\'s own people.')
+    str, typer.Argument(metavar="TENANT", help="The tenant's name; \"operator\" for the operator's own people.")
 ]
 
 

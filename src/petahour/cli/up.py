@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,7 +85,16 @@ def _serve(assembly: Assembly, listener: socket.socket, url: str, ready_file: Pa
             if ready_file is not None:
                 _write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}))
 
-    Server(config).run(sockets=[listener])
+    server = Server(config)
+
+    def stop(number: int, _: object) -> None:
+        server.should_exit = True
+
+    # The server raises the signal that stopped it once more when it has shut down. Without a handler that would
+    # end the process before the loop, the engine and the store are closed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -51,16 +51,19 @@ def rank_command(seconds: float, exit_code: int = 0) -> list[str]:
 class Plane:
     """`petahour up` on one data directory and one port, start after start."""
 
-    def __init__(self, home: Path, *, database_url: str | None = None, cpus: int = 2, fleet: str = FLEET) -> None:
+    def __init__(
+        self, home: Path, *, database_url: str | None = None, cpus: int = 2, prefix: tuple[str, ...] = ()
+    ) -> None:
         self.home = home
         self.data = home / "data"
         self.log = home / "up.log"
         self._ready, self._key = home / "ready.json", home / "operator.key"
         fleet_file = home / "fleet.toml"
-        fleet_file.write_text(fleet, "utf-8")
+        fleet_file.write_text(FLEET, "utf-8")
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._command = [
+            *prefix,
             *(sys.executable, "-m", "petahour.cli.main", "up", "--port", str(port), "--cpus", str(cpus)),
             *("--data-dir", str(self.data), "--fleet", str(fleet_file)),
             *("--operator-key-file", str(self._key), "--ready-file", str(self._ready)),
@@ -102,9 +105,9 @@ class Plane:
         return {"Authorization": "Bearer " + self._key.read_text("utf-8").strip()}
 
     @property
-    def serving(self) -> bool:
-        """The present process has said that it serves."""
-        return self._ready.exists()
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """kill -9."""

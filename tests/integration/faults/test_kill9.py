@@ -16,7 +16,7 @@ from tests.integration.faults.plane import Plane, marks, rank_command, require_o
 
 KILLS = 30
 TENANTS = 2
-MAX_JOBS = 90
+MAX_JOBS = 60
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Tenant:
                     self._call(
                         http, f"/v1/jobs/{self.random.choice(list(self.acknowledged.values()))}/cancel", {}, ""
                     )
-                self.closing.wait(self.random.uniform(0.05, 0.6))
+                self.closing.wait(self.random.uniform(0.05, 1.0))
 
     def _submit(self, http: httpx.Client) -> None:
         key = f"key-{self.number}-{len(self.acknowledged)}"
@@ -57,13 +57,13 @@ class Tenant:
         kind = self.random.randrange(6)
         show = {"types": ["a100-80g-sxm"]}
         if kind == 0:
-            return {"command": rank_command(3.0), "tier": "spot"}
+            return {"command": rank_command(2.0), "tier": "spot"}
         if kind == 1:
             return {"command": rank_command(seconds), "gang": {"nodes": 2, "accelerators_per_node": 1}, **show}
         if kind == 2:
             return {"command": rank_command(seconds, exit_code=3), "retries": 1}
         if kind == 3:
-            return {"command": rank_command(3.0), "tier": "spot", "gang": {"accelerators_per_node": 2}, **show}
+            return {"command": rank_command(2.0), "tier": "spot", "gang": {"accelerators_per_node": 2}, **show}
         if kind == 4:
             return {"command": rank_command(seconds), "gang": {"accelerators_per_node": 2}}
         return {"command": rank_command(seconds)}
@@ -125,9 +125,9 @@ def _kill_again_and_again(plane: Plane, chance: random.Random) -> None:
     for _ in range(KILLS):
         if chance.random() < 0.8:
             plane.await_ready()
-            time.sleep(chance.uniform(0, 1.0))
+            time.sleep(chance.uniform(0, 0.8))
         else:
-            time.sleep(chance.uniform(0, 1.0))
+            time.sleep(chance.uniform(0, 0.8))
         plane.kill()
         plane.spawn()
     plane.await_ready()
@@ -155,4 +155,6 @@ def _require_whole(plane: Plane, directory: Path, jobs: list[Any]) -> None:
         if job["state"] == "failed":
             assert job["exit_code"] == 3, job
             assert job["failures"] == 2, job
-    assert {job["state"] for job in jobs} >= {"succeeded", "failed"}
+    # The mix was one: everything that it is there for did happen.
+    assert {job["state"] for job in jobs} == {"succeeded", "failed", "cancelled"}
+    assert sum(job["preemptions"] for job in jobs) > 0

@@ -1,0 +1,139 @@
+"""The demonstration's control plane: `petahour up` as a process of its own, stopped whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from petahour.client import Client, PetahourError, UnavailableError
+from petahour.model.jobs import FINAL_STATES, JobState
+
+READY_LIMIT_S = 30.0
+STOP_LIMIT_S = 20.0
+CANCEL_LIMIT_S = 15.0
+LEAST_CPUS = 2
+MOST_CPUS = 4
+
+# Three vendors, none of whose chips need be here: jobs on these nodes run as ordinary processes.
+FLEET = """\
+[[node]]
+name = "a100"
+type = "a100-80g-sxm"
+accelerators = 2
+count = 2
+switch = "leaf-1"
+rehearsal = true
+
+[[node]]
+name = "ascend"
+type = "ascend-910b3"
+accelerators = 2
+switch = "leaf-2"
+rehearsal = true
+
+[[node]]
+name = "mtt"
+type = "mtt-s4000"
+accelerators = 2
+switch = "leaf-2"
+rehearsal = true
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plane:
+    """A control plane that serves, and the operator's key for it. ``cpus``: how many it rents of this host."""
+
+    url: str
+    key: str = field(repr=False)
+    cpus: int
+    log: Path
+
+
+@contextmanager
+def control_plane(directory: Path) -> Iterator[Plane]:
+    """Start one in the directory, and stop it at the end: jobs cancelled, SIGTERM, and a kill if that is ignored."""
+    fleet, key, ready = directory / "fleet.toml", directory / "operator.key", directory / "ready.json"
+    log = directory / "control-plane.log"
+    fleet.write_text(FLEET, "utf-8")
+    cpus = max(LEAST_CPUS, min(MOST_CPUS, len(os.sched_getaffinity(0))))
+    options = {
+        "--data-dir": directory / "data",
+        "--port": 0,
+        "--fleet": fleet,
+        "--cpus": cpus,
+        "--operator-key-file": key,
+        "--ready-file": ready,
+    }
+    command = [sys.executable, "-m", "petahour.cli.main", "up"]
+    command += [str(word) for option in options.items() for word in option]
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C is for the demonstration, which then stops the control plane in order.
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    plane = None
+    try:
+        plane = Plane(url=_ready_url(process, ready, log), key=key.read_text("utf-8").strip(), cpus=cpus, log=log)
+        yield plane
+    finally:
+        with _undisturbed():
+            if plane is not None:
+                with suppress(PetahourError):
+                    _cancel_all(plane)
+            _stop(process)
+
+
+def _ready_url(process: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
+    deadline_s = time.monotonic() + READY_LIMIT_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        if ready.exists():
+            return str(json.loads(ready.read_text("utf-8"))["url"])
+        time.sleep(0.05)
+    tail = " / ".join(log.read_text("utf-8", "replace").splitlines()[-3:])
+    raise UnavailableError(
+        field="control plane",
+        value=tail or None,
+        rule="it did not start" if process.poll() is not None else f"it did not serve within {READY_LIMIT_S:g} s",
+        remedy='Try "petahour up" by itself.',
+    )
+
+
+def _cancel_all(plane: Plane) -> None:
+    """Cancel what is not over, and wait until its processes are gone."""
+    active = [state for state in JobState if state not in FINAL_STATES]
+    with Client(plane.url, plane.key, timeout_s=10, retries=1) as client:
+        left = [job.id for job in client.every_job(states=active)]
+        for job in left:
+            with suppress(PetahourError):
+                client.cancel(job)
+        for job in left:
+            with suppress(PetahourError):
+                client.wait(job, timeout_s=CANCEL_LIMIT_S, poll_s=0.2)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave the control plane and its jobs behind."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""Training programs that run as jobs: real gradients, real checkpoints, small enough for a laptop."""
