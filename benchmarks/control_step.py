@@ -60,9 +60,7 @@ class TellingEngine:
     def end(self, allocation: str) -> None:
         now_ms = self._clock.now_ms()
         self._reports.append(
-            Report(
-                allocation=allocation, phase=Phase.ENDED, ended_ms=now_ms, end_kind=EndKind.SUCCEEDED, exit_code=0
-            )
+            Report(allocation=allocation, phase=Phase.ENDED, ended_ms=now_ms, end_kind=EndKind.SUCCEEDED, exit_code=0)
         )
 
     def stop(self, allocation: str, *, signal: str, grace_ms: int) -> None:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from petahour.engines.local.engine import LocalEngine
-
 from petahour.catalog import Catalog, load_catalog
 from petahour.control.clock import SystemClock
 from petahour.control.context import Context
@@ -23,6 +21,7 @@ from petahour.control.live import LiveState
 from petahour.control.loop import ControlLoop
 from petahour.control.prices import load_price_books
 from petahour.control.settings import Settings
+from petahour.engines.local.engine import LocalEngine
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.resources import CPU, Node
 from petahour.store.sql.store import SqlStore, open_store, sqlite_url

@@ -35,7 +35,7 @@ def ps(
 ) -> None:
     """List jobs, newest first, with the reason of those that wait."""
     from petahour.cli.job_view import job_table
-    from petahour.cli.render import print_plain, show_json
+    from petahour.cli.render import console, print_plain, show_json
     from petahour.cli.session import connect, now_ms
     from petahour.model.jobs import FINAL_STATES, JobState
 
@@ -49,7 +49,7 @@ def ps(
     elif not page.jobs:
         typer.echo("No jobs.")
     else:
-        print_plain(job_table(page.jobs, now_ms=now_ms()))
+        print_plain(job_table(page.jobs, now_ms=now_ms(), width=console().width))
         if page.next_before_seq is not None:
             typer.echo(f"The newest {len(page.jobs)} are shown; --limit shows more.", err=True)
 

@@ -11,7 +11,8 @@ from petahour.cli.render import Column, duration, instant, make_table, money, pr
 from petahour.client.types import Allocation, HistoryEntry, Job, JobDetail
 from petahour.model.jobs import FINAL_STATES
 
-JOB_COLUMNS = (
+WIDE = 150  # columns of a terminal from which on reasons are shown in full
+_JOB_COLUMNS = (
     Column(title="ID"),
     Column(title="TENANT"),
     Column(title="NAME", wraps=True),
@@ -23,19 +24,23 @@ JOB_COLUMNS = (
     Column(title="TIME", right=True),
     Column(title="REASON", wraps=True),
 )
-_REASON_LENGTH = 100
 
 
-def job_table(jobs: Iterable[Job], *, now_ms: int, title: str | None = None) -> Table:
-    """One row per job. TIME is how long it has run, or has waited when it never ran."""
-    return make_table(JOB_COLUMNS, (_row(job, now_ms) for job in jobs), title=title)
+def job_table(jobs: Iterable[Job], *, now_ms: int, width: int) -> Table:
+    """One row per job. TIME is how long it has run, or has waited when it waits.
+
+    A terminal narrower than ``WIDE`` columns gets the reason's code in place of the sentence.
+    """
+    full = width >= WIDE
+    return make_table(_JOB_COLUMNS, (_row(job, now_ms, full) for job in jobs), gap=2 if full else 1)
 
 
-def _row(job: Job, now_ms: int) -> tuple[object, ...]:
+def _row(job: Job, now_ms: int, full: bool) -> tuple[object, ...]:
     gang = f"{job.gang.nodes}x{job.gang.accelerators_per_node}"
     kind = (job.type or job.types[0]) + ("*" if job.rehearsal else "")
+    why = reason(job) if full else short_reason(job)
     time_text = duration(time_ms(job, now_ms))
-    return job.id, job.tenant, job.name, job.state, job.tier, gang, kind, job.attempt, time_text, short_reason(job)
+    return job.id, job.tenant, job.name, job.state, job.tier, gang, kind, job.attempt, time_text, why
 
 
 def time_ms(job: Job, now_ms: int) -> int:
@@ -46,9 +51,12 @@ def time_ms(job: Job, now_ms: int) -> int:
 
 
 def short_reason(job: Job) -> str:
-    """Why it waits or how it ended, within a table's cell."""
-    text = reason(job)
-    return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 3] + "..."
+    """Why it waits or how it ended, in a word or two."""
+    if job.state == "queued":
+        return job.hold.code if job.hold else ""
+    if job.state == "failed" and job.exit_code is not None:
+        return f"exit {job.exit_code}"
+    return reason(job)[:20]
 
 
 def reason(job: Job) -> str:

@@ -57,9 +57,11 @@ def clean(value: object) -> str:
     return "".join(char if char.isprintable() else " " for char in str(value))
 
 
-def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+def make_table(
+    columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str | None = None, gap: int = 2
+) -> Table:
     """A table without lines around it. None shows as a dash."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left", header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), title_justify="left", header_style="bold")
     if title is not None:
         table.title = Text(title, style="bold")
     for column in columns:

@@ -106,7 +106,15 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         at_ms=now_ms,
         cause=f"placed on {', '.join(slot.node for slot in held.slots)}",
         allocation=held.id,
-        data={"slots": slots, "type": held.type, "rehearsal": held.rehearsal, "borrowed": held.borrowed},
+        data={
+            "slots": slots,
+            "type": held.type,
+            "rehearsal": held.rehearsal,
+            "borrowed": held.borrowed,
+            "price_book": held.price_book,
+            "price_micros": held.price_micros,
+            "currency": held.currency,
+        },
     )
     return held
 

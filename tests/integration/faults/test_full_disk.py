@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from tests.integration.faults.conftest import MakePlane
 from tests.integration.faults.plane import Plane
 
 SIZE_BYTES = 512 * 1024
+PAGE_BYTES = 4096
 NOISE = f"import sys\nfor _ in range(64): sys.stdout.write('n' * {SIZE_BYTES // 16})"
 
 
@@ -49,6 +51,24 @@ def test_a_full_disk_for_everything_the_engine_writes(make_plane: MakePlane, tmp
     ballast.unlink()
     ended = plane.await_state(late, "succeeded", "failed")
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1), ended
+    plane.require_sound()
+
+
+def test_the_last_pages_of_a_disk_lose_no_job(make_plane: MakePlane, tmp_path: Path) -> None:
+    """However far a start comes before the disk is full, it is put off and not counted as a loss."""
+    engine = tmp_path / "data" / "engine"
+    plane = _on_small_disk(make_plane, engine)
+    plane.found_tenant()
+    ballast = Path(f"/proc/{plane.pid}/root{engine}/ballast")
+    for pages in range(1, 6):
+        _fill(ballast)
+        os.truncate(ballast, ballast.stat().st_size - pages * PAGE_BYTES)
+        job = plane.submit(["true"])
+        plane.await_state(job, "starting", "running", "succeeded", "failed")
+        time.sleep(0.5)
+        ballast.unlink()
+        ended = plane.await_state(job, "succeeded", "failed")
+        assert (ended["state"], ended["attempt"], ended["losses"]) == ("succeeded", 1, 0), (pages, ended)
     plane.require_sound()
 
 

@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from tests.integration.faults.plane import FINAL, Plane
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "torch_ddp"

@@ -139,10 +139,7 @@ def test_a_file_that_is_absent_not_text_or_too_large(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.binary(max_size=200)
-    | st.text(max_size=200).map(lambda text: f"[[type]]\nname = '''{text}'''".encode())
-)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"[[type]]\nname = '''{text}'''".encode()))
 def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
     field = "site.toml"
     try:

@@ -54,9 +54,7 @@ def test_known_figures(catalog: Catalog, name: str, vendor: str, half_tflops: fl
 
 
 @pytest.mark.parametrize("name", ["br106", "enflame-s60", "metax-c550"])
-def test_chips_whose_compute_is_not_established_are_present_and_never_quoted(
-    catalog: Catalog, name: str
-) -> None:
+def test_chips_whose_compute_is_not_established_are_present_and_never_quoted(catalog: Catalog, name: str) -> None:
     accelerator = catalog.get(name)
     assert accelerator.confidence is Confidence.NOT_ESTABLISHED
     assert accelerator.half_tflops is None

@@ -84,9 +84,7 @@ def test_a_device_listed_twice_is_taken_once(make_tool: MakeTool) -> None:
     assert "listed twice" in inventory.notes[0].what
 
 
-def test_a_tool_that_hangs_is_a_note_and_hides_no_other(
-    make_tool: MakeTool, prints: Prints, tmp_path: Path
-) -> None:
+def test_a_tool_that_hangs_is_a_note_and_hides_no_other(make_tool: MakeTool, prints: Prints, tmp_path: Path) -> None:
     make_tool("npu-smi", f"/bin/sleep 600 &\necho $! > {tmp_path}/child\nwait")
     make_tool("brsmi", prints("biren-104.txt"))
     begun = time.monotonic()

@@ -29,9 +29,7 @@ class Recorded:
 
     NVMLError: ClassVar[type[Exception]] = RecordedError
 
-    def __init__(
-        self, boards: Sequence[Mapping[str, object]], *, driver: bool = True, lists: bool = True
-    ) -> None:
+    def __init__(self, boards: Sequence[Mapping[str, object]], *, driver: bool = True, lists: bool = True) -> None:
         self.boards, self.driver, self.lists = boards, driver, lists
         self.open = 0
 
@@ -105,9 +103,7 @@ def test_devices_faults_and_what_cannot_be_rented(boards: list[dict[str, object]
         utilisation_percent=35,
     )
     assert [(device.index, device.healthy) for device in probe.devices] == [(0, True), (1, False), (4, True)]
-    assert probe.devices[2] == Device(
-        vendor="nvidia", index=4, product_name="Tesla T4", memory_bytes=15 * 1024**3
-    )
+    assert probe.devices[2] == Device(vendor="nvidia", index=4, product_name="Tesla T4", memory_bytes=15 * 1024**3)
     assert [note.what for note in probe.notes] == [
         "device 2 is split by MIG; only whole devices are rented",
         "device 3: GPU is lost",

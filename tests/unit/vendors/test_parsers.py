@@ -59,8 +59,7 @@ def test_moore_threads() -> None:
 
 def test_biren_with_and_without_units() -> None:
     expected = tuple(
-        Device(vendor="biren", index=index, product_name="Biren104P", memory_bytes=32768 * MIB)
-        for index in (0, 1)
+        Device(vendor="biren", index=index, product_name="Biren104P", memory_bytes=32768 * MIB) for index in (0, 1)
     )
     plain = TEXTS["biren-104.txt"]
     assert biren.parse(plain) == expected
@@ -129,9 +128,7 @@ def test_a_table_without_its_heading_is_refused(parse: Parse) -> None:
         parse("Segmentation fault")
 
 
-@pytest.mark.parametrize(
-    "text", ["no devices", "0, Biren104P", "x, Biren104P, 1, 2", "0, , 1, 2", "9999, B, 1, 2"]
-)
+@pytest.mark.parametrize("text", ["no devices", "0, Biren104P", "x, Biren104P, 1, 2", "0, , 1, 2", "9999, B, 1, 2"])
 def test_rows_of_another_shape_are_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="brsmi"):
         biren.parse(text)
@@ -169,9 +166,7 @@ def test_a_damaged_sample_is_parsed_or_refused(data: st.DataObject, name: str) -
     text = TEXTS[name]
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 300)))
-    filler = data.draw(
-        st.text(alphabet='0123456789 |/%.,:-ACMWiBN\n[]{}"e', max_size=60) | st.text(max_size=20)
-    )
+    filler = data.draw(st.text(alphabet='0123456789 |/%.,:-ACMWiBN\n[]{}"e', max_size=60) | st.text(max_size=20))
     _parsed_or_refused(parse, text[:start] + filler + text[end:])
 
 

@@ -75,10 +75,17 @@ def control_plane(directory: Path) -> Iterator[Plane]:
     }
     command = [sys.executable, "-m", "petahour.cli.main", "up"]
     command += [str(word) for option in options.items() for word in option]
+    # Nothing of the caller's own Petahour, such as its database, may reach this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PETAHOUR_")}
     with log.open("wb") as output:
         # A session of its own: Ctrl-C is for the demonstration, which then stops the control plane in order.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
     plane = None
     try:

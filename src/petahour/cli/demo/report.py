@@ -10,7 +10,7 @@ from petahour.cli.demo.expectations import Accounts, Expectation, resumed_step, 
 from petahour.cli.demo.story import Seen, losses
 from petahour.cli.demo.tenants import CHAR_LM, SPOT, TOO_BIG
 from petahour.cli.job_view import job_table, show_job
-from petahour.cli.render import plain, print_plain
+from petahour.cli.render import console, plain, print_plain
 from petahour.cli.session import now_ms
 from petahour.cli.statement_view import show_audit, show_conservation
 from petahour.client.types import JobDetail
@@ -21,7 +21,7 @@ def show_report(
 ) -> None:
     """Jobs, losses, the preempted job's history, both invoices, conservation, audit, and what was expected."""
     _head("Jobs (* on a rehearsal node)")
-    print_plain(job_table(seen.jobs.values(), now_ms=now_ms()))
+    print_plain(job_table(seen.jobs.values(), now_ms=now_ms(), width=console().width))
     _show_training(seen)
     if SPOT in seen.jobs:
         _head("The preempted job, as `petahour describe` shows it")

@@ -64,7 +64,7 @@ class LiveStage(LineStage):
 
     def show(self, jobs: Sequence[Job], events: Sequence[Event]) -> None:
         super().show(jobs, events)
-        self._live.update(Group("", job_table(jobs, now_ms=now_ms())), refresh=True)
+        self._live.update(Group("", job_table(jobs, now_ms=now_ms(), width=self._target.width)), refresh=True)
 
 
 def _step(event: Event, name: str) -> str:

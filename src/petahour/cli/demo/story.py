@@ -86,11 +86,11 @@ def _watch(operator: Client, url: str, seen: Seen, stage: Stage) -> None:
     while True:
         events = operator.events(after=last_event)
         jobs = list(operator.every_job())
+        stage.show(jobs, events)
         for job in jobs:
             if job.state == JobState.QUEUED and job.hold is not None and job.id not in seen.waited:
                 seen.waited[job.id] = job.hold.text
                 stage.say(f"{job.tenant}'s {job.name} waits: {job.hold.text}")
-        stage.show(jobs, events)
         last_event = events[-1].seq if events else last_event
         if gang_came and all(job.state in FINAL_STATES for job in jobs):
             return

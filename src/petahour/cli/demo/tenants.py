@@ -56,7 +56,7 @@ def admit(operator: Client, renter: Renter) -> str:
 def training(steps: int, step_ms: int, *, checkpoint_every: int = 0, seed: int = 7) -> tuple[str, ...]:
     """The command of a small character language model that really trains, each step at least ``step_ms`` long."""
     command = [sys.executable, "-m", "petahour.cli.training.char_lm"]
-    command += ["--steps", str(steps), "--step-ms", str(step_ms), "--batch", "16", "--seed", str(seed)]
+    command += ["--steps", str(steps), "--step-ms", str(step_ms), "--batch", "64", "--seed", str(seed)]
     command += ["--log-every", "5"]
     if checkpoint_every:
         command += ["--checkpoint-every", str(checkpoint_every)]
@@ -66,18 +66,18 @@ def training(steps: int, step_ms: int, *, checkpoint_every: int = 0, seed: int =
 def first_jobs(cpus: int) -> list[tuple[Renter, JobRequest]]:
     """What is submitted at the beginning, in this order. ``cpus``: the cores the fleet has."""
     char_lm = JobRequest(
-        name=CHAR_LM, command=training(100, 80), types=("cpu",), accelerators_per_node=2, walltime="2m"
+        name=CHAR_LM, command=training(150, 80), types=("cpu",), accelerators_per_node=2, walltime="2m"
     )
     spot = JobRequest(
         name=SPOT,
-        command=training(100, 80, checkpoint_every=10, seed=11),
+        command=training(120, 80, checkpoint_every=10, seed=11),
         types=(A100,),
         tier="spot",
         checkpoint_dir="checkpoints/spot-lm",
         grace="10s",
     )
     evaluation = JobRequest(
-        name=EVALUATION, command=training(30, 60, seed=13), types=("cpu",), accelerators_per_node=cpus
+        name=EVALUATION, command=training(40, 60, seed=13), types=("cpu",), accelerators_per_node=cpus
     )
     fine_tune = JobRequest(name=FINE_TUNE, command=training(40, 60, seed=17), types=(ASCEND, A100))
     missing = "print('reading corpus.txt', flush=True); open('corpus.txt')"
@@ -87,7 +87,7 @@ def first_jobs(cpus: int) -> list[tuple[Renter, JobRequest]]:
 
 def urgent_gang() -> JobRequest:
     """Takes every A100, two on each of two nodes, and so the one that the spot job holds."""
-    return JobRequest(name=URGENT, command=training(25, 60, seed=19), types=(A100,), nodes=2, accelerators_per_node=2)
+    return JobRequest(name=URGENT, command=training(30, 60, seed=19), types=(A100,), nodes=2, accelerators_per_node=2)
 
 
 def too_big() -> JobRequest:

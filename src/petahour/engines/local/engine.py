@@ -165,6 +165,8 @@ class LocalEngine:
             place = layout.rank(allocation, rank.number)
             place.mkdir(parents=True, exist_ok=True)
             (place / "launch.json").write_bytes(_json(rank.launch))
+            # Its room on disk is claimed before anything runs: a full disk puts the start off, it loses no rank.
+            os.close(supervisor.make_status(str(place)))
         known = {"ranks": world_size(launch), "grace_ms": launch.grace_ms, "stop_signal": launch.stop_signal}
         write_json(folder / "launch.json", known)
         gang = self._gangs[allocation] = _Gang(

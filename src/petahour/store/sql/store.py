@@ -120,7 +120,15 @@ def _engine_of(url: str) -> Engine:
             pool_pre_ping=True,
             pool_size=16,
             max_overflow=32,
-            connect_args={"connect_timeout": 5, "application_name": "petahour"},
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": "petahour",
+                # A server that went silent in mid-session is given up, not waited for as long as TCP would.
+                "tcp_user_timeout": 10_000,
+                "keepalives_idle": 10,
+                "keepalives_interval": 3,
+                "keepalives_count": 3,
+            },
         )
     raise _bad_url(url)
 
