@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 
-.PHONY: demo test check format bench lock servers clean
+.PHONY: demo test check format bench docs lock servers clean
 
 demo: $(RUN_READY)
 	$(BIN)/petahour demo
@@ -45,6 +45,9 @@ $(TEST_READY): requirements-dev.lock requirements-torch.txt $(RUN_READY)
 # Tests run against a real PostgreSQL; it comes from the distribution.
 servers:
 	./scripts/install-servers
+
+docs: $(TEST_READY)
+	$(BIN)/python -m typer petahour.cli.main utils docs --name petahour --output docs/reference/command-line.md
 
 lock:
 	uv pip compile --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header \

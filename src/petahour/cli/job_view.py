@@ -70,11 +70,10 @@ def show_job(job: JobDetail, *, now_ms: int) -> None:
     """Facts, attempts and history."""
     show_facts(_facts(job, now_ms))
     if job.allocations:
-        print_plain(
-            make_table(_ATTEMPT_COLUMNS, (_attempt(item, now_ms) for item in job.allocations), title="\nAttempts")
-        )
+        attempts = make_table(_ATTEMPT_COLUMNS, (_attempt(item, now_ms) for item in job.allocations))
+        print_plain(attempts, title="\nAttempts")
     if job.history:
-        print_plain(make_table(_HISTORY_COLUMNS, (_step(item) for item in job.history), title="\nHistory"))
+        print_plain(make_table(_HISTORY_COLUMNS, (_step(item) for item in job.history)), title="\nHistory")
 
 
 def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:

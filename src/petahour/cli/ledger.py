@@ -134,4 +134,4 @@ def prices(
         columns = (Column(title="TYPE"), *(Column(title=tier.upper(), right=True) for tier in tiers))
         rows = [(name, *(table.get((name, tier)) for tier in tiers)) for name in sorted({key[0] for key in table})]
         title = f"{book.id}, {book.currency} per accelerator-hour, since {instant(book.effective_ms)}"
-        print_plain(make_table(columns, rows, title=("\n" if number else "") + title))
+        print_plain(make_table(columns, rows), title=("\n" if number else "") + title)

@@ -57,13 +57,9 @@ def clean(value: object) -> str:
     return "".join(char if char.isprintable() else " " for char in str(value))
 
 
-def make_table(
-    columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str | None = None, gap: int = 2
-) -> Table:
+def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, gap: int = 2) -> Table:
     """A table without lines around it. None shows as a dash."""
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), title_justify="left", header_style="bold")
-    if title is not None:
-        table.title = Text(title, style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(
             column.title,
@@ -97,9 +93,11 @@ def show_facts(facts: Iterable[tuple[str, object]]) -> None:
     print_plain(table)
 
 
-def print_plain(shown: Table) -> None:
-    """Print a table without blanks at the ends of lines when nobody watches."""
+def print_plain(shown: Table, *, title: str | None = None) -> None:
+    """Print a table under its title, in a pipe without blanks at the ends of lines."""
     target = console()
+    if title is not None:
+        typer.echo(title)
     if target.is_terminal:
         target.print(shown)
         return

@@ -25,7 +25,8 @@ def show_conservation(result: Conservation) -> None:
         for (rehearsal, name), row in sorted(sums.items())
     ]
     rows.append(("all", *map(hours, _values(result))))
-    print_plain(make_table(columns, rows, title="Accelerator-hours: billed + waived + open + idle + down = capacity"))
+    title = "Accelerator-hours: billed + waived + open + idle + down = capacity"
+    print_plain(make_table(columns, rows), title=title)
     typer.echo("Everything adds up." if result.ok else "It does not add up:")
     for fault in result.faults:
         typer.echo(f"  {fault}")

@@ -56,7 +56,8 @@ def conservation_for(context: Context, caller: Caller, *, from_ms: int | None, t
                 field="from_ms", value=from_ms, rule="before the window's end", remedy="Swap from_ms and to_ms."
             )
         usage = tx.ledger.usage(tenant=None, from_ms=0, to_ms=end_ms)
-    return conserve(events=events, usage=usage, from_ms=begin_ms, to_ms=end_ms)
+        allocations = tx.allocations.every()
+    return conserve(events=events, usage=usage, from_ms=begin_ms, to_ms=end_ms, allocations=allocations)
 
 
 def audit_for(context: Context, caller: Caller) -> tuple[Check, ...]:

@@ -77,6 +77,7 @@ class AnsweringServer:
 class _Handler(BaseHTTPRequestHandler):
     owner: AnsweringServer
     protocol_version = "HTTP/1.1"
+    wbufsize = 65_536  # Head and body leave together, or the answer waits for an acknowledgement.
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)

@@ -137,9 +137,9 @@ def test_wait_gives_up_in_time(server: AnsweringServer) -> None:
         now_s[0] += seconds
 
     server.on("GET /v1/jobs/job-1", Answer(body=job_detail()))
-    with Client(server.url, "ph_a_b", sleep=sleep, monotonic_s=lambda: now_s[0]) as client:
-        with pytest.raises(WaitTimeoutError, match="within 3 s"):
-            client.wait("job-1", timeout_s=3, poll_s=1)
+    client = Client(server.url, "ph_a_b", sleep=sleep, monotonic_s=lambda: now_s[0])
+    with client, pytest.raises(WaitTimeoutError, match="within 3 s"):
+        client.wait("job-1", timeout_s=3, poll_s=1)
     assert now_s[0] == 3.0
 
 

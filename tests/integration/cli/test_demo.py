@@ -1,0 +1,67 @@
+"""The demonstration, for real: a control plane, jobs as processes, preemption, resumption, invoices."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+DEMO = [sys.executable, "-m", "petahour.cli.main", "demo"]
+
+
+def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path) -> None:
+    directory = tmp_path / "demo"
+    done = subprocess.run(
+        [*DEMO, "--json", "--data-dir", str(directory)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [item["name"] for item in result["expectations"] if not item["ok"]] == []
+    assert {job["name"]: job["state"] for job in result["jobs"]} == {
+        "char-lm": "succeeded",
+        "spot-lm": "succeeded",
+        "evaluation": "succeeded",
+        "fine-tune": "succeeded",
+        "urgent-gang": "succeeded",
+        "broken": "failed",
+    }
+    assert {invoice["currency"] for invoice in result["invoices"]} == {"CNY", "USD"}
+    for invoice in result["invoices"]:
+        assert sum(line["amount_micros"] for line in invoice["lines"]) == invoice["total_micros"] > 0
+    sums = result["conservation"]
+    assert sums["billed"] + sums["waived"] + sums["idle"] + sums["down"] == sums["capacity"]
+    assert result["preemption"]["saved_step"] == result["preemption"]["resumed_step"] > 0
+    assert result["wall_s"] < 90
+    assert (directory / "data" / "petahour.db").exists()
+    assert _processes_of(directory) == []
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
+    directory = tmp_path / "demo"
+    with subprocess.Popen([*DEMO, "--data-dir", str(directory)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "starting -> running" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait() == 130
+    deadline_s = time.monotonic() + 10
+    while _processes_of(directory) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert _processes_of(directory) == []
+
+
+def _processes_of(directory: Path) -> list[str]:
+    """Command lines of processes that name the directory or work in it."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = [*(process.info["cmdline"] or ()), process.info["cwd"] or ""]
+        if any(str(directory) in word for word in words):
+            found.append(" ".join(words))
+    return found
