@@ -34,7 +34,7 @@ bench: $(TEST_READY) servers
 $(RUN_READY): requirements.lock pyproject.toml
 	./scripts/make-venv $(PYTHON) $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . || $(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
 $(TEST_READY): requirements-dev.lock requirements-torch.txt $(RUN_READY)

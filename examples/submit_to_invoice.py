@@ -1,7 +1,7 @@
 """From submit to invoice: a gang of two ranks on rehearsed A100s, its output, its usage, its invoice.
 
-    petahour up --fleet fleet.toml ... && petahour login ...
-    python examples/submit_to_invoice.py
+petahour up --fleet fleet.toml ... && petahour login ...
+python examples/submit_to_invoice.py
 """
 
 from datetime import UTC, datetime

@@ -31,19 +31,25 @@ def ps(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's jobs (for operators).")] = None,
     project: Annotated[str | None, typer.Option(help="Only this project's jobs.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="All of them, however many.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first, with the reason of those that wait."""
     from petahour.cli.job_view import job_table
     from petahour.cli.render import console, print_plain, show_json
     from petahour.cli.session import connect, now_ms
+    from petahour.client.types import JobPage
     from petahour.model.jobs import FINAL_STATES, JobState
 
     states = list(state or ())
     if active:
         states += [item.value for item in JobState if item not in FINAL_STATES]
     with connect() as client:
-        page = client.jobs(states=states, tenant=tenant, project=project, limit=limit)
+        if all_:
+            jobs = tuple(client.every_job(states=states, tenant=tenant, project=project))
+            page = JobPage(jobs=jobs, next_before_seq=None)
+        else:
+            page = client.jobs(states=states, tenant=tenant, project=project, limit=limit)
     if as_json:
         show_json({"jobs": page.jobs, "next_before_seq": page.next_before_seq})
     elif not page.jobs:
@@ -51,7 +57,7 @@ def ps(
     else:
         print_plain(job_table(page.jobs, now_ms=now_ms(), width=console().width))
         if page.next_before_seq is not None:
-            typer.echo(f"The newest {len(page.jobs)} are shown; --limit shows more.", err=True)
+            typer.echo(f"The newest {len(page.jobs)} are shown; --all shows every one.", err=True)
 
 
 def describe(job: JobId, as_json: AsJson = False) -> None:

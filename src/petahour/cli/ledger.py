@@ -60,44 +60,47 @@ def balance(tenant: TenantName = None, as_json: AsJson = False) -> None:
 
 def usage(tenant: TenantName = None, month: Month = None, as_json: AsJson = False) -> None:
     """Show what was used in a month, record by record."""
-    from petahour.cli.render import Column, duration, hours, money, precise, show_json, show_table, yes
+    from petahour.cli.render import Column, brief, duration, hours, make_table, print_plain, show_json
     from petahour.cli.session import connect, month_or_this, tenant_or_own
+    from petahour.model.money import format_micros
 
     with connect() as client:
         used = client.usage(tenant_or_own(client, tenant), month=month_or_this(month))
     if as_json:
         show_json(used)
         return
+    if not used.records:
+        typer.echo(f"{used.tenant} used nothing in {used.month}.")
+        return
     columns = (
         Column(title="JOB"),
-        Column(title="PROJECT"),
+        Column(title="PROJECT", wraps=True),
         Column(title="TYPE"),
         Column(title="TIER"),
-        Column(title="FROM"),
+        Column(title="FROM (UTC)"),
         Column(title="FOR", right=True),
-        Column(title="NUMBER", right=True),
-        Column(title="BILLED HOURS", right=True),
-        Column(title="WAIVED", wraps=True),
-        Column(title="REHEARSAL"),
+        Column(title="X", right=True),
+        Column(title="BILLED", right=True),
+        Column(title="WAIVED", right=True),
         Column(title="AMOUNT", right=True),
     )
     rows = [
         (
             row.job,
             row.project,
-            row.type,
+            row.type + ("*" if row.rehearsal else ""),
             row.tier,
-            precise(row.start_ms),
+            brief(row.start_ms),
             duration(row.end_ms - row.start_ms),
             row.accelerators,
             hours(row.billed_ams),
-            f"{hours(row.waived_ams)} {row.waive_reason or ''}".strip() if row.waived_ams else "",
-            yes(row.rehearsal),
-            money(row.amount_micros, used.currency),
+            hours(row.waived_ams),
+            format_micros(row.amount_micros, used.currency),
         )
         for row in used.records
     ]
-    show_table(columns, rows, empty=f"{used.tenant} used nothing in {used.month}.")
+    title = f"{used.tenant}, {used.month}: accelerator-hours, amounts in {used.currency}; * rehearsal, not payable"
+    print_plain(make_table(columns, rows, gap=1), title=title)
 
 
 def invoice(tenant: TenantName = None, month: Month = None, as_json: AsJson = False) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, is_dataclass
+from typing import Literal
 
 import typer
 from rich.console import Console
@@ -21,6 +22,7 @@ from petahour.model.money import format_micros
 from petahour.model.time import HOUR_MS, format_duration, to_datetime, to_iso
 
 PIPE_WIDTH = 10_000
+LEAST_WRAPPED = 10  # the least width of a column that wraps
 STATE_STYLES = {
     "running": "green",
     "succeeded": "green",
@@ -58,17 +60,18 @@ def clean(value: object) -> str:
 
 
 def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, gap: int = 2) -> Table:
-    """A table without lines around it. None shows as a dash."""
+    """A table without lines around it, at least as wide as what may not wrap. None shows as a dash."""
+    cells = [[_cell(column, value) for column, value in zip(columns, row, strict=True)] for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.title,
-            justify="right" if column.right else "left",
-            no_wrap=not column.wraps,
-            overflow="fold",
-        )
-    for row in rows:
-        table.add_row(*(_cell(column, value) for column, value in zip(columns, row, strict=True)))
+    needed = gap * (len(columns) - 1)
+    for number, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, no_wrap=not column.wraps, overflow="fold")
+        longest = max([len(column.title), *(row[number].cell_len for row in cells)])
+        needed += min(longest, LEAST_WRAPPED) if column.wraps else longest
+    table.min_width = needed
+    for row in cells:
+        table.add_row(*row)
     return table
 
 
@@ -99,7 +102,9 @@ def print_plain(shown: Table, *, title: str | None = None) -> None:
     if title is not None:
         typer.echo(title)
     if target.is_terminal:
-        target.print(shown)
+        if shown.min_width is not None and shown.min_width > target.width:
+            shown.width = shown.min_width  # The terminal breaks such lines; cut identifiers would be of no use.
+        target.print(shown, crop=False)
         return
     with target.capture() as captured:
         target.print(shown)
@@ -148,6 +153,11 @@ def duration(span_ms: int) -> str:
 def hours(accelerator_ms: int) -> str:
     """Accelerator-hours with four decimals, for reading only."""
     return f"{accelerator_ms / HOUR_MS:,.4f}"
+
+
+def brief(at_ms: int) -> str:
+    """``03-01 12:00:05``, in UTC, where the year is known."""
+    return f"{to_datetime(at_ms):%m-%d %H:%M:%S}"
 
 
 def yes(flag: bool) -> str:

@@ -84,7 +84,7 @@ def _verdict(allocation: Allocation, job: Job, message: str, settings: Settings)
     if stop is StopCause.CANCELLED:
         return JobState.CANCELLED, job, "stopped as asked"
     if stop is not None:
-        return JobState.PREEMPTED, replace(job, preemptions=job.preemptions + 1), f"preempted ({stop})"
+        return JobState.PREEMPTED, replace(job, preemptions=job.preemptions + 1), _STOPPED[stop]
     if kind is EndKind.LOST:
         job = replace(job, losses=job.losses + 1)
         if job.losses >= settings.lost_limit:
@@ -96,6 +96,13 @@ def _verdict(allocation: Allocation, job: Job, message: str, settings: Settings)
     if job.failures > job.spec.retries:
         return JobState.FAILED, job, message or "failed"
     return JobState.QUEUED, job, f"retry {job.failures} of {job.spec.retries}: {message}"
+
+
+_STOPPED = {
+    StopCause.PREEMPTED: "its processes are gone, the capacity is free",
+    StopCause.CREDIT: "stopped: prepaid credit does not cover the next hour",
+    StopCause.ORPHAN: "stopped: it ran without a record",
+}
 
 
 def _between(low_ms: int, at_ms: int, high_ms: int) -> int:

@@ -10,6 +10,7 @@ from petahour.model.resources import NodeState
 from petahour.model.tenants import Quota
 from petahour.model.time import to_iso
 from petahour.scheduler.plan import HoldCode
+from petahour.scheduler.room import Room
 from petahour.scheduler.snapshot import Snapshot
 
 Why = tuple[HoldCode, str]
@@ -45,7 +46,7 @@ def preempting(job: Job, type_name: str) -> Why:
     )
 
 
-def no_capacity(snapshot: Snapshot, job: Job) -> Why:
+def no_capacity(snapshot: Snapshot, room: Room, job: Job) -> Why:
     """Per acceptable type: what the gang needs, what is free, what drains, when some is expected."""
     parts = []
     for type_name in job.spec.types:
@@ -53,8 +54,11 @@ def no_capacity(snapshot: Snapshot, job: Job) -> Why:
         if not nodes:
             continue
         total = sum(node.accelerators for node in nodes)
-        free = sum(snapshot.free[node.name].bit_count() for node in nodes if node.state is NodeState.UP)
+        unheld = sum(snapshot.free[node.name].bit_count() for node in nodes if node.state is NodeState.UP)
+        free = sum(room.free_in(pool) for pool in room.pools(type_name))
         text = f"needs {job.spec.gang} {type_name} in one pool; {free} of {total} free"
+        if unheld > free:
+            text += f", {unheld - free} kept for jobs ahead"
         shut = sum(node.accelerators for node in nodes if node.state is not NodeState.UP)
         if shut:
             text += f", {shut} on nodes that are draining or down"

@@ -84,7 +84,7 @@ class _Pass:
                 return None
         if short:
             return explain.no_funds(type_name, short, micros)
-        return explain.no_capacity(self._snapshot, job)
+        return explain.no_capacity(self._snapshot, self._room, job)
 
     def _preempt(self, job: Job) -> explain.Why | None:
         """Free room for the job by stopping weaker claims, or claim what is being freed for it already."""

@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parent
 __all__ = ["make_plane", "plane"]
 
 
-def test_submit_to_invoice(plane: Plane) -> None:  # noqa: F811
+def test_submit_to_invoice(plane: Plane) -> None:
     key = plane.authorization["Authorization"].removeprefix("Bearer ")
     environment = {**os.environ, "PETAHOUR_URL": plane.url, "PETAHOUR_API_KEY": key}
     command = [sys.executable, str(EXAMPLES / "submit_to_invoice.py")]

@@ -102,6 +102,12 @@ def test_ps_shows_ids_whole_and_why_jobs_wait(server: AnsweringServer, petahour:
     assert petahour("ps", "--json").document["jobs"][1]["id"] == "job-2"  # type: ignore[index]
 
 
+def test_ps_of_all_reads_every_page(server: AnsweringServer, petahour: Run) -> None:
+    first = Answer(body={"jobs": [job(id="job-2")], "next_before_seq": 2})
+    server.on("GET /v1/jobs", first, Answer(body={"jobs": [job(id="job-1")], "next_before_seq": None}))
+    assert [line.split()[0] for line in petahour("ps", "--all").out.splitlines()] == ["ID", "job-2", "job-1"]
+
+
 def test_ps_of_nothing(server: AnsweringServer, petahour: Run) -> None:
     server.on("GET /v1/jobs", Answer(body={"jobs": [], "next_before_seq": None}))
     assert petahour("ps").out == "No jobs.\n"

@@ -99,9 +99,7 @@ def snapshot(
         quotas={(item.tenant, item.type): item for item in quotas},
         used=used,
         available_micros=dict.fromkeys(tenants, 10**12) if funds is None else funds,
-        prices_micros={
-            (tenant, type_, tier): PRICE for tenant in tenants for type_ in (A100, ASCEND) for tier in Tier
-        },
+        prices_micros={(tenant, *pair): PRICE for tenant in tenants for pair in sold},
         walltimes_ms=walltimes_ms or {item.job: None for item in running},
         preemptions=preemptions or {},
         hold_interval_ms=HOUR_MS,

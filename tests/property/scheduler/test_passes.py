@@ -1,0 +1,216 @@
+"""Whatever the snapshot: promises that every pass keeps, and a life of passes, ends and preemptions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.scheduler.building import A100, ASCEND, NOW_MS, PRICE, allocation, job, node, snapshot
+
+from petahour.model.allocations import Allocation, AllocationState
+from petahour.model.jobs import Job, Tier
+from petahour.model.resources import Node, NodeState
+from petahour.model.tenants import Quota
+from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.plan import HoldCode, Plan
+from petahour.scheduler.preempt import candidates
+from petahour.scheduler.room import Room, mask_of
+from petahour.scheduler.schedule import schedule
+from petahour.scheduler.snapshot import Snapshot
+
+TENANTS = ("acme", "beta", "corp")
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> list[Node]:
+    count = draw(st.integers(1, 6))
+    return [
+        node(
+            f"n{number}",
+            draw(st.integers(1, 8)),
+            draw(st.sampled_from((A100, A100, ASCEND))),
+            switch=draw(st.sampled_from(("", "s1", "s2"))),
+            state=draw(st.sampled_from((NodeState.UP, NodeState.UP, NodeState.UP, NodeState.DRAINING))),
+        )
+        for number in range(count)
+    ]
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> list[Job]:
+    return [
+        job(
+            seq,
+            (draw(st.integers(1, 3)), draw(st.integers(1, 5))),
+            tenant=draw(st.sampled_from(TENANTS)),
+            types=draw(st.sampled_from(((A100,), (ASCEND, A100), (A100, ASCEND)))),
+            tier=draw(st.sampled_from(tuple(Tier))),
+            priority=draw(st.integers(-1, 1)),
+        )
+        for seq in range(1, draw(st.integers(0, 12)) + 1)
+    ]
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    fleet, queued = draw(nodes()), draw(jobs())
+    running = []
+    for item in fleet:
+        taken = draw(st.integers(0, item.accelerators))
+        if taken:
+            running.append(
+                allocation(
+                    item.name,
+                    {item.name: range(taken)},
+                    tenant=draw(st.sampled_from(TENANTS)),
+                    tier=draw(st.sampled_from((Tier.SPOT, Tier.ON_DEMAND))),
+                    borrowed=draw(st.booleans()),
+                    type_=item.type,
+                    placed_ms=NOW_MS - draw(st.integers(0, 1000)),
+                )
+            )
+    quotas = [
+        Quota(
+            tenant=tenant,
+            type=type_,
+            nominal=draw(st.integers(0, 8)),
+            borrowing_limit=draw(st.one_of(st.none(), st.integers(0, 8))),
+        )
+        for tenant in TENANTS
+        for type_ in (A100, ASCEND)
+        if draw(st.booleans())
+    ]
+    funds = {tenant: draw(st.integers(0, 12)) * PRICE for tenant in TENANTS}
+    return snapshot(fleet, queued, running, quotas=quotas, funds=funds)
+
+
+def require_sound(before: Snapshot, plan: Plan) -> None:
+    """One decision a job; gangs whole, on free accelerators of up nodes of one pool; quota and funds kept."""
+    decided = Counter([place.job for place in plan.places] + [hold.job for hold in plan.holds])
+    assert decided == Counter(item.id for item in before.queued)
+    by_id = {item.id: item for item in before.queued}
+    free, used, spent = dict(before.free), Counter(before.used), Counter[str]()
+    for place in plan.places:
+        asked = by_id[place.job]
+        gang = asked.spec.gang
+        members = [before.nodes[slot.node] for slot in place.slots]
+        assert len({item.name for item in members}) == len(place.slots) == gang.nodes
+        assert len({item.pool for item in members}) == 1
+        assert {item.type for item in members} == {place.type}
+        assert place.type in asked.spec.types
+        assert all(item.state is NodeState.UP for item in members)
+        for slot in place.slots:
+            assert len(slot.indexes) == gang.accelerators_per_node
+            assert free[slot.node] & mask_of(slot) == mask_of(slot)
+            free[slot.node] &= ~mask_of(slot)
+        key = (asked.tenant, place.type)
+        used[key] += gang.accelerators
+        quota = before.quotas.get(key)
+        assert place.borrowed == (used[key] > (quota.nominal if quota else 0))
+        if quota and quota.borrowing_limit is not None:
+            assert used[key] <= max(quota.nominal + quota.borrowing_limit, before.used.get(key, 0))
+        spent[asked.tenant] += hold_micros(before, asked, place.type) or 0
+        assert spent[asked.tenant] <= before.available_micros[asked.tenant]
+    stopped = [item.allocation for item in plan.preempts]
+    assert len(stopped) == len(set(stopped))
+    for item in plan.preempts:
+        victim, asker = before.allocations[item.allocation], by_id[item.for_job]
+        assert victim.tier is Tier.SPOT or victim.borrowed
+        assert asker.spec.tier is not Tier.SPOT
+
+
+@given(snapshots())
+@settings(max_examples=300, deadline=None)
+def test_every_pass_keeps_its_promises_and_is_the_same_twice(before: Snapshot) -> None:
+    plan = schedule(before)
+    require_sound(before, plan)
+    assert schedule(before) == plan
+
+
+@given(snapshots())
+@settings(max_examples=200, deadline=None)
+def test_no_preemption_is_in_vain(before: Snapshot) -> None:
+    """Once the victims are gone, each job they were stopped for fits beside what was placed."""
+    plan = schedule(before)
+    room = Room(before.nodes, before.free)
+    for place in plan.places:
+        room.take(place.slots)
+    for asker in {item.for_job for item in plan.preempts}:
+        asked = next(item for item in before.queued if item.id == asker)
+        masks: dict[str, int] = {}
+        for item in plan.preempts:
+            if item.for_job == asker:
+                for slot in before.allocations[item.allocation].slots:
+                    masks[slot.node] = masks.get(slot.node, 0) | mask_of(slot)
+        fits = [room.fit(pool, asked.spec.gang, masks) for name in asked.spec.types for pool in room.pools(name)]
+        assert any(slots is not None for slots in fits)
+
+
+@given(snapshots())
+@settings(max_examples=200, deadline=None)
+def test_a_job_refused_for_capacity_really_has_none(before: Snapshot) -> None:
+    """The reason is true: what it names is missing even for the job alone, after what was placed or claimed."""
+    plan = schedule(before)
+    alone = Room(before.nodes, before.free)
+    for hold in plan.holds:
+        asked = next(item for item in before.queued if item.id == hold.job)
+        if hold.code is HoldCode.CAPACITY and not plan.places and not plan.preempts:
+            for name in asked.spec.types:
+                share_refused = False
+                quota = before.quotas.get((asked.tenant, name))
+                total = before.used.get((asked.tenant, name), 0) + asked.spec.gang.accelerators
+                if total > (quota.nominal if quota else 0):
+                    beyond = quota is not None and quota.borrowing_limit is not None
+                    share_refused = asked.spec.tier is Tier.RESERVED or (
+                        beyond and quota is not None and total > quota.nominal + (quota.borrowing_limit or 0)
+                    )
+                poor = (hold_micros(before, asked, name) or 0) > before.available_micros[asked.tenant]
+                fits = any(alone.fit(pool, asked.spec.gang) is not None for pool in alone.pools(name))
+                assert share_refused or poor or not fits
+
+
+def _apply(before: Snapshot, plan: Plan, running: dict[str, Allocation], waiting: dict[str, Job]) -> None:
+    for place in plan.places:
+        asked = waiting.pop(place.job)
+        slots = {slot.node: slot.indexes for slot in place.slots}
+        made = allocation(
+            asked.id, slots, tenant=asked.tenant, tier=asked.spec.tier, type_=place.type, borrowed=place.borrowed
+        )
+        running[made.id] = made
+
+
+@given(nodes(), jobs(), st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_when_arrivals_stop_every_job_that_fits_gets_its_turn(fleet: list[Node], queued: list[Job], chance) -> None:  # type: ignore[no-untyped-def]
+    """Passes, ends and preemptions until nothing waits that an empty fleet could take; preemptions are finite."""
+    waiting, known = {item.id: item for item in queued}, {item.id: item for item in queued}
+    running: dict[str, Allocation] = {}
+    preempted: Counter[str] = Counter()
+    for _ in range(40 * (len(queued) + 1)):
+        counts = {f"running-{name}": number for name, number in preempted.items()}
+        now = snapshot(fleet, list(waiting.values()), list(running.values()), preemptions=counts)
+        plan = schedule(now)
+        require_sound(now, plan)
+        _apply(now, plan, running, waiting)
+        for item in plan.preempts:
+            victim = running.pop(item.allocation)
+            name = victim.job.removeprefix("running-")
+            waiting[name] = known[name]
+            preempted[name] += 1
+        if not plan.preempts and running:
+            del running[chance.choice(sorted(running))]
+        if not running and not plan.places and not plan.preempts:
+            break
+    assert max(preempted.values(), default=0) <= now.max_preemptions
+    empty = Room(now.nodes, now.free)
+    for left in waiting.values():
+        reserved = left.spec.tier is Tier.RESERVED
+        fits = any(empty.fit(pool, left.spec.gang) for name in left.spec.types for pool in empty.pools(name))
+        assert reserved or not fits
+
+
+def test_candidates_never_hold_a_stopping_allocation() -> None:
+    stopping = allocation("x", {"a": (0,)}, state=AllocationState.STOPPING)
+    now = snapshot([node("a")], [job(1)], [stopping])
+    assert candidates(now, now.queued[0], within_nominal=True, taken=set()) == []
