@@ -45,24 +45,24 @@ class _Pass:
             kind = _kind(job)
             why = None if job.id in self._helped else self._refused.get(kind)
             if why is None:
-                why = self._place(job)
-                if why is not None and why[0] is HoldCode.CAPACITY and job.spec.tier is not Tier.SPOT:
-                    why = self._preempt(job) or why
+                why = self._decide(job)
                 if why is not None and why[0] is not HoldCode.PREEMPTING:
                     self._refused[kind] = why
             if why is not None:
                 self._holds.append(Hold(job=job.id, code=why[0], text=why[1]))
         return Plan(places=tuple(self._places), preempts=tuple(self._preempts), holds=tuple(self._holds))
 
-    def _place(self, job: Job) -> explain.Why | None:
-        """Place the job on the first acceptable type that takes it now; else the reason it cannot."""
-        first: explain.Why | None = None
+    def _decide(self, job: Job) -> explain.Why | None:
+        """Place the job on the first acceptable type that takes it now, else free room for it, else say why not."""
+        refusals = []
         for type_name in job.spec.types:
             why = self._place_on(job, type_name)
             if why is None:
                 return None
-            first = _binding(first, why)
-        return first or explain.no_price(job)
+            refusals.append(why)
+        crowded = any(code is HoldCode.CAPACITY for code, _ in refusals)
+        freed = self._preempt(job) if crowded and job.spec.tier is not Tier.SPOT else None
+        return freed or min(refusals, key=lambda why: _CLOSEST.index(why[0]))
 
     def _place_on(self, job: Job, type_name: str) -> explain.Why | None:
         micros = hold_micros(self._snapshot, job, type_name)
@@ -91,11 +91,13 @@ class _Pass:
         coming = coming_free(self._snapshot, job)
         for type_name in job.spec.types:
             share = self._share(job, type_name)
-            if share is Share.REFUSED or hold_micros(self._snapshot, job, type_name) is None:
+            micros = hold_micros(self._snapshot, job, type_name)
+            if share is Share.REFUSED or micros is None:
                 continue
             able = candidates(self._snapshot, job, within_nominal=share is Share.NOMINAL, taken=self._yielding)
             for pool in self._room.pools(type_name):
-                if self._claim(job, pool, able, coming):
+                # Nobody is stopped for a job that could not pay for the place.
+                if (pool.rehearsal or micros <= self._available(job.tenant)) and self._claim(job, pool, able, coming):
                     return explain.preempting(job, type_name)
         return None
 
@@ -132,13 +134,11 @@ class _Pass:
         )
 
 
+# Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
+_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.QUOTA, HoldCode.PRICE)
+
+
 def _kind(job: Job) -> tuple[object, ...]:
     """Jobs of one kind are refused for the same reason within a pass."""
     spec = job.spec
     return job.tenant, spec.tier, spec.types, spec.gang, spec.walltime_ms
-
-
-def _binding(first: explain.Why | None, why: explain.Why) -> explain.Why:
-    """Of several types' refusals the one closest to a start: capacity before funds before quota before price."""
-    order = (HoldCode.CAPACITY, HoldCode.FUNDS, HoldCode.QUOTA, HoldCode.PRICE)
-    return why if first is None or order.index(why[0]) < order.index(first[0]) else first
