@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-
-import orjson
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,4 +32,4 @@ class JobRequest:
 
     def digest(self) -> str:
         """A hash that tells whether two requests ask for the same."""
-        return hashlib.sha256(orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

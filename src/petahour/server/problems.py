@@ -19,15 +19,13 @@ RETRY_AFTER_S = {429: "5", 503: "2"}
 
 def problem(status: int, slug: str, *, field: str, value: object, rule: str, remedy: str) -> Response:
     """One problem document."""
-    shown = value if isinstance(value, str | int | float | bool | None) else repr(value)
-    if isinstance(shown, str) and len(shown) > 200:
-        shown = shown[:197] + "..."
+    shown = _shown(value)
     body = {
         "type": f"urn:petahour:problem:{slug}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": f"{field}: {rule}. {remedy}",
-        "field": field,
+        "detail": f"{_shown(field)}: {rule}. {remedy}",
+        "field": _shown(field),
         "value": shown,
         "rule": rule,
         "remedy": remedy,
@@ -36,6 +34,15 @@ def problem(status: int, slug: str, *, field: str, value: object, rule: str, rem
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _shown(value: object) -> object:
+    """The offending value as JSON can carry it: short, finite, valid Unicode."""
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**53):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def install(app: FastAPI) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from petahour.control.request import JobRequest
 from petahour.model.tenants import Role
@@ -17,6 +18,27 @@ class Body(BaseModel):
     """A request body: no field beyond those named, and no silent conversion of text to numbers."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _valid_unicode(cls, data: object) -> object:
+        if not _encodable(data):
+            raise PydanticCustomError("unicode", "text is valid Unicode, without lone surrogates")
+        return data
+
+
+def _encodable(data: object) -> bool:
+    """Whether every text in JSON data can be written as UTF-8; JSON's escapes can spell what cannot."""
+    todo = [data]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            todo += item
+        elif isinstance(item, str) and any("\ud800" <= letter <= "\udfff" for letter in item):
+            return False
+    return True
 
 
 class GangBody(Body):

@@ -1,0 +1,105 @@
+"""The route table against the role matrix: every route has its row, and every caller gets just what the row says."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.api.conftest import PLACES, Api
+
+from petahour.model.time import month_of
+
+JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
+ALL, READ_ALL = tuple(PLACES), ("operator", "finance")
+OWN = ("operator", "finance", "tenant-admin", "member", "viewer")
+WORKERS = ("operator", "tenant-admin", "member")
+ADMINS = ("operator", "tenant-admin")
+
+# (method, path) -> who may, and a body that is in order. Everybody else gets 403, or 404 for another tenant's.
+MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
+    ("POST", "/v1/jobs"): (WORKERS, JOB),
+    ("GET", "/v1/jobs"): (ALL, None),
+    ("GET", "/v1/jobs/{job_id}"): (OWN, None),
+    ("POST", "/v1/jobs/{job_id}/cancel"): (WORKERS, {}),
+    ("GET", "/v1/jobs/{job_id}/logs"): (OWN, None),
+    ("GET", "/v1/fleet"): (ALL, None),
+    ("POST", "/v1/fleet/nodes/{name}/drain"): (("operator",), {"reason": "test"}),
+    ("POST", "/v1/fleet/nodes/{name}/resume"): (("operator",), {}),
+    ("GET", "/v1/tenants"): (ALL, None),
+    ("POST", "/v1/tenants"): (("operator",), {"name": "new", "currency": "USD"}),
+    ("GET", "/v1/tenants/{tenant}"): (OWN, None),
+    ("GET", "/v1/tenants/{tenant}/projects"): (OWN, None),
+    ("POST", "/v1/tenants/{tenant}/projects"): (ADMINS, {"name": "new"}),
+    ("GET", "/v1/tenants/{tenant}/users"): (ADMINS, None),
+    ("POST", "/v1/tenants/{tenant}/users"): (ADMINS, {"name": "new", "role": "viewer"}),
+    ("GET", "/v1/users"): (("operator",), None),
+    ("POST", "/v1/users"): (("operator",), {"name": "new", "role": "finance"}),
+    ("GET", "/v1/tenants/{tenant}/quotas"): (OWN, None),
+    ("PUT", "/v1/tenants/{tenant}/quotas/{accelerator_type}"): (("operator",), {"nominal": 1}),
+    ("GET", "/v1/whoami"): (ALL, None),
+    ("GET", "/v1/keys"): (("operator", "tenant-admin", "stranger"), None),
+    ("POST", "/v1/keys"): (ADMINS, {"user": "u-viewer", "tenant": "acme"}),
+    ("DELETE", "/v1/keys/{key_id}"): (ADMINS, None),
+    ("GET", "/v1/prices"): (ALL, None),
+    ("POST", "/v1/tenants/{tenant}/topups"): (READ_ALL, {"amount": "5", "currency": "CNY", "key": "k"}),
+    ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
+    ("GET", "/v1/tenants/{tenant}/usage"): (OWN, None),
+    ("GET", "/v1/tenants/{tenant}/invoices/{month}"): (("operator", "finance", "tenant-admin"), None),
+    ("GET", "/v1/conservation"): (READ_ALL, None),
+    ("GET", "/v1/audit"): (READ_ALL, None),
+    ("GET", "/v1/events"): (("operator",), None),
+}
+PUBLIC = {("GET", "/healthz")}
+NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys")}
+
+
+def routes(api: Api) -> set[tuple[str, str]]:
+    """Every route the app answers, from its own description of itself."""
+    described = api.http.get("/openapi.json").json()["paths"]
+    return {(method.upper(), path) for path, methods in described.items() for method in methods}
+
+
+def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int:
+    job = api.ask("operator", "POST", "/v1/jobs", json=JOB).json()["id"]
+    key = api.ask("operator", "POST", "/v1/keys", json={"user": "u-viewer", "tenant": "acme"}).json()["id"]
+    month = month_of(api.assembly.context.clock.now_ms())
+    filled = path.format(
+        job_id=job, key_id=key, name="a100-0", tenant="acme", month=month, accelerator_type="a100-80g-sxm"
+    )
+    rest = {} if body is None else {"json": body}
+    return int(api.ask(who, method, filled, **rest).status_code)
+
+
+def test_every_route_has_its_row(api: Api) -> None:
+    assert routes(api) - PUBLIC == set(MATRIX)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(MATRIX))
+def test_every_caller_gets_what_his_role_allows(api: Api, method: str, path: str) -> None:
+    allowed, body = MATRIX[method, path]
+    assert _ask(api, None, method, path, body) == 401
+    for who in PLACES:
+        status = _ask(api, who, method, path, body)
+        if who in allowed:
+            assert 200 <= status < 300 or status == 409, (who, status)
+        elif who == "stranger":
+            # What is another tenant's does not exist; what is the operator's alone is forbidden to all alike.
+            named = any(part in path for part in ("{job_id}", "{tenant}", "{key_id}"))
+            hidden = (named and allowed not in (("operator",), READ_ALL)) or (method, path) in NAMED_IN_BODY
+            assert status == (404 if hidden else 403), (who, status)
+        else:
+            assert status == 403, (who, status)
+
+
+@pytest.mark.parametrize("key", ["ph_", "ph_x_y", "ph_a_b_c", "nonsense", "ph_" + "0" * 500, "ph_\u00e9_y"])
+def test_no_other_text_opens_anything(api: Api, key: str) -> None:
+    answer = api.http.get("/v1/jobs", headers={b"Authorization": b"Bearer " + key.encode()})
+    assert answer.status_code == 401
+    assert answer.json()["remedy"]
+
+
+def test_a_revoked_key_opens_nothing_from_that_moment(api: Api) -> None:
+    made = api.ask("operator", "POST", "/v1/keys", json={"user": "u-member", "tenant": "acme"}).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    assert api.http.get("/v1/whoami", headers=headers).status_code == 200
+    assert api.ask("tenant-admin", "DELETE", f"/v1/keys/{made['id']}").status_code == 204
+    assert api.http.get("/v1/whoami", headers=headers).status_code == 401
+    assert api.ask("stranger", "DELETE", f"/v1/keys/{made['id']}").status_code == 404
