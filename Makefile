@@ -47,7 +47,7 @@ servers:
 	./scripts/install-servers
 
 docs: $(TEST_READY)
-	$(BIN)/python -m typer petahour.cli.main utils docs --name petahour --output docs/reference/command-line.md
+	_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION=1 $(BIN)/python -m typer petahour.cli.main utils docs --name petahour --output docs/reference/command-line.md
 
 lock:
 	uv pip compile --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate --no-header \

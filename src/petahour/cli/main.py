@@ -77,6 +77,11 @@ def _invoke(arguments: list[str], as_json: bool) -> int:
         return exit_code_of(error)
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
+    except SystemExit as error:
+        # A write that finds the reader gone is turned into an exit with 1 further down.
+        if isinstance(error.__context__, BrokenPipeError):
+            return _after_broken_pipe()
+        raise
     except BrokenPipeError:
         raise
     except Exception as error:
