@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 
-.PHONY: demo test check format bench docs lock servers clean
+.PHONY: demo test lint check format bench docs lock servers clean
 
 demo: $(RUN_READY)
 	$(BIN)/petahour demo
@@ -13,12 +13,13 @@ demo: $(RUN_READY)
 test: $(TEST_READY) servers
 	$(BIN)/python -m pytest $(TESTS)
 
-check: $(TEST_READY) servers
+lint: $(TEST_READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(TESTS)
+
+check: lint test
 
 format: $(TEST_READY)
 	$(BIN)/ruff format .
