@@ -60,6 +60,7 @@ class LocalEngine:
         self._wakers: list[Callable[[], None]] = []
         self._swept_s = 0.0
         self._gangs: dict[str, _Gang] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []
         for allocation in self._layout.known():
             gang = self._read(allocation)
             if gang is not None:
@@ -97,6 +98,8 @@ class LocalEngine:
 
     def poll(self, *, full: bool = False) -> Sequence[Report]:
         with self._lock:
+            # A supervisor writes the end before it exits itself, so that its process is reaped a little later.
+            self._leaving = [process for process in self._leaving if process.poll() is None]
             now_s = time.monotonic()
             sweep = full or now_s - self._swept_s >= SWEEP_S
             hinted, self._hinted = self._hinted, set()
@@ -116,8 +119,7 @@ class LocalEngine:
         with self._lock:
             gang = self._gangs.pop(allocation, None)
             if gang is not None:
-                for process in gang.spawned.values():
-                    process.poll()
+                self._leaving += gang.spawned.values()
             self._layout.forget(allocation)
 
     def known(self) -> frozenset[str]:
@@ -151,6 +153,11 @@ class LocalEngine:
 
     def close(self) -> None:
         self._wake.close()
+        with self._lock:
+            for process in [*self._leaving, *(one for gang in self._gangs.values() for one in gang.spawned.values())]:
+                # It is meant to live on without this process; a code keeps the object from complaining of that.
+                if process.poll() is None:
+                    process.returncode = 0
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -230,9 +237,8 @@ class LocalEngine:
                 state = self._lost(state, status)
         if state.ended:
             gang.ended[rank] = state
-            process = gang.spawned.get(rank)
-            if process is not None:
-                process.poll()
+            if rank in gang.spawned:
+                self._leaving.append(gang.spawned.pop(rank))
         return state
 
     def _alive(self, gang: _Gang, rank: int, status: supervisor.Status | None) -> bool:
