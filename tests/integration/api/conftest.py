@@ -35,7 +35,7 @@ PLACES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Api:
     """The app's client, the key of each role, and the database behind it."""
 
