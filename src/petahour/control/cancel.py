@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
-from petahour.control.transitions import move
+from petahour.control.transitions import move, note
 from petahour.model.allocations import Allocation, AllocationState, StopCause
 from petahour.model.errors import ConflictError, InvariantError, NotFoundError
 from petahour.model.events import EventKind
@@ -72,7 +72,17 @@ def _cancel_running(tx: Transaction, job: Job, now_ms: int, cause: str) -> Job:
     if allocation is None or allocation.state is AllocationState.ENDED:
         raise InvariantError(rule="a job that holds accelerators has an active allocation", value=job.id)
     if job.state is JobState.STOPPING:
-        # A preemption under way becomes a cancellation: the job shall not be queued again.
-        tx.allocations.save(replace(allocation, stop_cause=StopCause.CANCELLED))
+        if allocation.stop_cause is not StopCause.CANCELLED:
+            # A preemption under way becomes a cancellation: the job shall not be queued again.
+            tx.allocations.save(replace(allocation, stop_cause=StopCause.CANCELLED))
+            note(
+                tx,
+                job,
+                kind=EventKind.JOB_STOPPING,
+                at_ms=now_ms,
+                cause=cause,
+                allocation=allocation.id,
+                data={"stop_cause": StopCause.CANCELLED.value},
+            )
         return job
     return ask_to_stop(tx, job, allocation, cause=StopCause.CANCELLED, for_job="", at_ms=now_ms, text=cause)

@@ -8,6 +8,7 @@ from petahour.control.cancel import ask_to_stop
 from petahour.control.metering import next_hold_number, place_hold, post_usage, release_hold
 from petahour.control.settings import Settings
 from petahour.model.allocations import Allocation, AllocationState, StopCause
+from petahour.model.jobs import Job
 from petahour.store.protocol import Transaction
 
 
@@ -21,21 +22,24 @@ def due_for_closing(allocations: Iterable[Allocation], until_ms: int) -> list[Al
 
 
 def close_hours(tx: Transaction, allocation_id: str, *, until_ms: int, now_ms: int, settings: Settings) -> None:
-    """Post the usage before ``until_ms`` and renew the hold; without credit for it, ask the job to stop."""
+    """Post the usage before ``until_ms`` and renew the hold; without credit for it, ask the job to stop.
+
+    Nothing is held for time beyond the job's walltime and grace. Closing an hour again changes nothing.
+    """
     allocation = tx.allocations.get(allocation_id)
-    if allocation is None or allocation.state is AllocationState.ENDED:
+    if allocation is None or allocation.state is AllocationState.ENDED or not due_for_closing([allocation], until_ms):
         return
+    job = tx.jobs.get(allocation.job)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
     allocation = post_usage(tx, allocation, until_ms=until_ms, at_ms=now_ms)
     renewed = place_hold(
         tx,
         allocation,
         number=next_hold_number(allocation),
-        duration_ms=settings.hold_interval_ms,
+        duration_ms=_stretch_ms(allocation, job, settings),
         at_ms=now_ms,
     )
     tx.allocations.save(renewed or allocation)
-    job = tx.jobs.get(allocation.job)
     if renewed is None and job is not None and allocation.state is AllocationState.RUNNING:
         ask_to_stop(
             tx,
@@ -46,3 +50,11 @@ def close_hours(tx: Transaction, allocation_id: str, *, until_ms: int, now_ms: i
             at_ms=now_ms,
             text="prepaid credit does not cover the next hour",
         )
+
+
+def _stretch_ms(allocation: Allocation, job: Job | None, settings: Settings) -> int:
+    if job is None or job.spec.walltime_ms is None or allocation.started_ms is None:
+        return settings.hold_interval_ms
+    run_ms = (allocation.metered_ms or allocation.placed_ms) - allocation.started_ms
+    left_ms = job.spec.walltime_ms + job.spec.grace_ms - run_ms
+    return max(0, min(left_ms, settings.hold_interval_ms))

@@ -143,6 +143,9 @@ def _price(context: Context, job: Job, accelerator_type: str, now_ms: int) -> tu
 
 
 def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:
+    waiting = tx.jobs.get(preempt.for_job)
+    if waiting is None or waiting.state is not JobState.QUEUED:
+        raise _stale(preempt.for_job, "the job it would be freed for is still queued")
     allocation = tx.allocations.get(preempt.allocation)
     if allocation is None or allocation.state not in (AllocationState.STARTING, AllocationState.RUNNING):
         raise _stale(preempt.for_job, f"{preempt.allocation} still runs")

@@ -14,6 +14,7 @@ from petahour.model.usage import AccountKind, Balance, Transfer, account_id
 from petahour.store.protocol import Transaction
 
 MAX_KEY_LENGTH = 100
+MAX_SUM_MICROS = 2**63 - 1  # what a 64-bit column holds; an account's debits and credits only grow
 
 
 def add_credit(
@@ -44,9 +45,9 @@ def add_credit(
                 remedy="Convert the payment first.",
             )
         transfer = topup(tenant=tenant, money=money, key=key, at_ms=now_ms, note=note)
-        if not tx.ledger.post(transfer):
-            known = tx.ledger.transfer(transfer.id)
-            if known is None or known.amount_micros != money.micros:
+        known = tx.ledger.transfer(transfer.id)
+        if known is not None:
+            if known.amount_micros != money.micros:
                 raise ConflictError(
                     field="key",
                     value=key,
@@ -55,11 +56,25 @@ def add_credit(
                 )
             transfer = known
         else:
+            _require_room(tx, transfer)
+            tx.ledger.post(transfer)
             data: dict[str, object] = {"amount_micros": money.micros, "currency": currency, "transfer": transfer.id}
             tx.events.append(Event(kind=EventKind.CREDIT_ADDED, at_ms=now_ms, tenant=tenant, data=data))
         balance = prepaid(tx, tenant, currency)
     context.wake()
     return transfer, balance
+
+
+def _require_room(tx: Transaction, transfer: Transfer) -> None:
+    paid = tx.ledger.balance(transfer.debit, transfer.currency).debits_micros
+    credited = tx.ledger.balance(transfer.credit, transfer.currency).credits_micros
+    if max(paid, credited) + transfer.amount_micros > MAX_SUM_MICROS:
+        raise ValidationError(
+            field="amount",
+            value=transfer.amount_micros,
+            rule=f"all top-ups in one currency come to at most {MAX_SUM_MICROS} micro-units",
+            remedy="Check the amount.",
+        )
 
 
 def balance_of(context: Context, caller: Caller, tenant: str) -> Balance:

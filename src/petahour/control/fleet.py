@@ -19,9 +19,19 @@ def register(context: Context, nodes: Iterable[Node]) -> None:
 
     New nodes are added. Known ones keep their drain state. One that is no longer there goes down, so that its
     history stays. A node whose shape changed while jobs hold it keeps its old shape until they end.
+    Raises ConflictError on two nodes of one name.
     """
     now_ms = context.clock.now_ms()
-    found = {node.name: node for node in nodes}
+    found: dict[str, Node] = {}
+    for node in nodes:
+        if node.name in found:
+            raise ConflictError(
+                field="node",
+                value=node.name,
+                rule="every node has a name of its own",
+                remedy="Rename the declared one.",
+            )
+        found[node.name] = node
     with context.store.write() as tx:
         known = {node.name: node for node in tx.fleet.every()}
         for name, node in found.items():

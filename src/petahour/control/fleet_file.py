@@ -24,8 +24,8 @@ class _Entry(BaseModel):
     type: str
     accelerators: int = Field(ge=1, le=MAX_ACCELERATORS_PER_NODE)
     count: int = Field(default=1, ge=1, le=MAX_NODES)
-    pool: str | None = None
-    switch: str = ""
+    pool: str | None = Field(default=None, min_length=1, max_length=120)
+    switch: str = Field(default="", max_length=120)
     rehearsal: bool = False
     engine: str = "local"
 

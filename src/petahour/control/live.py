@@ -144,7 +144,8 @@ class LiveState:
                 self.active[job.id] = job
 
     def _put_allocations(self, allocations: Iterable[Allocation]) -> None:
-        for allocation in allocations:
+        # Ends come first: what they free may have been given away since.
+        for allocation in sorted(allocations, key=lambda item: item.state is not AllocationState.ENDED):
             known = self.allocations.pop(allocation.id, None)
             ended = allocation.state is AllocationState.ENDED
             if not ended:

@@ -45,7 +45,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         else str(_inside("checkpoint_dir", root, request.checkpoint_dir)),
         preemption_signal=_signal(request.preemption_signal),
         grace_ms=_grace(request.grace, settings),
-        memory_bytes=None if request.memory is None else _memory(request.memory),
+        memory_bytes=None if request.memory is None else _memory(request.memory, settings),
     )
 
 
@@ -103,7 +103,12 @@ def _inside(field: str, root: Path, path: str) -> Path:
     if "\0" in path:
         raise ValidationError(field=field, value=path, rule="no NUL character", remedy="Rename the directory.")
     base = root.resolve()
-    resolved = (base / path).resolve()
+    try:
+        resolved = (base / path).resolve()
+    except (OSError, RuntimeError):
+        raise ValidationError(
+            field=field, value=path, rule="a path without links that lead in a circle", remedy="Mend the links."
+        ) from None
     if resolved != base and base not in resolved.parents:
         raise ValidationError(
             field=field,
@@ -116,7 +121,7 @@ def _inside(field: str, root: Path, path: str) -> Path:
 
 def _workdir(root: Path, path: str) -> str:
     resolved = _inside("workdir", root, path)
-    if not resolved.is_dir():
+    if not is_directory(resolved):
         raise ValidationError(
             field="workdir",
             value=path,
@@ -124,6 +129,14 @@ def _workdir(root: Path, path: str) -> str:
             remedy="Create it, or leave workdir out to use the project's directory.",
         )
     return str(resolved)
+
+
+def is_directory(path: Path) -> bool:
+    """Whether it is one; a path that no file system could hold is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _types(types: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
@@ -148,7 +161,7 @@ def _tier(tier: str) -> Tier:
 def _walltime(walltime: str | int | None, settings: Settings) -> int | None:
     if walltime is None:
         return None
-    duration_ms = parse_duration(walltime, field="walltime")
+    duration_ms = _duration("walltime", walltime)
     if not 1_000 <= duration_ms <= settings.walltime_ms:
         raise ValidationError(
             field="walltime",
@@ -159,8 +172,17 @@ def _walltime(walltime: str | int | None, settings: Settings) -> int | None:
     return duration_ms
 
 
+def _duration(field: str, text: str | int) -> int:
+    try:
+        return parse_duration(text, field=field)
+    except OverflowError:
+        raise ValidationError(
+            field=field, value=text, rule="a duration that ends", remedy='Write it like "90s", "1h30m" or "2d".'
+        ) from None
+
+
 def _grace(grace: str | int, settings: Settings) -> int:
-    duration_ms = parse_duration(grace, field="grace")
+    duration_ms = _duration("grace", grace)
     if not 0 <= duration_ms <= settings.grace_ms:
         raise ValidationError(
             field="grace",
@@ -204,7 +226,7 @@ def _whole(field: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def _memory(memory: str | int) -> int:
+def _memory(memory: str | int, settings: Settings) -> int:
     found = _BYTES.fullmatch(str(memory).strip())
     if found is None or int(found[1]) == 0:
         raise ValidationError(
@@ -212,4 +234,12 @@ def _memory(memory: str | int) -> int:
         )
     unit = found[2].removesuffix("B")
     scale = _BINARY[unit[0]] if unit.endswith("i") else _SCALE[unit]
-    return int(found[1]) * scale
+    size = int(found[1]) * scale
+    if size > settings.memory_bytes:
+        raise ValidationError(
+            field="memory",
+            value=memory,
+            rule=f"at most {settings.memory_bytes} bytes",
+            remedy="Leave memory out for no limit.",
+        )
+    return size

@@ -94,6 +94,12 @@ class Reconciler:
             with self._context.store.write() as tx:
                 for report in reports[first : first + size]:
                     hear(tx, report, now_ms=self._context.clock.now_ms(), settings=self._context.settings)
+        # A start heard of while the job is being stopped is no step of the job and has no event.
+        known = self._context.live.allocations
+        heard = [known[report.allocation] for report in reports if report.allocation in known]
+        self._context.live.reread(
+            self._context.store, [item for item in heard if item.state is AllocationState.STOPPING]
+        )
 
     # -- 2. refresh: take in what was committed, here or elsewhere -------------------------------------------
 

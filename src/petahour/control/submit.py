@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.keys import own_tenant
 from petahour.control.request import JobRequest
 from petahour.control.specify import specify
+from petahour.control.tenants import known_tenant
 from petahour.control.transitions import submitted
 from petahour.model.errors import ConflictError, ImpossibleError, NotFoundError, OverloadedError, ValidationError
 from petahour.model.jobs import Job, JobSpec, JobState
@@ -33,6 +36,8 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
     with context.store.read() as tx:
         if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
             return known, False
+        # A tenant made a moment ago may not have come to the control loop yet.
+        currency = context.live.currencies.get(tenant) or known_tenant(tx, tenant).currency
         project = tx.people.project(tenant, request.project)
     if project is None:
         raise NotFoundError(
@@ -42,7 +47,7 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
             remedy=f'Create it with "petahour tenant project create {tenant} {request.project}".',
         )
     spec = specify(request, project, context.catalog, context.settings)
-    _require_possible(context, tenant, spec)
+    _require_possible(context, tenant, spec, currency)
     _require_room(context, tenant)
     job = Job(
         id=context.ids.new("job"),
@@ -77,20 +82,24 @@ def _repeated(tx: Transaction, tenant: str, key: str, digest: str) -> Job | None
     return tx.jobs.get(known.job)
 
 
-def _require_possible(context: Context, tenant: str, spec: JobSpec) -> None:
+def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: str) -> None:
     live = context.live
     why = why_impossible(spec, live.nodes.values(), live.quotas, tenant)
     if why is not None:
         raise why
-    currency = live.currencies.get(tenant, "")
     book = context.prices.in_force(currency, context.clock.now_ms())
-    if book is None or not any((name, spec.tier) in book.prices for name in spec.types):
+    sold = () if book is None else tuple(name for name in spec.types if (name, spec.tier) in book.prices)
+    if not sold:
         raise ImpossibleError(
             field="types",
             value=list(spec.types),
             rule=f"at least one type has a {spec.tier} price in {currency}",
             remedy="Ask for a type or tier in the price list (petahour prices).",
         )
+    # What fits on one type and is sold on another could still never run.
+    why = why_impossible(replace(spec, types=sold), live.nodes.values(), live.quotas, tenant)
+    if why is not None:
+        raise why
 
 
 def _require_room(context: Context, tenant: str) -> None:

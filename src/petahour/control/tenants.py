@@ -7,6 +7,7 @@ from pathlib import Path
 
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
+from petahour.control.specify import is_directory
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.money import check_currency
@@ -70,7 +71,7 @@ def create_project(context: Context, caller: Caller, tenant: str, *, name: str, 
     _slug("name", name)
     if directory is not None:
         authorize(caller, Action.MANAGE_OPERATOR)
-        if not Path(directory).is_absolute() or not Path(directory).is_dir():
+        if not Path(directory).is_absolute() or not is_directory(Path(directory)):
             raise ValidationError(
                 field="directory",
                 value=directory,

@@ -36,6 +36,20 @@ def move(
     return moved
 
 
+def note(
+    tx: Transaction,
+    job: Job,
+    *,
+    kind: EventKind,
+    at_ms: int,
+    cause: str,
+    allocation: str,
+    data: Mapping[str, object],
+) -> None:
+    """Record what changed for a job that stays in its state."""
+    tx.events.append(_event(kind, job, job.state, at_ms, cause, allocation, data))
+
+
 def _event(
     kind: EventKind,
     job: Job,

@@ -1,4 +1,4 @@
-"""Request bodies are bounded before anything reads them whole."""
+"""What no route may be given: bodies without bound, and addresses that no database can look up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit, declared or streamed."""
+    """Answers 413 to a body over the limit, declared or streamed, and 422 to a NUL in the address."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -18,6 +18,9 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await _no_nul(scope, receive, send)
             return
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
@@ -55,3 +58,15 @@ class BodyLimit:
             remedy="Put large inputs into files in the project directory.",
         )
         await answer(scope, receive, send)
+
+
+async def _no_nul(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(
+        422,
+        "invalid",
+        field="address",
+        value=None,
+        rule="no NUL character",
+        remedy="Check the name in the address.",
+    )
+    await answer(scope, receive, send)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from petahour.control.request import JobRequest
 from petahour.model.tenants import Role
 
-Text = Annotated[str, Field(max_length=4_096)]
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("nul", "text without NUL characters")
+    return text
+
+
+Text = Annotated[str, Field(max_length=4_096), AfterValidator(_no_nul)]
 Whole = Annotated[int, Field(strict=True)]
 
 

@@ -17,6 +17,8 @@ from petahour.server.schemas import JobBody
 from petahour.server.views import View, allocation_view, history_view, job_view
 from petahour.store.protocol import JobFilter
 
+MAX_NUMBER = 2**63 - 1  # what a database's and a file's offsets can be
+
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
@@ -40,7 +42,7 @@ def jobs(
     tenant: str | None = None,
     project: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before_seq: int | None = None,
+    before_seq: Annotated[int | None, Query(ge=0, le=MAX_NUMBER)] = None,
 ) -> JSONResponse:
     """Jobs, newest first."""
     wanted = JobFilter(tenant=tenant, project=project, states=tuple(state or ()), before_seq=before_seq, limit=limit)
@@ -81,7 +83,7 @@ def job_logs(
     caller: TheCaller,
     rank: int = 0,
     attempt: int | None = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=MAX_NUMBER)] = 0,
     limit: Annotated[int, Query(ge=1)] = 65_536,
 ) -> JSONResponse:
     """Output of one rank from a byte offset; ``complete`` when there will be no more."""

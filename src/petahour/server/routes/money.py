@@ -93,7 +93,9 @@ def audit(context: TheContext, caller: TheCaller) -> JSONResponse:
 
 
 @router.get("/events", tags=["events"])
-def events(context: TheContext, caller: TheCaller, after: int = 0, limit: int = 500) -> JSONResponse:
+def events(
+    context: TheContext, caller: TheCaller, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0, limit: int = 500
+) -> JSONResponse:
     """The raw event log in commit order."""
     found = events_for(context, caller, after=after, limit=limit)
     return JSONResponse({"events": [event_view(event) for event in found]})
