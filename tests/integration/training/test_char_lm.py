@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 STEPS = 60
 
 
@@ -90,3 +92,16 @@ def test_a_gang_ends_when_a_rank_dies() -> None:
     assert gang[0].returncode == 1
     assert "went away" in errors or "Connection" in errors
     assert time.monotonic() - began_s < 30
+
+
+def test_a_rank_that_waits_for_its_gang_ends_at_once_when_asked() -> None:
+    port = _port()
+    rank = _start(0, 2, port, None)
+    until_s = time.monotonic() + 30
+    while not psutil.Process(rank.pid).net_connections(kind="tcp"):
+        assert rank.poll() is None
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    rank.send_signal(signal.SIGTERM)
+    assert rank.wait(timeout=10) == -signal.SIGTERM
+    rank.communicate()

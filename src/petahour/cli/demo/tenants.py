@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 
 from petahour.client import Client, JobRequest
 
@@ -19,6 +20,9 @@ URGENT = "urgent-gang"  # the on-demand gang that preempts it
 FINE_TUNE = "fine-tune"  # on a third vendor's chip
 BROKEN = "broken"  # fails, is retried once, and fails again
 TOO_BIG = "too-big"  # no fleet of this size could ever run it
+
+# An interrupted demonstration waits a little longer than this for the jobs that it cancels.
+_request = partial(JobRequest, grace="10s")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,31 +69,30 @@ def training(steps: int, step_ms: int, *, checkpoint_every: int = 0, seed: int =
 
 def first_jobs(cpus: int) -> list[tuple[Renter, JobRequest]]:
     """What is submitted at the beginning, in this order. ``cpus``: the cores the fleet has."""
-    char_lm = JobRequest(
+    char_lm = _request(
         name=CHAR_LM, command=training(150, 80), types=("cpu",), accelerators_per_node=2, walltime="2m"
     )
-    spot = JobRequest(
+    spot = _request(
         name=SPOT,
         command=training(120, 80, checkpoint_every=10, seed=11),
         types=(A100,),
         tier="spot",
         checkpoint_dir="checkpoints/spot-lm",
-        grace="10s",
     )
-    evaluation = JobRequest(
+    evaluation = _request(
         name=EVALUATION, command=training(40, 60, seed=13), types=("cpu",), accelerators_per_node=cpus
     )
-    fine_tune = JobRequest(name=FINE_TUNE, command=training(40, 60, seed=17), types=(ASCEND, A100))
+    fine_tune = _request(name=FINE_TUNE, command=training(40, 60, seed=17), types=(ASCEND, A100))
     missing = "print('reading corpus.txt', flush=True); open('corpus.txt')"
-    broken = JobRequest(name=BROKEN, command=(sys.executable, "-c", missing), types=(MTT,), retries=1)
+    broken = _request(name=BROKEN, command=(sys.executable, "-c", missing), types=(MTT,), retries=1)
     return [(AURORA, char_lm), (AURORA, spot), (BOREALIS, evaluation), (BOREALIS, fine_tune), (AURORA, broken)]
 
 
 def urgent_gang() -> JobRequest:
     """Takes every A100, two on each of two nodes, and so the one that the spot job holds."""
-    return JobRequest(name=URGENT, command=training(30, 60, seed=19), types=(A100,), nodes=2, accelerators_per_node=2)
+    return _request(name=URGENT, command=training(30, 60, seed=19), types=(A100,), nodes=2, accelerators_per_node=2)
 
 
 def too_big() -> JobRequest:
     """Asks for more than the fleet has."""
-    return JobRequest(name=TOO_BIG, command=training(1, 1), types=(A100,), nodes=16, accelerators_per_node=8)
+    return _request(name=TOO_BIG, command=training(1, 1), types=(A100,), nodes=16, accelerators_per_node=8)

@@ -33,8 +33,10 @@ STOPPED = 143
 def main() -> int:
     """Train; the exit code is 0, or 143 after a checkpoint that SIGTERM asked for."""
     options = _options()
-    stop = _Stop()
+    # Until the gang has met there is nothing to save: SIGTERM then ends a rank at once, and no rank that was
+    # there first waits out its grace for one that will not come.
     gang = Gang()
+    stop = _Stop()
     text = make_text()
     letters = sorted(set(text))
     codes = np.array([letters.index(letter) for letter in text], dtype=np.int64)
