@@ -8,14 +8,17 @@ from types import MappingProxyType
 from petahour.control.prices import PriceBooks, TenantPrices
 from petahour.control.settings import Settings
 from petahour.model.allocations import Allocation, AllocationState
-from petahour.model.errors import InvariantError
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.model.usage import AccountKind, account_id
+from petahour.scheduler.funds import Money
 from petahour.scheduler.plan import Hold
-from petahour.scheduler.snapshot import Snapshot
+from petahour.scheduler.policies import PETAHOUR
+from petahour.scheduler.policy import Policy
+from petahour.scheduler.state import Bounds, State
+from petahour.scheduler.take_in import holder_of, running_of, waiting_of
 from petahour.store.protocol import Store, Transaction
 
 
@@ -25,14 +28,14 @@ class LiveState:
     After a failed transaction nobody knows what was stored, so ``forget`` makes the next refresh load anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy = PETAHOUR) -> None:
+        self._policy = policy
+        self.state = State(policy, ())
         self.nodes: dict[str, Node] = {}
-        self.free: dict[str, int] = {}
         self.queued: dict[str, Job] = {}
         self.active: dict[str, Job] = {}
         self.allocations: dict[str, Allocation] = {}
         self.quotas: dict[tuple[str, str], Quota] = {}
-        self.used: dict[tuple[str, str], int] = {}
         self.available_micros: dict[str, int] = {}
         self.currencies: dict[str, str] = {}
         self.holds: Mapping[str, Hold] = MappingProxyType({})
@@ -73,29 +76,21 @@ class LiveState:
                 self._put_allocations(tx.allocations.many(item.id for item in known))
                 self.refresh_funds(tx, {item.tenant for item in known})
 
-    def snapshot(self, now_ms: int, prices: PriceBooks, settings: Settings) -> Snapshot:
-        """A view for one scheduling pass; it copies only the order of the queue."""
-        return Snapshot(
-            now_ms=now_ms,
-            nodes=self.nodes,
-            free=self.free,
-            queued=sorted(self.queued.values(), key=lambda job: job.seq),
-            allocations=self.allocations,
-            quotas=self.quotas,
-            used=self.used,
+    def state_at(self, now_ms: int, prices: PriceBooks, settings: Settings) -> State:
+        """What a scheduling pass looks at, with the prices and limits now in force."""
+        self.state.bounds = Bounds(min_run_ms=settings.min_run_ms, max_preemptions=settings.max_preemptions)
+        self.state.money = Money(
             available_micros=self.available_micros,
             prices_micros=TenantPrices(prices, self.currencies, now_ms),
-            walltimes_ms={job.id: job.spec.walltime_ms for job in self.active.values()},
-            preemptions={job.id: job.preemptions for job in self.active.values()},
             hold_interval_ms=settings.hold_interval_ms,
-            min_run_ms=settings.min_run_ms,
-            max_preemptions=settings.max_preemptions,
         )
+        return self.state
 
     def _load(self, tx: Transaction) -> None:
         # The log's end is read first: what commits meanwhile is then read twice, never missed.
         seq = tx.events.last_seq()
-        self.queued, self.active, self.allocations, self.used = {}, {}, {}, {}
+        self.queued, self.active, self.allocations = {}, {}, {}
+        self.state = State(self._policy, ())
         self._load_nodes(tx)
         self._load_people(tx)
         self._put_jobs(tx.jobs.unfinished())
@@ -123,23 +118,22 @@ class LiveState:
     def _load_people(self, tx: Transaction) -> None:
         self.currencies = {tenant.name: tenant.currency for tenant in tx.people.tenants()}
         self.quotas = {(quota.tenant, quota.type): quota for quota in tx.people.quotas()}
+        self.state.quotas = self.quotas
         self.refresh_funds(tx, self.currencies)
 
     def _load_nodes(self, tx: Transaction) -> None:
-        nodes = {node.name: node for node in tx.fleet.every()}
-        free = {name: (1 << node.accelerators) - 1 for name, node in nodes.items()}
-        for allocation in self.allocations.values():
-            for node, mask in _masks(allocation):
-                free[node] &= ~mask
-        # New dictionaries, so that a thread reading the old ones sees a whole fleet.
-        self.nodes, self.free = nodes, free
+        # A new dictionary, so that a thread reading the old one sees a whole fleet.
+        self.nodes = {node.name: node for node in tx.fleet.every()}
+        self.state.put_nodes(self.nodes.values())
 
     def _put_jobs(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
-            self.queued.pop(job.id, None)
+            if self.queued.pop(job.id, None) is not None:
+                self.state.dequeue(job.id)
             self.active.pop(job.id, None)
             if job.state is JobState.QUEUED:
                 self.queued[job.id] = job
+                self.state.enqueue(waiting_of(self.state, job))
             elif job.state.holds_accelerators:
                 self.active[job.id] = job
 
@@ -147,29 +141,15 @@ class LiveState:
         # Ends come first: what they free may have been given away since.
         for allocation in sorted(allocations, key=lambda item: item.state is not AllocationState.ENDED):
             known = self.allocations.pop(allocation.id, None)
-            ended = allocation.state is AllocationState.ENDED
-            if not ended:
+            if known is not None:
+                self.state.release(allocation.id, allocation.ended_ms or known.placed_ms)
+            if allocation.state is not AllocationState.ENDED:
                 self.allocations[allocation.id] = allocation
-            if (known is None) is ended:
-                continue
-            share = (allocation.tenant, allocation.type)
-            if ended:
-                self.used[share] = self.used.get(share, 0) - allocation.accelerators
-                for node, mask in _masks(allocation):
-                    self.free[node] |= mask
-            else:
-                self.used[share] = self.used.get(share, 0) + allocation.accelerators
-                for node, mask in _masks(allocation):
-                    if self.free[node] & mask != mask:
-                        raise InvariantError(rule="no accelerator is given twice", value=allocation.id)
-                    self.free[node] &= ~mask
+                job = self.active.get(allocation.job)
+                holder = holder_of(self.state, allocation) if job is None else waiting_of(self.state, job)
+                self.state.start(running_of(self.state, allocation, holder), allocation.placed_ms)
 
 
 _MONEY_EVENTS = frozenset({EventKind.CREDIT_ADDED, EventKind.JOB_PLACED, EventKind.JOB_ENDED})
 _PEOPLE_EVENTS = frozenset({EventKind.TENANT_CREATED, EventKind.QUOTA_SET})
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})
-
-
-def _masks(allocation: Allocation) -> Iterable[tuple[str, int]]:
-    for slot in allocation.slots:
-        yield slot.node, sum(1 << index for index in slot.indexes)

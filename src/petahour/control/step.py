@@ -6,7 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
@@ -17,7 +16,8 @@ from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import AllocationState, EndKind
 from petahour.model.errors import UnavailableError
 from petahour.model.time import hour_floor
-from petahour.scheduler.schedule import schedule
+from petahour.scheduler.decide import decide
+from petahour.scheduler.schedule import plan_of
 
 log = logging.getLogger("petahour.control")
 
@@ -178,8 +178,10 @@ class Reconciler:
     def _decide(self) -> tuple[int, int]:
         context = self._context
         self._decide_again = False
-        plan = schedule(context.live.snapshot(context.clock.now_ms(), context.prices, context.settings))
-        context.live.holds = MappingProxyType({hold.job: hold for hold in plan.holds})
+        now_ms = context.clock.now_ms()
+        state = context.live.state_at(now_ms, context.prices, context.settings)
+        plan = plan_of(state, decide(state, now_ms))
+        context.live.holds = plan.holds
         done = commit(context, plan)
         for reason in done.refused:
             log.info("a decision was stale: %s", reason)

@@ -5,78 +5,122 @@ The words name no other tenant and depend on the cause alone, so that they stay 
 
 from __future__ import annotations
 
-from petahour.model.jobs import Job, Tier
-from petahour.model.resources import NodeState
-from petahour.model.tenants import Quota
+from collections.abc import Iterator, Mapping
+
+from petahour.model.jobs import Tier
 from petahour.model.time import to_iso
-from petahour.scheduler.plan import HoldCode
-from petahour.scheduler.room import Room
-from petahour.scheduler.snapshot import Snapshot
-
-Why = tuple[HoldCode, str]
-
-
-def no_price(job: Job) -> Why:
-    names = " or ".join(job.spec.types)
-    return HoldCode.PRICE, f"{names} is not for sale as {job.spec.tier} in your currency; choose another type or tier"
+from petahour.scheduler.ask import Ask, Waiting
+from petahour.scheduler.decide import Decisions, Why
+from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.plan import Hold, HoldCode
+from petahour.scheduler.quota import Share, share_of
+from petahour.scheduler.room import Pool
+from petahour.scheduler.state import State
 
 
-def no_quota(job: Job, type_name: str, quota: Quota | None, used: int) -> Why:
-    nominal = quota.nominal if quota else 0
-    need = job.spec.gang.accelerators
-    if job.spec.tier is Tier.RESERVED:
-        text = f"reserved work lies within your quota of {nominal} {type_name}; {used} in use, this gang needs {need}"
-        return HoldCode.QUOTA, text
-    most = nominal + ((quota.borrowing_limit or 0) if quota else 0)
-    text = f"your quota allows {most} {type_name} with borrowing; {used} in use, this gang needs {need}; "
-    return HoldCode.QUOTA, text + "it starts when your own jobs release some"
+class Holds(Mapping[str, Hold]):
+    """Why each queued job waits, put into words only when somebody asks.
+
+    It may be read from any thread while the state moves on: it then speaks of a mix of before and after, never
+    of what never was.
+    """
+
+    def __init__(self, state: State, made: Decisions) -> None:
+        self._state, self._made, self._room = state, made, state.room
+        self._placed = {start.job.id for start in made.starts}
+
+    def __getitem__(self, job_id: str) -> Hold:
+        job = self._state.lines.job(job_id)
+        if job is None or job_id in self._placed:
+            raise KeyError(job_id)
+        why = self._made.whys.get(job_id) or self._made.whys.get(job.ask) or self._of_unexamined(job)
+        return Hold(job=job_id, code=why.code, text=self._text(job, why))
+
+    def __iter__(self) -> Iterator[str]:
+        return (job.id for job in self._state.lines.every() if job.id not in self._placed)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _of_unexamined(self, job: Waiting) -> Why:
+        """The pass did not come to it: it found no room for any such gang, or keeps to its order."""
+        state, ask = self._state, job.ask
+        if state.policy.strict:
+            return Why(HoldCode.ORDER)
+        refusals = []
+        for type_name in ask.types:
+            share = share_of(
+                state.quotas.get((ask.tenant, type_name)),
+                state.used.get((ask.tenant, type_name), 0),
+                tier=ask.tier,
+                accelerators=ask.accelerators,
+            )
+            if state.money is not None and hold_micros(state.money, job, type_name) is None:
+                refusals.append(Why(HoldCode.PRICE, type_name))
+            elif share is Share.REFUSED:
+                refusals.append(Why(HoldCode.QUOTA, type_name, state.used.get((ask.tenant, type_name), 0)))
+            else:
+                return Why(HoldCode.CAPACITY, type_name)
+        return refusals[0]
+
+    def _text(self, job: Waiting, why: Why) -> str:
+        ask = job.ask
+        if why.code is HoldCode.ORDER:
+            return "waits its turn: an earlier job does not fit yet, and under this policy nobody overtakes"
+        if why.code is HoldCode.PRICE:
+            names = " or ".join(ask.types)
+            return f"{names} is not for sale as {ask.tier} in your currency; choose another type or tier"
+        if why.code is HoldCode.QUOTA:
+            return self._quota(ask, why)
+        if why.code is HoldCode.FUNDS:
+            text = f"placing it on {why.type} holds {_decimal(why.limit)} of prepaid credit, {_decimal(why.amount)} "
+            return text + "more than is available; top up, or give a shorter walltime"
+        if why.code is HoldCode.PREEMPTING:
+            text = f"{_gang(ask)} {why.type} are being freed for it: "
+            return text + "preempted jobs save their checkpoints and stop"
+        return self._capacity(ask)
+
+    def _quota(self, ask: Ask, why: Why) -> str:
+        quota = self._state.quotas.get((ask.tenant, why.type))
+        nominal, used, need = quota.nominal if quota else 0, why.amount, ask.accelerators
+        if ask.tier is Tier.RESERVED:
+            return (
+                f"reserved work lies within your quota of {nominal} {why.type}; {used} in use, this gang needs {need}"
+            )
+        most = nominal + ((quota.borrowing_limit or 0) if quota else 0)
+        text = f"your quota allows {most} {why.type} with borrowing; {used} in use, this gang needs {need}; "
+        return text + "it starts when your own jobs release some"
+
+    def _capacity(self, ask: Ask) -> str:
+        """Per acceptable type: what the gang needs, what is free, what drains, when some is expected."""
+        parts = []
+        for type_name in ask.types:
+            pools = self._room.by_type.get(type_name, ())
+            if not pools:
+                continue
+            total = sum(pool.accelerators for pool in pools)
+            free = sum(self._made.free_after[pool.index] for pool in pools)
+            kept = sum(self._made.free_before[pool.index] for pool in pools) - free
+            shut = sum(pool.shut_accelerators for pool in pools)
+            text = f"needs {_gang(ask)} {type_name} in one pool; {free} of {total} free"
+            if kept:
+                text += f", {kept} kept for jobs ahead"
+            if shut:
+                text += f", {shut} on nodes that are draining or down"
+            parts.append(text + self._expected(ask, pools))
+        return "; or ".join(parts) or f"this fleet has no {' or '.join(ask.types)}"
+
+    def _expected(self, ask: Ask, pools: tuple[Pool, ...]) -> str:
+        first = [end for pool in pools for end in self._state.ends.get(pool.index, ())[:1]]
+        running = self._state.running.get(min(first)[1]) if first else None
+        if running is None or running.ends_ms is None:
+            return ""
+        whose = "one of your jobs reaches its" if running.job.ask.tenant == ask.tenant else "a job reaches its"
+        return f"; {running.accelerators} more at the latest at {to_iso(running.ends_ms)[:16]}Z when {whose} walltime"
 
 
-def no_funds(type_name: str, short_micros: int, hold_micros: int) -> Why:
-    text = (
-        f"placing it on {type_name} holds {_decimal(hold_micros)} of prepaid credit, {_decimal(short_micros)} more "
-    )
-    return HoldCode.FUNDS, text + "than is available; top up, or give a shorter walltime"
-
-
-def preempting(job: Job, type_name: str) -> Why:
-    return (
-        HoldCode.PREEMPTING,
-        f"{job.spec.gang} {type_name} are being freed for it: preempted jobs save their checkpoints and stop",
-    )
-
-
-def no_capacity(snapshot: Snapshot, room: Room, job: Job) -> Why:
-    """Per acceptable type: what the gang needs, what is free, what drains, when some is expected."""
-    parts = []
-    for type_name in job.spec.types:
-        nodes = [node for node in snapshot.nodes.values() if node.type == type_name]
-        if not nodes:
-            continue
-        total = sum(node.accelerators for node in nodes)
-        unheld = sum(snapshot.free[node.name].bit_count() for node in nodes if node.state is NodeState.UP)
-        free = sum(room.free_in(pool) for pool in room.pools(type_name))
-        text = f"needs {job.spec.gang} {type_name} in one pool; {free} of {total} free"
-        if unheld > free:
-            text += f", {unheld - free} kept for jobs ahead"
-        shut = sum(node.accelerators for node in nodes if node.state is not NodeState.UP)
-        if shut:
-            text += f", {shut} on nodes that are draining or down"
-        parts.append(text + _expected(snapshot, job, type_name))
-    return HoldCode.CAPACITY, "; or ".join(parts) or f"this fleet has no {' or '.join(job.spec.types)}"
-
-
-def _expected(snapshot: Snapshot, job: Job, type_name: str) -> str:
-    ends = []
-    for allocation in snapshot.allocations.values():
-        walltime_ms = snapshot.walltimes_ms.get(allocation.job)
-        if allocation.type == type_name and walltime_ms is not None:
-            ends.append(((allocation.started_ms or allocation.placed_ms) + walltime_ms, allocation))
-    if not ends:
-        return ""
-    end_ms, allocation = min(ends, key=lambda row: row[0])
-    whose = "one of your jobs reaches its" if allocation.tenant == job.tenant else "a job reaches its"
-    return f"; {allocation.accelerators} more at the latest at {to_iso(end_ms)[:16]}Z when {whose} walltime"
+def _gang(ask: Ask) -> str:
+    return f"{ask.gang} + {ask.rest}" if ask.rest else str(ask.gang)
 
 
 def _decimal(micros: int) -> str:

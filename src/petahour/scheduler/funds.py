@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from petahour.model.jobs import Job
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from petahour.model.jobs import Tier
 from petahour.model.time import HOUR_MS
-from petahour.scheduler.snapshot import Snapshot
+from petahour.scheduler.ask import Waiting
 
 
-def hold_micros(snapshot: Snapshot, job: Job, type_name: str) -> int | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Money:
+    """What tenants can pay and what things cost; views of the owner's tables.
+
+    ``available_micros``: tenant -> prepaid credit not held. ``prices_micros``: (tenant, type, tier) -> micro-units
+    per accelerator-hour in the tenant's currency; absent: not for sale. A placement holds money for the shorter
+    of its walltime and ``hold_interval_ms``.
+    """
+
+    available_micros: Mapping[str, int]
+    prices_micros: Mapping[tuple[str, str, Tier], int]
+    hold_interval_ms: int
+
+
+def hold_micros(money: Money, job: Waiting, type_name: str) -> int | None:
     """Micro-units to hold for the shorter of walltime and interval, rounded up; None: not for sale."""
-    price = snapshot.prices_micros.get((job.tenant, type_name, job.spec.tier))
+    price = money.prices_micros.get((job.ask.tenant, type_name, job.ask.tier))
     if price is None:
         return None
-    duration_ms = min(job.spec.walltime_ms or snapshot.hold_interval_ms, snapshot.hold_interval_ms)
-    return -(-price * job.spec.gang.accelerators * duration_ms // HOUR_MS)
+    duration_ms = min(job.walltime_ms or money.hold_interval_ms, money.hold_interval_ms)
+    return -(-price * job.ask.accelerators * duration_ms // HOUR_MS)

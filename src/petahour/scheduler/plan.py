@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ class HoldCode(StrEnum):
     """The binding constraint of a job that waits."""
 
     CAPACITY = "capacity"
+    ORDER = "order"
     PREEMPTING = "preempting"
     QUOTA = "quota"
     FUNDS = "funds"
@@ -51,8 +53,11 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Exactly one Place or Hold per queued job, in the order decided; no allocation preempted twice."""
+    """Exactly one Place or Hold per queued job, in the order decided; no allocation preempted twice.
+
+    ``holds`` is by job.
+    """
 
     places: tuple[Place, ...]
     preempts: tuple[Preempt, ...]
-    holds: tuple[Hold, ...]
+    holds: Mapping[str, Hold]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 from petahour.model.jobs import Tier
@@ -17,25 +16,18 @@ class Share(StrEnum):
     REFUSED = "refused"
 
 
-def share_of(
-    quotas: Mapping[tuple[str, str], Quota],
-    used: Mapping[tuple[str, str], int],
-    *,
-    tenant: str,
-    type_name: str,
-    tier: Tier,
-    accelerators: int,
-) -> Share:
+def share_of(quota: Quota | None, used: int, *, tier: Tier, accelerators: int) -> Share:
     """Within the nominal share, borrowed beyond it, or refused. Reserved work never borrows.
 
-    Without a quota the nominal share is zero and borrowing has no bound.
+    ``used``: accelerators of the type the tenant holds. Without a quota the nominal share is zero and borrowing
+    has no bound.
     """
-    quota = quotas.get((tenant, type_name))
-    nominal = quota.nominal if quota else 0
-    limit = quota.borrowing_limit if quota else None
-    total = used.get((tenant, type_name), 0) + accelerators
-    if total <= nominal:
+    if quota is None:
+        return Share.REFUSED if tier is Tier.RESERVED else Share.BORROWED
+    total = used + accelerators
+    if total <= quota.nominal:
         return Share.NOMINAL
-    if tier is Tier.RESERVED or (limit is not None and total > nominal + limit):
+    limit = quota.borrowing_limit
+    if tier is Tier.RESERVED or (limit is not None and total > quota.nominal + limit):
         return Share.REFUSED
     return Share.BORROWED

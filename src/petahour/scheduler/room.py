@@ -1,78 +1,211 @@
-"""Room: free accelerators by pool, node and count, changed only inside one pass."""
+"""Room: which accelerators are free, kept as bit sets so that a gang is fitted in a handful of operations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
+from petahour.model.errors import InvariantError
 from petahour.model.resources import Gang, Node, NodeState, Slot
+from petahour.scheduler.ask import Grant
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
-    """Like nodes behind one engine: a gang lies in one of them."""
+    """Like nodes behind one engine: a gang lies in one pool.
 
-    name: str
-    type: str
-    rehearsal: bool
-    nodes: tuple[str, ...]
+    Nodes are numbered in the order of switch and name. ``_by_free[c]`` is the set (bit i: node i) of nodes that
+    take work and have exactly ``c`` accelerators free, so the fullest node that fits is the lowest bit of the
+    first set that is not empty.
+    """
+
+    __slots__ = (
+        "_by_free",
+        "_free",
+        "_index",
+        "_switches",
+        "_taking",
+        "accelerators",
+        "index",
+        "name",
+        "names",
+        "rehearsal",
+        "shut_accelerators",
+        "sizes",
+        "type",
+        "width",
+    )
+
+    def __init__(self, index: int, nodes: Sequence[Node]) -> None:
+        ordered = sorted(nodes, key=lambda node: (node.switch, node.name))
+        first = ordered[0]
+        self.index, self.name, self.type, self.rehearsal = index, first.pool, first.type, first.rehearsal
+        self.names = tuple(node.name for node in ordered)
+        self.sizes = tuple(node.accelerators for node in ordered)
+        self.width = max(self.sizes)
+        self._index = {name: number for number, name in enumerate(self.names)}
+        self._free = [(1 << size) - 1 for size in self.sizes]
+        self._taking = 0
+        self.accelerators = self.shut_accelerators = sum(self.sizes)
+        self._by_free = [0] * (self.width + 1)
+        self._switches = _ranges([node.switch for node in ordered])
+        for number, node in enumerate(ordered):
+            if node.state is NodeState.UP:
+                self.open(number)
+
+    # -- what changes ------------------------------------------------------------------------------------------
+
+    def open(self, node: int) -> None:
+        """The node takes work."""
+        bit = 1 << node
+        if not self._taking & bit:
+            self._taking |= bit
+            self.shut_accelerators -= self.sizes[node]
+            self._by_free[self._free[node].bit_count()] |= bit
+
+    def shut(self, node: int) -> None:
+        """The node takes nothing new; what runs there stays."""
+        bit = 1 << node
+        if self._taking & bit:
+            self._taking &= ~bit
+            self.shut_accelerators += self.sizes[node]
+            self._by_free[self._free[node].bit_count()] &= ~bit
+
+    def take(self, grants: Iterable[Grant]) -> None:
+        """These accelerators are held. Raises InvariantError when one is held already."""
+        free, by_free = self._free, self._by_free
+        for node, mask in grants:
+            before = free[node]
+            if before & mask != mask:
+                raise InvariantError(rule="no accelerator is given twice", value=self.names[node])
+            after = free[node] = before ^ mask
+            bit = 1 << node
+            if self._taking & bit:
+                by_free[before.bit_count()] ^= bit
+                by_free[after.bit_count()] |= bit
+
+    def give(self, grants: Iterable[Grant]) -> None:
+        """These accelerators are free again. Raises InvariantError when one was free."""
+        free, by_free = self._free, self._by_free
+        for node, mask in grants:
+            before = free[node]
+            if before & mask:
+                raise InvariantError(rule="only what is held is given back", value=self.names[node])
+            after = free[node] = before | mask
+            bit = 1 << node
+            if self._taking & bit:
+                by_free[before.bit_count()] ^= bit
+                by_free[after.bit_count()] |= bit
+
+    # -- what is asked -----------------------------------------------------------------------------------------
+
+    def fit(self, gang: Gang, rest: int = 0) -> tuple[Grant, ...] | None:
+        """Accelerators for the gang, or None.
+
+        Best fit: the fullest nodes that still fit; for several nodes one switch that suffices, the fullest such.
+        """
+        need = gang.accelerators_per_node
+        if gang.nodes == 1 and not rest:
+            for free in self._by_free[need:]:
+                if free:
+                    node = (free & -free).bit_length() - 1
+                    return (Grant(node, lowest(self._free[node], need)),)
+            return None
+        fitting = self._at_least(need)
+        if fitting.bit_count() < gang.nodes:
+            return None
+        if rest == 0 and len(self._switches) > 1:
+            fitting = self._one_switch(fitting, gang.nodes) or fitting
+        chosen = self._fullest(fitting, need, gang.nodes)
+        grants = [Grant(node, lowest(self._free[node], need)) for node in chosen]
+        if rest:
+            used = sum(1 << node for node in chosen)
+            last = self._fullest(self._at_least(rest) & ~used, rest, 1)
+            if not last:
+                return None
+            grants.append(Grant(last[0], lowest(self._free[last[0]], rest)))
+        return tuple(sorted(grants))
+
+    def fits(self, gang: Gang, rest: int = 0) -> bool:
+        """Whether ``fit`` would find a place."""
+        if gang.nodes == 1 and not rest:
+            return any(self._by_free[gang.accelerators_per_node :])
+        if rest:
+            return self.fit(gang, rest) is not None
+        return sum(free.bit_count() for free in self._by_free[gang.accelerators_per_node :]) >= gang.nodes
+
+    def could_hold(self, gang: Gang, rest: int = 0) -> bool:
+        """Whether the gang would fit if all nodes took work and were empty."""
+        wide = sum(1 for size in self.sizes if size >= gang.accelerators_per_node)
+        return wide >= gang.nodes and (not rest or sum(1 for size in self.sizes if size >= rest) > gang.nodes)
+
+    def number(self, name: str) -> int | None:
+        """The index of the node of this name, None for a stranger."""
+        return self._index.get(name)
+
+    def grants(self, slots: Iterable[Slot]) -> tuple[Grant, ...]:
+        """Slots of this pool as grants."""
+        return tuple(Grant(self._index[slot.node], mask_of(slot)) for slot in slots)
+
+    def slots(self, grants: Iterable[Grant]) -> tuple[Slot, ...]:
+        """Grants as slots, by node name."""
+        return tuple(sorted(Slot(node=self.names[node], indexes=_indexes(mask)) for node, mask in grants))
+
+    def free(self) -> int:
+        """Free accelerators on nodes that take work."""
+        return sum(count * nodes.bit_count() for count, nodes in enumerate(self._by_free))
+
+    def free_mask(self, node: int) -> int:
+        """The node's free accelerators, whether or not it takes work."""
+        return self._free[node]
+
+    def _at_least(self, need: int) -> int:
+        fitting = 0
+        for free in self._by_free[need:]:
+            fitting |= free
+        return fitting
+
+    def _one_switch(self, fitting: int, nodes: int) -> int:
+        """The eligible nodes of the switch that suffices and has the least free; 0 when none suffices."""
+        best: tuple[int, int] | None = None
+        for low, ones in self._switches:
+            members = fitting >> low & ones
+            if members.bit_count() < nodes:
+                continue
+            left = sum(
+                count * (free >> low & members).bit_count() for count, free in enumerate(self._by_free) if free
+            )
+            if best is None or left < best[0]:
+                best = (left, members << low)
+        return best[1] if best else 0
+
+    def _fullest(self, among: int, need: int, nodes: int) -> list[int]:
+        chosen: list[int] = []
+        for free in self._by_free[need:]:
+            left = free & among
+            while left:
+                bit = left & -left
+                chosen.append(bit.bit_length() - 1)
+                if len(chosen) == nodes:
+                    return chosen
+                left ^= bit
+        return chosen
 
 
 class Room:
-    """Free accelerators as bit masks over the snapshot's; a gang is placed whole or not at all."""
+    """All pools, found by type; real ones before rehearsals."""
 
-    def __init__(self, nodes: Mapping[str, Node], free: Mapping[str, int]) -> None:
-        self._nodes = nodes
-        self._free = {name: free[name] for name, node in nodes.items() if node.state is NodeState.UP}
-        members: dict[tuple[str, str, bool], list[str]] = {}
-        for name in sorted(nodes):
-            node = nodes[name]
-            members.setdefault((node.type, node.pool, node.rehearsal), []).append(name)
-        self._pools: dict[str, list[Pool]] = {}
-        for (type_name, pool, rehearsal), names in members.items():
-            self._pools.setdefault(type_name, []).append(
-                Pool(name=pool, type=type_name, rehearsal=rehearsal, nodes=tuple(names))
-            )
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        members: dict[tuple[bool, str, str], list[Node]] = {}
+        for node in nodes:
+            members.setdefault((node.rehearsal, node.pool, node.type), []).append(node)
+        self.pools = [Pool(index, members[key]) for index, key in enumerate(sorted(members))]
+        self.by_type: dict[str, tuple[Pool, ...]] = {}
+        for pool in self.pools:
+            self.by_type[pool.type] = (*self.by_type.get(pool.type, ()), pool)
 
-    def pools(self, type_name: str) -> Iterable[Pool]:
-        """Pools of a type, real ones before rehearsals."""
-        return sorted(self._pools.get(type_name, ()), key=lambda pool: (pool.rehearsal, pool.name))
-
-    def fit(self, pool: Pool, gang: Gang, extra: Mapping[str, int] | None = None) -> tuple[Slot, ...] | None:
-        """Slots for the gang, or None. ``extra`` masks are counted as free too.
-
-        Best fit: one switch that suffices and has the least left over, then the fullest nodes that still fit.
-        """
-        need = gang.accelerators_per_node
-        fitting: dict[str, list[tuple[int, str, int]]] = {}
-        for name in pool.nodes:
-            mask = self._free.get(name, 0)
-            if extra and name in self._free:
-                mask |= extra.get(name, 0)
-            count = mask.bit_count()
-            if count >= need:
-                fitting.setdefault(self._nodes[name].switch, []).append((count, name, mask))
-        groups = [
-            (sum(row[0] for row in rows), switch, rows) for switch, rows in fitting.items() if len(rows) >= gang.nodes
-        ]
-        if groups:
-            chosen = min(groups, key=lambda group: (group[0], group[1]))[2]
-        else:
-            chosen = [row for rows in fitting.values() for row in rows]
-        if len(chosen) < gang.nodes:
-            return None
-        best = sorted(chosen)[: gang.nodes]
-        return tuple(sorted(Slot(node=name, indexes=_lowest(mask, need)) for _, name, mask in best))
-
-    def take(self, slots: Iterable[Slot]) -> None:
-        """These accelerators are no longer free in this pass."""
-        for slot in slots:
-            if slot.node in self._free:
-                self._free[slot.node] &= ~mask_of(slot)
-
-    def free_in(self, pool: Pool) -> int:
-        """Free accelerators on nodes of the pool that take work."""
-        return sum(self._free.get(name, 0).bit_count() for name in pool.nodes)
+    def find(self, node: str) -> Pool | None:
+        """The pool a node belongs to."""
+        return next((pool for pool in self.pools if pool.number(node) is not None), None)
 
 
 def mask_of(slot: Slot) -> int:
@@ -80,10 +213,26 @@ def mask_of(slot: Slot) -> int:
     return sum(1 << index for index in slot.indexes)
 
 
-def _lowest(mask: int, count: int) -> tuple[int, ...]:
-    found: list[int] = []
-    while len(found) < count:
-        lowest = mask & -mask
-        found.append(lowest.bit_length() - 1)
-        mask ^= lowest
-    return tuple(found)
+def lowest(mask: int, count: int) -> int:
+    """The ``count`` lowest bits of the mask."""
+    if mask.bit_count() == count:
+        return mask
+    taken = 0
+    for _ in range(count):
+        bit = mask & -mask
+        taken |= bit
+        mask ^= bit
+    return taken
+
+
+def _indexes(mask: int) -> tuple[int, ...]:
+    return tuple(index for index in range(mask.bit_length()) if mask >> index & 1)
+
+
+def _ranges(switches: Sequence[str]) -> list[tuple[int, int]]:
+    """Each switch's nodes as (first number, mask of as many ones)."""
+    ranges, low = [], 0
+    for size in Counter(switches).values():
+        ranges.append((low, (1 << size) - 1))
+        low += size
+    return ranges

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from tests.unit.scheduler.building import A100, ASCEND, DRAINING, NOW_MS, PRICE, allocation, job, node, snapshot
 
@@ -11,8 +13,13 @@ from petahour.model.resources import Gang
 from petahour.model.tenants import Quota
 from petahour.model.time import HOUR_MS
 from petahour.scheduler.impossible import why_impossible
-from petahour.scheduler.plan import HoldCode
+from petahour.scheduler.plan import Hold, HoldCode
 from petahour.scheduler.schedule import schedule
+
+
+def only(holds: Mapping[str, Hold]) -> Hold:
+    (hold,) = holds.values()
+    return hold
 
 
 def test_a_gang_is_placed_on_distinct_nodes_or_not_at_all() -> None:
@@ -36,7 +43,7 @@ def test_one_switch_is_preferred_and_two_are_taken_where_one_does_not_suffice() 
 def test_a_draining_node_takes_nothing() -> None:
     plan = schedule(snapshot([node("a", state=DRAINING)], [job(1)]))
     assert plan.places == ()
-    assert "4 on nodes that are draining or down" in plan.holds[0].text
+    assert "4 on nodes that are draining or down" in only(plan.holds).text
 
 
 def test_types_are_tried_in_their_order_and_never_mixed() -> None:
@@ -68,20 +75,20 @@ def test_a_quota_bounds_borrowing_within_one_pass() -> None:
     quota = Quota(tenant="acme", type=A100, nominal=1, borrowing_limit=1)
     plan = schedule(snapshot([node("a")], [job(1), job(2), job(3)], quotas=[quota]))
     assert [place.job for place in plan.places] == ["job-1", "job-2"]
-    assert plan.holds[0].code is HoldCode.QUOTA
-    assert "allows 2" in plan.holds[0].text
+    assert only(plan.holds).code is HoldCode.QUOTA
+    assert "allows 2" in only(plan.holds).text
 
 
 def test_reserved_work_does_not_borrow() -> None:
     plan = schedule(snapshot([node("a")], [job(1, tier=Tier.RESERVED)]))
-    assert plan.holds[0].code is HoldCode.QUOTA
+    assert only(plan.holds).code is HoldCode.QUOTA
 
 
 def test_credit_is_spent_once_within_one_pass() -> None:
     plan = schedule(snapshot([node("a")], [job(1), job(2)], funds={"acme": PRICE + PRICE // 2}))
     assert [place.job for place in plan.places] == ["job-1"]
-    assert plan.holds[0].code is HoldCode.FUNDS
-    assert "holds 1.00 of prepaid credit, 0.50 more than is available" in plan.holds[0].text
+    assert only(plan.holds).code is HoldCode.FUNDS
+    assert "holds 1.00 of prepaid credit, 0.50 more than is available" in only(plan.holds).text
 
 
 def test_a_shorter_walltime_holds_less_and_a_rehearsal_nothing() -> None:
@@ -93,7 +100,7 @@ def test_a_shorter_walltime_holds_less_and_a_rehearsal_nothing() -> None:
 
 def test_what_has_no_price_is_not_sold() -> None:
     plan = schedule(snapshot([node("t", 4, "t4")], [job(1, types=("t4",))]))
-    assert plan.holds[0].code is HoldCode.PRICE
+    assert only(plan.holds).code is HoldCode.PRICE
 
 
 def test_spot_yields_to_on_demand_by_the_fewest_victims() -> None:
@@ -104,7 +111,7 @@ def test_spot_yields_to_on_demand_by_the_fewest_victims() -> None:
     ]
     plan = schedule(snapshot([node("a"), node("b")], [job(1, (1, 4))], running))
     assert [(item.allocation, item.for_job) for item in plan.preempts] == [("alloc-large", "job-1")]
-    assert plan.holds[0].code is HoldCode.PREEMPTING
+    assert only(plan.holds).code is HoldCode.PREEMPTING
 
 
 def test_nothing_is_preempted_in_vain() -> None:
@@ -135,12 +142,12 @@ def test_what_is_being_freed_for_a_job_is_kept_for_it() -> None:
     stopping = allocation("x", {"a": (0, 1)}, state=AllocationState.STOPPING, stop_for="job-1")
     plan = schedule(snapshot([node("a")], [job(1, (1, 4)), job(2)], [stopping]))
     assert (plan.places, plan.preempts) == ((), ())
-    assert {hold.job: hold.code for hold in plan.holds}["job-1"] is HoldCode.PREEMPTING
+    assert {hold.job: hold.code for hold in plan.holds.values()}["job-1"] is HoldCode.PREEMPTING
 
 
 def test_a_reason_names_no_other_tenant_and_says_when() -> None:
     running = [allocation("x", {"a": (0, 1, 2, 3)}, tier=Tier.ON_DEMAND, borrowed=False, tenant="rival")]
-    held = schedule(snapshot([node("a")], [job(1)], running, walltimes_ms={"running-x": HOUR_MS})).holds[0]
+    held = only(schedule(snapshot([node("a")], [job(1)], running, walltimes_ms={"running-x": HOUR_MS})).holds)
     assert held.code is HoldCode.CAPACITY
     assert "0 of 4 free; 4 more at the latest at" in held.text
     assert "rival" not in held.text

@@ -1,0 +1,102 @@
+"""What waits and what runs, as the scheduler sees them: small values, made once for each change of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from petahour.model.jobs import Tier
+from petahour.model.resources import Gang
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Ask:
+    """What a job needs, interned: jobs of one ask are the same object's, and are placed and refused alike.
+
+    ``types`` are acceptable, the preferred first; ``speeds`` (relative to the first) where they were measured.
+    ``rest``: one further node with so many accelerators, for gangs that fill no whole number of nodes.
+    """
+
+    tenant: str
+    tier: Tier
+    priority: int
+    types: tuple[str, ...]
+    gang: Gang
+    rest: int = 0
+    speeds: tuple[float, ...] = ()
+
+    @property
+    def accelerators(self) -> int:
+        return self.gang.accelerators + self.rest
+
+    def speed(self, type_name: str) -> float:
+        """Speed on the type relative to the first acceptable one; 1.0 where nobody measured."""
+        return self.speeds[self.types.index(type_name)] if self.speeds else 1.0
+
+
+class Asks:
+    """The table that makes equal asks one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Ask] = {}
+
+    def of(
+        self,
+        *,
+        tenant: str,
+        tier: Tier,
+        types: tuple[str, ...],
+        gang: Gang,
+        priority: int = 0,
+        rest: int = 0,
+        speeds: tuple[float, ...] = (),
+    ) -> Ask:
+        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, rest, speeds)
+        known = self._known.get(key)
+        if known is None:
+            known = Ask(tenant=tenant, tier=tier, priority=priority, types=types, gang=gang, rest=rest, speeds=speeds)
+            self._known[key] = known
+        return known
+
+
+class Waiting(NamedTuple):
+    """A queued job. ``seq`` breaks every tie.
+
+    ``attained_ms`` is how long earlier attempts ran, ``preemptions`` how often it yielded. ``walltime_ms`` is
+    its declared bound; ``checkpoints``: it can go on from where it was stopped. ``work_ms`` is what it still
+    needs on its first type: only a replay knows it, and only the clairvoyant policies look.
+    """
+
+    id: str
+    seq: int
+    ask: Ask
+    submitted_ms: int
+    walltime_ms: int | None = None
+    name: str = ""
+    attained_ms: int = 0
+    preemptions: int = 0
+    checkpoints: bool = False
+    work_ms: int | None = None
+
+
+class Grant(NamedTuple):
+    """Accelerators of one node: its index in the pool, and their bit mask."""
+
+    node: int
+    mask: int
+
+
+class Running(NamedTuple):
+    """What holds accelerators. ``ends_ms`` is the latest end by its walltime; ``stop_for`` a job it yields to."""
+
+    id: str
+    job: Waiting
+    type: str
+    pool: int
+    grants: tuple[Grant, ...]
+    accelerators: int
+    placed_ms: int
+    borrowed: bool = False
+    stopping: bool = False
+    stop_for: str = ""
+    ends_ms: int | None = None

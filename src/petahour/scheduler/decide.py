@@ -1,0 +1,288 @@
+"""The pass: who starts where, who yields, and why the rest waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from petahour.scheduler.ask import Ask, Grant, Waiting
+from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.lines import Line, Rank
+from petahour.scheduler.plan import HoldCode
+from petahour.scheduler.quota import Share, share_of
+from petahour.scheduler.reserve import Reservation, earliest
+from petahour.scheduler.room import Pool
+from petahour.scheduler.state import State
+from petahour.scheduler.victims import Victims
+
+_POOR_TRIES = 8  # of one line in one pass: a later job of it may hold less money
+
+
+class Start(NamedTuple):
+    """A job starts on these accelerators of one pool."""
+
+    job: Waiting
+    type: str
+    pool: int
+    grants: tuple[Grant, ...]
+    borrowed: bool
+
+
+class Stop(NamedTuple):
+    """A run yields so that ``for_job`` can start."""
+
+    running: str
+    for_job: str
+
+
+class Why(NamedTuple):
+    """Why a job waits: the code, the type it speaks of, and the figures of the matter."""
+
+    code: HoldCode
+    type: str = ""
+    amount: int = 0
+    limit: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class Decisions:
+    """What a pass decided, in order. Who is named nowhere waits for capacity.
+
+    ``whys``: by job, or by ask for all jobs of it. ``free_before`` and ``free_after``: free accelerators of each
+    pool, as the pass found them and less what it gave away or kept.
+    """
+
+    starts: list[Start] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
+    whys: dict[str | Ask, Why] = field(default_factory=dict)
+    free_before: tuple[int, ...] = ()
+    free_after: tuple[int, ...] = ()
+
+
+def decide(state: State, now_ms: int) -> Decisions:
+    """One pass. Deterministic, and the state is left as it was."""
+    one = _Pass(state, now_ms)
+    try:
+        return one.run()
+    finally:
+        one.undo()
+
+
+class _Pass:
+    """What earlier decisions of a pass have used up.
+
+    Nothing becomes free within a pass, so a job that asks for what was refused before is refused alike.
+    """
+
+    def __init__(self, state: State, now_ms: int) -> None:
+        self._state, self._now_ms = state, now_ms
+        self._policy = state.policy
+        self._made = Decisions()
+        self._taken: list[tuple[Pool, tuple[Grant, ...]]] = []
+        self._used: dict[tuple[str, str], int] = {}
+        self._spent: dict[str, int] = {}
+        self._victims = Victims(state, now_ms)
+        self._reservation: Reservation | None = None
+
+    def run(self) -> Decisions:
+        pools = self._state.room.pools
+        self._made.free_before = tuple(pool.free() for pool in pools)
+        if self._policy.strict:
+            self._in_turn()
+        else:
+            self._by_urgency()
+        self._made.free_after = tuple(pool.free() for pool in pools)
+        return self._made
+
+    def undo(self) -> None:
+        for pool, grants in reversed(self._taken):
+            pool.give(grants)
+
+    # -- order ---------------------------------------------------------------------------------------------------
+
+    def _in_turn(self) -> None:
+        """Nobody overtakes: the first that does not fit ends the pass."""
+        for line in self._state.lines.waiting():
+            for job in line:
+                why = self._decide(job)
+                if why is not None:
+                    self._made.whys[job.id] = why
+                    if why.code in (HoldCode.CAPACITY, HoldCode.PREEMPTING):
+                        return
+
+    def _by_urgency(self) -> None:
+        """The most urgent head of a line first; a line whose head finds no room is done with."""
+        urgency, now_ms, whys = self._policy.urgency, self._now_ms, self._made.whys
+        heap: list[tuple[Rank, int, int, Waiting, Iterator[Waiting]]] = []
+        for number, jobs in enumerate(self._heads()):
+            head = next(jobs)
+            heap.append((urgency(self._state, head, now_ms), head.seq, number, head, jobs))
+        heapify(heap)
+        poor: dict[Ask, int] = {}
+        decided: set[str] = set()
+        helped = self._state.yielding
+        while heap:
+            number, job, jobs = heappop(heap)[2:]
+            ask = job.ask
+            if (ask in whys and job.id not in helped) or job.id in decided:
+                continue
+            why = self._decide(job)
+            if helped:
+                decided.add(job.id)
+            if why is not None:
+                if why.code is HoldCode.PREEMPTING:
+                    whys[job.id] = why
+                elif why.code is HoldCode.FUNDS and poor.setdefault(ask, 0) < _POOR_TRIES:
+                    poor[ask] += 1
+                    whys[job.id] = why
+                else:
+                    whys[ask] = why
+                    continue
+            following = next(jobs, None)
+            if following is not None:
+                heappush(heap, (urgency(self._state, following, now_ms), following.seq, number, following, jobs))
+
+    def _heads(self) -> Iterator[Iterator[Waiting]]:
+        """The lines worth looking at, and each job for which room is being made."""
+        for line in self._worthy():
+            yield iter(line)
+        for job_id in self._state.yielding:
+            job = self._state.lines.job(job_id)
+            if job is not None:
+                yield iter((job,))
+
+    def _worthy(self) -> Iterator[Line]:
+        """Without claims on what runs, only lines whose gang finds room somewhere."""
+        everyone = self._policy.backfill or any(self._state.soft.values()) or self._state.money is not None
+        fits: dict[tuple[object, ...], bool] = {}
+        by_type = self._state.room.by_type
+        for line in self._state.lines.waiting():
+            ask = line.ask
+            if not everyone:
+                shape = (ask.types, ask.gang.nodes, ask.gang.accelerators_per_node, ask.rest)
+                known = fits.get(shape)
+                if known is None:
+                    known = fits[shape] = any(
+                        pool.fits(ask.gang, ask.rest) for name in ask.types for pool in by_type.get(name, ())
+                    )
+                if not known:
+                    continue
+            yield line
+
+    # -- one job -------------------------------------------------------------------------------------------------
+
+    def _decide(self, job: Waiting) -> Why | None:
+        """Start the job on the first acceptable type that takes it now, else free room for it, else say why not."""
+        refusals = []
+        for type_name in self._policy.types(self._state, job):
+            why = self._place(job, type_name)
+            if why is None:
+                return None
+            refusals.append(why)
+        closest = min(refusals, key=lambda why: _CLOSEST.index(why.code))
+        if any(why.code is HoldCode.CAPACITY for why in refusals):
+            freed = self._displace(job)
+            if freed is not None:
+                return freed
+            if self._policy.backfill and self._reservation is None:
+                self._reserve(job)
+        return closest
+
+    def _place(self, job: Waiting, type_name: str) -> Why | None:
+        ask, money = job.ask, self._state.money
+        micros = 0
+        if money is not None:
+            price = hold_micros(money, job, type_name)
+            if price is None:
+                return Why(HoldCode.PRICE, type_name)
+            micros = price
+        share = self._share(ask, type_name)
+        if share is Share.REFUSED:
+            used = self._state.used.get((ask.tenant, type_name), 0) + self._used.get((ask.tenant, type_name), 0)
+            return Why(HoldCode.QUOTA, type_name, used)
+        short = 0
+        for pool in self._state.room.by_type.get(type_name, ()):
+            grants = pool.fit(ask.gang, ask.rest)
+            if grants is None and self._reservation is not None:
+                grants = self._before_reservation(job, pool)
+            if grants is None:
+                continue
+            short = 0 if pool.rehearsal or money is None else max(0, micros - self._available(ask.tenant))
+            if short == 0:
+                self._take(job, pool, grants, 0 if pool.rehearsal else micros)
+                self._made.starts.append(Start(job, type_name, pool.index, grants, share is Share.BORROWED))
+                return None
+        if short:
+            return Why(HoldCode.FUNDS, type_name, short, micros)
+        return Why(HoldCode.CAPACITY, type_name)
+
+    def _take(self, job: Waiting, pool: Pool, grants: tuple[Grant, ...], micros: int) -> None:
+        pool.take(grants)
+        self._taken.append((pool, grants))
+        share = (job.ask.tenant, pool.type)
+        self._used[share] = self._used.get(share, 0) + job.ask.accelerators
+        if micros:
+            self._spent[job.ask.tenant] = self._spent.get(job.ask.tenant, 0) + micros
+
+    def _share(self, ask: Ask, type_name: str) -> Share:
+        key = (ask.tenant, type_name)
+        used = self._state.used.get(key, 0) + self._used.get(key, 0)
+        return share_of(self._state.quotas.get(key), used, tier=ask.tier, accelerators=ask.accelerators)
+
+    def _available(self, tenant: str) -> int:
+        money = self._state.money
+        return 0 if money is None else money.available_micros.get(tenant, 0) - self._spent.get(tenant, 0)
+
+    # -- room made by others -------------------------------------------------------------------------------------
+
+    def _displace(self, job: Waiting) -> Why | None:
+        """Free room for the job by stopping weaker claims, or claim what is being freed for it already."""
+        ask, money = job.ask, self._state.money
+        for type_name in ask.types:
+            share = self._share(ask, type_name)
+            micros = hold_micros(money, job, type_name) if money is not None else 0
+            if share is Share.REFUSED or micros is None:
+                continue
+            for pool in self._state.room.by_type.get(type_name, ()):
+                # Nobody is stopped for a job that could not pay for the place.
+                if money is not None and not pool.rehearsal and micros > self._available(ask.tenant):
+                    continue
+                found = self._victims.of(job, pool, within_nominal=share is Share.NOMINAL)
+                if found is not None:
+                    self._made.stops += [Stop(running.id, job.id) for running in found.stop]
+                    pool.take(found.keep)
+                    self._taken.append((pool, found.keep))
+                    return Why(HoldCode.PREEMPTING, type_name)
+        return None
+
+    def _reserve(self, job: Waiting) -> None:
+        """Keep for a blocked gang what it will need at the earliest instant it can start."""
+        if not self._policy.reserves(self._state, job, self._now_ms):
+            return
+        self._reservation = earliest(self._state, job, self._now_ms)
+        if self._reservation is not None:
+            pool = self._state.room.pools[self._reservation.pool]
+            pool.take(self._reservation.claimed)
+            self._taken.append((pool, self._reservation.claimed))
+
+    def _before_reservation(self, job: Waiting, pool: Pool) -> tuple[Grant, ...] | None:
+        """What is over before the reservation begins may use what it keeps; the rest of it stays kept."""
+        held = self._reservation
+        if held is None or held.pool != pool.index or not held.claimed or job.walltime_ms is None:
+            return None
+        if self._now_ms + job.walltime_ms > held.begins_ms:
+            return None
+        pool.give(held.claimed)
+        grants = pool.fit(job.ask.gang, job.ask.rest)
+        left = held if grants is None else held.without(grants)
+        pool.take(left.claimed)
+        self._taken.remove((pool, held.claimed))
+        self._taken.append((pool, left.claimed))
+        self._reservation = left
+        return grants
+
+
+# Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
+_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.QUOTA, HoldCode.PRICE)

@@ -1,0 +1,40 @@
+"""Policies: data and a few small functions that say who goes first, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from petahour.scheduler.ask import Running, Waiting
+from petahour.scheduler.lines import Rank
+
+if TYPE_CHECKING:
+    from petahour.scheduler.state import State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """How a pass decides.
+
+    ``line`` and ``rank``: which line of its ask a job joins and where in it; both hold as long as it waits.
+    ``urgency`` orders the lines by their heads, least first. ``shared``: one line for all asks, so that nobody
+    overtakes (``strict``). ``backfill``: the first blocked job that ``reserves`` says yes to gets a reservation
+    that later starts may not delay. ``claim``, where the policy shares time, is a job's claim after running for
+    so many ms more: a job displaces spot runs whose claim is greater than its own. ``turns_ms`` tells when a
+    run's claim next changes by itself.
+    ``oracle``: it knows run times, as only a replay can.
+    """
+
+    name: str
+    line: Callable[[State, Waiting], Hashable]
+    rank: Callable[[State, Waiting], Rank]
+    urgency: Callable[[State, Waiting, int], Rank]
+    types: Callable[[State, Waiting], Sequence[str]] = lambda state, job: job.ask.types
+    shared: bool = False
+    strict: bool = False
+    backfill: bool = False
+    reserves: Callable[[State, Waiting, int], bool] = lambda state, job, now_ms: True
+    claim: Callable[[State, Waiting, int], float] | None = None
+    turns_ms: Callable[[State, Running, int], int | None] = lambda state, running, now_ms: None
+    oracle: bool = False

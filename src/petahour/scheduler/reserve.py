@@ -1,0 +1,62 @@
+"""Reserve: the earliest start a blocked gang can have, and what is kept free for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from petahour.scheduler.ask import Grant, Waiting
+from petahour.scheduler.room import Pool
+from petahour.scheduler.state import State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reservation:
+    """The gang starts at ``begins_ms`` at the latest, on accelerators of which ``claimed`` are free already."""
+
+    job: str
+    pool: int
+    begins_ms: int
+    claimed: tuple[Grant, ...]
+
+    def without(self, grants: tuple[Grant, ...]) -> Reservation:
+        """The same once a short job borrows these."""
+        lent = dict(grants)
+        left = ((node, mask & ~lent.get(node, 0)) for node, mask in self.claimed)
+        return replace(self, claimed=tuple(Grant(node, mask) for node, mask in left if mask))
+
+
+def earliest(state: State, job: Waiting, now_ms: int) -> Reservation | None:
+    """Over the acceptable types, the soonest instant at which enough runs will have ended; None: unknown."""
+    best: Reservation | None = None
+    for type_name in job.ask.types:
+        for pool in state.room.by_type.get(type_name, ()):
+            found = _earliest_in(state, pool, job, now_ms)
+            if found is not None and (best is None or found.begins_ms < best.begins_ms):
+                best = found
+    return best
+
+
+def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int) -> Reservation | None:
+    ask = job.ask
+    freed: list[tuple[Grant, ...]] = []
+    found = None
+    begins_ms = now_ms
+    for ends_ms, running_id in state.ends.get(pool.index, ()):
+        grants = state.running[running_id].grants
+        pool.give(grants)
+        freed.append(grants)
+        begins_ms = max(now_ms, ends_ms)
+        if pool.fits(ask.gang, ask.rest):
+            found = pool.fit(ask.gang, ask.rest)
+            break
+    for grants in freed:
+        pool.take(grants)
+    if found is None:
+        return None
+    claimed = ((node, mask & pool.free_mask(node)) for node, mask in found)
+    return Reservation(
+        job=job.id,
+        pool=pool.index,
+        begins_ms=begins_ms,
+        claimed=tuple(Grant(node, mask) for node, mask in claimed if mask),
+    )

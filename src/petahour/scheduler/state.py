@@ -1,0 +1,129 @@
+"""State: what a scheduling pass may know, as indexes kept at the cost of what changed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from petahour.model.errors import InvariantError
+from petahour.model.jobs import Tier
+from petahour.model.resources import Node
+from petahour.model.tenants import Quota
+from petahour.scheduler.ask import Asks, Running, Waiting
+from petahour.scheduler.expect import Expectation
+from petahour.scheduler.funds import Money
+from petahour.scheduler.lines import Lines
+from petahour.scheduler.policy import Policy
+from petahour.scheduler.room import Room
+from petahour.scheduler.service import Service
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """What preemption may not do: stop a run younger than ``min_run_ms``, or one job more often than this."""
+
+    min_run_ms: int = 0
+    max_preemptions: int = 10
+
+
+class State:
+    """The present, under one policy. The owner tells it every change; a pass reads it and leaves it as it was.
+
+    ``money`` None: nothing is sold, as in a replay of a trace without prices.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        nodes: Iterable[Node],
+        *,
+        quotas: Mapping[tuple[str, str], Quota] | None = None,
+        money: Money | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.policy = policy
+        self.quotas = quotas if quotas is not None else {}
+        self.money = money
+        self.bounds = bounds or Bounds()
+        self.expectation = Expectation()
+        self.service = Service()
+        self.asks = Asks()
+        self.lines = Lines(
+            lambda job: policy.line(self, job), lambda job: policy.rank(self, job), shared=policy.shared
+        )
+        self.running: dict[str, Running] = {}
+        self.yielding: dict[str, list[Running]] = {}
+        self.used: dict[tuple[str, str], int] = {}
+        self.ends: dict[int, list[tuple[int, str]]] = {}
+        self.soft: dict[int, dict[str, Running]] = {}
+        self.put_nodes(nodes)
+
+    # -- the fleet -----------------------------------------------------------------------------------------------
+
+    def put_nodes(self, nodes: Iterable[Node]) -> None:
+        """The fleet is this now; what runs keeps its accelerators."""
+        self.nodes = tuple(nodes)
+        before = getattr(self, "room", None)
+        self.room = Room(self.nodes)
+        if before is None:
+            return
+        runs, self.running, self.ends, self.soft, self.yielding = self.running, {}, {}, {}, {}
+        for running in runs.values():
+            slots = before.pools[running.pool].slots(running.grants)
+            pool = self.room.find(slots[0].node)
+            if pool is None:
+                raise InvariantError(rule="a node that is held stays in the fleet", value=slots[0].node)
+            grants = pool.grants(slots)
+            pool.take(grants)
+            self._index(running._replace(pool=pool.index, grants=grants))
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def enqueue(self, job: Waiting) -> None:
+        """The job waits."""
+        self.lines.add(job)
+
+    def dequeue(self, job_id: str) -> Waiting | None:
+        """The job no longer waits; None when it did not."""
+        return self.lines.drop(job_id)
+
+    def start(self, running: Running, now_ms: int) -> None:
+        """An allocation holds its accelerators from now on. Raises InvariantError where one is held already."""
+        self.room.pools[running.pool].take(running.grants)
+        self._index(running)
+        self._use(running, running.accelerators, now_ms)
+
+    def release(self, running_id: str, now_ms: int) -> Running | None:
+        """The allocation ended; None when it held nothing."""
+        running = self.running.pop(running_id, None)
+        if running is None:
+            return None
+        self.room.pools[running.pool].give(running.grants)
+        self.soft.get(running.pool, {}).pop(running_id, None)
+        if running.ends_ms is not None:
+            ends = self.ends[running.pool]
+            del ends[bisect_left(ends, (running.ends_ms, running_id))]
+        self._use(running, -running.accelerators, now_ms)
+        if running.stop_for:
+            rest = [item for item in self.yielding[running.stop_for] if item.id != running_id]
+            if rest:
+                self.yielding[running.stop_for] = rest
+            else:
+                del self.yielding[running.stop_for]
+        return running
+
+    def _index(self, running: Running) -> None:
+        self.running[running.id] = running
+        if running.ends_ms is not None:
+            insort(self.ends.setdefault(running.pool, []), (running.ends_ms, running.id))
+        if not running.stopping and (running.borrowed or running.job.ask.tier is Tier.SPOT):
+            self.soft.setdefault(running.pool, {})[running.id] = running
+        if running.stop_for:
+            self.yielding.setdefault(running.stop_for, []).append(running)
+
+    def _use(self, running: Running, accelerators: int, now_ms: int) -> None:
+        tenant = running.job.ask.tenant
+        share = (tenant, running.type)
+        self.used[share] = self.used.get(share, 0) + accelerators
+        self.service.change(tenant, accelerators, now_ms)

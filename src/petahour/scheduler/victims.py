@@ -1,0 +1,124 @@
+"""Victims: the runs that yield to a stronger claim, as few as suffice and those losing least."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from petahour.model.jobs import Tier
+from petahour.scheduler.ask import Grant, Running, Waiting
+from petahour.scheduler.room import Pool
+from petahour.scheduler.state import State
+
+
+class Freed(NamedTuple):
+    """Runs to stop for a gang, and the accelerators to keep for it that are free already."""
+
+    stop: list[Running]
+    keep: tuple[Grant, ...]
+
+
+class _Candidate(NamedTuple):
+    claim: float
+    running: Running
+
+
+class Victims:
+    """Who may be stopped in one pass, each once.
+
+    Spot yields to firmer tiers, borrowed capacity to work within its tenant's nominal share, and under a policy
+    that shares time spot yields to spot of a lesser claim (see ``Policy.claim``).
+    """
+
+    def __init__(self, state: State, now_ms: int) -> None:
+        self._state, self._now_ms = state, now_ms
+        self._taken: set[str] = set()
+        self._candidates: dict[int, list[_Candidate]] = {}
+
+    def of(self, job: Waiting, pool: Pool, *, within_nominal: bool) -> Freed | None:
+        """What to stop in the pool for the job; an empty list where room is on its way; None: no set suffices."""
+        coming = [run for run in self._state.yielding.get(job.id, ()) if run.pool == pool.index]
+        weaker = self._weaker(job, pool, within_nominal)
+        if not coming and not weaker:
+            return None
+        for running in coming:
+            pool.give(running.grants)
+        chosen = _fewest(pool, job, weaker)
+        found = None
+        if chosen is not None:
+            for running in chosen:
+                pool.give(running.grants)
+            grants = pool.fit(job.ask.gang, job.ask.rest)
+            for running in chosen:
+                pool.take(running.grants)
+            if grants is not None:
+                found = grants
+        for running in coming:
+            pool.take(running.grants)
+        if chosen is None or found is None:
+            return None
+        self._taken |= {running.id for running in chosen}
+        kept = ((node, mask & pool.free_mask(node)) for node, mask in found)
+        return Freed(chosen, tuple(Grant(node, mask) for node, mask in kept if mask))
+
+    def _weaker(self, job: Waiting, pool: Pool, within_nominal: bool) -> list[Running]:
+        """Runs the job may displace: those with a checkpoint first, then the weakest claim, then the latest."""
+        if not self._state.soft.get(pool.index):
+            return []
+        tier, tenant = job.ask.tier, job.ask.tenant
+        claim = self._state.policy.claim
+        own = claim(self._state, job, 0) if claim is not None else 0.0
+        found = []
+        for other, running in self._soft(pool):
+            if running.id in self._taken:
+                continue
+            if running.job.ask.tier is Tier.SPOT:
+                if tier is Tier.SPOT and (claim is None or other <= own):
+                    continue
+            elif not (
+                within_nominal and running.borrowed and tier is not Tier.SPOT and running.job.ask.tenant != tenant
+            ):
+                continue
+            found.append(running)
+        return found
+
+    def _soft(self, pool: Pool) -> list[_Candidate]:
+        known = self._candidates.get(pool.index)
+        if known is not None:
+            return known
+        state, now_ms, claim = self._state, self._now_ms, self._state.policy.claim
+        bounds = state.bounds
+        rows = []
+        for running in state.soft.get(pool.index, {}).values():
+            ran_ms = now_ms - running.placed_ms
+            if ran_ms < bounds.min_run_ms or running.job.preemptions >= bounds.max_preemptions:
+                continue
+            value = claim(state, running.job, ran_ms) if claim is not None else 0.0
+            rows.append((not running.job.checkpoints, -value, -running.placed_ms, running.id, running))
+        rows.sort()
+        self._candidates[pool.index] = [_Candidate(-row[1], row[4]) for row in rows]
+        return self._candidates[pool.index]
+
+
+def _fewest(pool: Pool, job: Waiting, weaker: list[Running]) -> list[Running] | None:
+    """A smallest set, by leaving out what turns out not to be needed; None when all together do not suffice."""
+    gang, rest = job.ask.gang, job.ask.rest
+    chosen: list[Running] = []
+    fits = pool.fits(gang, rest)
+    for running in weaker:
+        if fits:
+            break
+        pool.give(running.grants)
+        chosen.append(running)
+        fits = pool.fits(gang, rest)
+    needed = list(chosen)
+    if fits:
+        # Taking the weakest ones first may have gathered some that the gang does not need.
+        for running in chosen:
+            pool.take(running.grants)
+            if pool.fits(gang, rest):
+                needed.remove(running)
+            else:
+                pool.give(running.grants)
+    for running in needed:
+        pool.take(running.grants)
+    return needed if fits else None
