@@ -88,12 +88,12 @@ class _Pass:
 
     def run(self) -> Decisions:
         pools = self._state.room.pools
-        self._made.free_before = tuple(pool.free() for pool in pools)
+        self._made.free_before = tuple([pool.free for pool in pools])
         if self._policy.strict:
             self._in_turn()
         else:
             self._by_urgency()
-        self._made.free_after = tuple(pool.free() for pool in pools)
+        self._made.free_after = tuple([pool.free for pool in pools])
         return self._made
 
     def undo(self) -> None:
@@ -155,7 +155,7 @@ class _Pass:
 
     def _worthy(self) -> Iterator[Line]:
         """Without claims on what runs, only lines whose gang finds room somewhere."""
-        everyone = self._policy.backfill or any(self._state.soft.values()) or self._state.money is not None
+        everyone = self._policy.backfill or self._state.may_yield() or self._state.money is not None
         fits: dict[tuple[object, ...], bool] = {}
         by_type = self._state.room.by_type
         for line in self._state.lines.waiting():

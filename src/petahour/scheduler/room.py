@@ -15,7 +15,7 @@ class Pool:
 
     Nodes are numbered in the order of switch and name. ``_by_free[c]`` is the set (bit i: node i) of nodes that
     take work and have exactly ``c`` accelerators free, so the fullest node that fits is the lowest bit of the
-    first set that is not empty.
+    first set that is not empty. ``free`` counts the free accelerators of the nodes that take work.
     """
 
     __slots__ = (
@@ -25,6 +25,7 @@ class Pool:
         "_switches",
         "_taking",
         "accelerators",
+        "free",
         "index",
         "name",
         "names",
@@ -46,6 +47,7 @@ class Pool:
         self._free = [(1 << size) - 1 for size in self.sizes]
         self._taking = 0
         self.accelerators = self.shut_accelerators = sum(self.sizes)
+        self.free = 0
         self._by_free = [0] * (self.width + 1)
         self._switches = _ranges([node.switch for node in ordered])
         for number, node in enumerate(ordered):
@@ -60,7 +62,9 @@ class Pool:
         if not self._taking & bit:
             self._taking |= bit
             self.shut_accelerators -= self.sizes[node]
-            self._by_free[self._free[node].bit_count()] |= bit
+            count = self._free[node].bit_count()
+            self._by_free[count] |= bit
+            self.free += count
 
     def shut(self, node: int) -> None:
         """The node takes nothing new; what runs there stays."""
@@ -68,7 +72,9 @@ class Pool:
         if self._taking & bit:
             self._taking &= ~bit
             self.shut_accelerators += self.sizes[node]
-            self._by_free[self._free[node].bit_count()] &= ~bit
+            count = self._free[node].bit_count()
+            self._by_free[count] &= ~bit
+            self.free -= count
 
     def take(self, grants: Iterable[Grant]) -> None:
         """These accelerators are held. Raises InvariantError when one is held already."""
@@ -80,8 +86,10 @@ class Pool:
             after = free[node] = before ^ mask
             bit = 1 << node
             if self._taking & bit:
-                by_free[before.bit_count()] ^= bit
-                by_free[after.bit_count()] |= bit
+                old, new = before.bit_count(), after.bit_count()
+                by_free[old] ^= bit
+                by_free[new] |= bit
+                self.free += new - old
 
     def give(self, grants: Iterable[Grant]) -> None:
         """These accelerators are free again. Raises InvariantError when one was free."""
@@ -93,8 +101,10 @@ class Pool:
             after = free[node] = before | mask
             bit = 1 << node
             if self._taking & bit:
-                by_free[before.bit_count()] ^= bit
-                by_free[after.bit_count()] |= bit
+                old, new = before.bit_count(), after.bit_count()
+                by_free[old] ^= bit
+                by_free[new] |= bit
+                self.free += new - old
 
     # -- what is asked -----------------------------------------------------------------------------------------
 
@@ -149,10 +159,6 @@ class Pool:
     def slots(self, grants: Iterable[Grant]) -> tuple[Slot, ...]:
         """Grants as slots, by node name."""
         return tuple(sorted(Slot(node=self.names[node], indexes=_indexes(mask)) for node, mask in grants))
-
-    def free(self) -> int:
-        """Free accelerators on nodes that take work."""
-        return sum(count * nodes.bit_count() for count, nodes in enumerate(self._by_free))
 
     def free_mask(self, node: int) -> int:
         """The node's free accelerators, whether or not it takes work."""

@@ -56,7 +56,8 @@ class State:
         self.yielding: dict[str, list[Running]] = {}
         self.used: dict[tuple[str, str], int] = {}
         self.ends: dict[int, list[tuple[int, str]]] = {}
-        self.soft: dict[int, dict[str, Running]] = {}
+        self.spot: dict[int, dict[str, Running]] = {}
+        self.lent: dict[int, dict[str, Running]] = {}
         self.put_nodes(nodes)
 
     # -- the fleet -----------------------------------------------------------------------------------------------
@@ -68,7 +69,8 @@ class State:
         self.room = Room(self.nodes)
         if before is None:
             return
-        runs, self.running, self.ends, self.soft, self.yielding = self.running, {}, {}, {}, {}
+        runs, self.running, self.ends, self.yielding = self.running, {}, {}, {}
+        self.spot, self.lent = {}, {}
         for running in runs.values():
             slots = before.pools[running.pool].slots(running.grants)
             pool = self.room.find(slots[0].node)
@@ -100,7 +102,8 @@ class State:
         if running is None:
             return None
         self.room.pools[running.pool].give(running.grants)
-        self.soft.get(running.pool, {}).pop(running_id, None)
+        for runs in (self.spot, self.lent):
+            runs.get(running.pool, {}).pop(running_id, None)
         if running.ends_ms is not None:
             ends = self.ends[running.pool]
             del ends[bisect_left(ends, (running.ends_ms, running_id))]
@@ -113,12 +116,19 @@ class State:
                 del self.yielding[running.stop_for]
         return running
 
+    def may_yield(self) -> bool:
+        """Whether anything runs that a stronger claim could stop."""
+        return any(self.spot.values()) or (bool(self.quotas) and any(self.lent.values()))
+
     def _index(self, running: Running) -> None:
         self.running[running.id] = running
         if running.ends_ms is not None:
             insort(self.ends.setdefault(running.pool, []), (running.ends_ms, running.id))
-        if not running.stopping and (running.borrowed or running.job.ask.tier is Tier.SPOT):
-            self.soft.setdefault(running.pool, {})[running.id] = running
+        if not running.stopping:
+            if running.job.ask.tier is Tier.SPOT:
+                self.spot.setdefault(running.pool, {})[running.id] = running
+            elif running.borrowed:
+                self.lent.setdefault(running.pool, {})[running.id] = running
         if running.stop_for:
             self.yielding.setdefault(running.stop_for, []).append(running)
 

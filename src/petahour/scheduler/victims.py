@@ -17,8 +17,13 @@ class Freed(NamedTuple):
     keep: tuple[Grant, ...]
 
 
-class _Candidate(NamedTuple):
-    claim: float
+class _Row(NamedTuple):
+    """One candidate; rows sort by who yields first."""
+
+    repeats_work: bool
+    negated_claim: float
+    negated_placed_ms: int
+    id: str
     running: Running
 
 
@@ -32,7 +37,8 @@ class Victims:
     def __init__(self, state: State, now_ms: int) -> None:
         self._state, self._now_ms = state, now_ms
         self._taken: set[str] = set()
-        self._candidates: dict[int, list[_Candidate]] = {}
+        self._spot: dict[int, list[_Row]] = {}
+        self._lent: dict[int, list[_Row]] = {}
 
     def of(self, job: Waiting, pool: Pool, *, within_nominal: bool) -> Freed | None:
         """What to stop in the pool for the job; an empty list where room is on its way; None: no set suffices."""
@@ -62,41 +68,33 @@ class Victims:
 
     def _weaker(self, job: Waiting, pool: Pool, within_nominal: bool) -> list[Running]:
         """Runs the job may displace: those with a checkpoint first, then the weakest claim, then the latest."""
-        if not self._state.soft.get(pool.index):
-            return []
-        tier, tenant = job.ask.tier, job.ask.tenant
-        claim = self._state.policy.claim
-        own = claim(self._state, job, 0) if claim is not None else 0.0
-        found = []
-        for other, running in self._soft(pool):
-            if running.id in self._taken:
-                continue
-            if running.job.ask.tier is Tier.SPOT:
-                if tier is Tier.SPOT and (claim is None or other <= own):
-                    continue
-            elif not (
-                within_nominal and running.borrowed and tier is not Tier.SPOT and running.job.ask.tenant != tenant
-            ):
-                continue
-            found.append(running)
-        return found
+        state, tenant = self._state, job.ask.tenant
+        if job.ask.tier is not Tier.SPOT:
+            rows = self._rows(pool, state.spot, self._spot)
+            if within_nominal and state.lent.get(pool.index):
+                lent = self._rows(pool, state.lent, self._lent)
+                rows = sorted(rows + [row for row in lent if row.running.job.ask.tenant != tenant])
+        elif state.policy.claim is not None:
+            own = state.policy.claim(state, job, 0)
+            rows = [row for row in self._rows(pool, state.spot, self._spot) if -row.negated_claim > own]
+        else:
+            rows = []
+        return [row.running for row in rows if row.running.id not in self._taken]
 
-    def _soft(self, pool: Pool) -> list[_Candidate]:
-        known = self._candidates.get(pool.index)
-        if known is not None:
-            return known
-        state, now_ms, claim = self._state, self._now_ms, self._state.policy.claim
-        bounds = state.bounds
-        rows = []
-        for running in state.soft.get(pool.index, {}).values():
-            ran_ms = now_ms - running.placed_ms
-            if ran_ms < bounds.min_run_ms or running.job.preemptions >= bounds.max_preemptions:
-                continue
-            value = claim(state, running.job, ran_ms) if claim is not None else 0.0
-            rows.append((not running.job.checkpoints, -value, -running.placed_ms, running.id, running))
-        rows.sort()
-        self._candidates[pool.index] = [_Candidate(-row[1], row[4]) for row in rows]
-        return self._candidates[pool.index]
+    def _rows(self, pool: Pool, runs: dict[int, dict[str, Running]], known: dict[int, list[_Row]]) -> list[_Row]:
+        """Runs of the pool that the bounds on preemption allow to stop, in the order of yielding."""
+        rows = known.get(pool.index)
+        if rows is None:
+            state, now_ms, bounds = self._state, self._now_ms, self._state.bounds
+            claim, rows = state.policy.claim, []
+            for running in runs.get(pool.index, {}).values():
+                job, ran_ms = running.job, now_ms - running.placed_ms
+                if ran_ms >= bounds.min_run_ms and job.preemptions < bounds.max_preemptions:
+                    value = claim(state, job, ran_ms) if claim is not None else 0.0
+                    rows.append(_Row(not job.checkpoints, -value, -running.placed_ms, running.id, running))
+            rows.sort()
+            known[pool.index] = rows
+        return rows
 
 
 def _fewest(pool: Pool, job: Waiting, weaker: list[Running]) -> list[Running] | None:

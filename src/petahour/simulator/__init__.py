@@ -1,0 +1,1 @@
+"""The simulator: real and generated traces, replayed through the scheduler that runs the floor."""

@@ -1,0 +1,103 @@
+"""Record: what a replay does, kept in plain columns as it happens."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+
+from petahour.scheduler.ask import Running
+from petahour.scheduler.state import State
+from petahour.simulator.result import NEVER, Jobs, Outcome, Placements, Result, Runs
+from petahour.simulator.trace import Trace
+
+
+class Recorder:
+    """Columns that grow. Nodes are numbered pool after pool, as the room numbers them."""
+
+    def __init__(self, trace: Trace, state: State) -> None:
+        count = len(trace.jobs)
+        self._trace, self._state = trace, state
+        self._start_ms, self._end_ms = [NEVER] * count, [NEVER] * count
+        self._ran_ms, self._lost_ms = [0] * count, [0] * count
+        self._preemptions = [0] * count
+        self._impossible: list[int] = []
+        self._types = tuple(state.room.by_type)
+        self._type_number = {name: number for number, name in enumerate(self._types)}
+        self._first_node, nodes = [], 0
+        for pool in state.room.pools:
+            self._first_node.append(nodes)
+            nodes += len(pool.names)
+        self._run: dict[str, array[int]] = {
+            name: array("q") for name in ("job", "start", "end", "accelerators", "type", "outcome", "first")
+        }
+        self._placed_run, self._placed_node, self._placed_count = array("q"), array("q"), array("q")
+
+    def impossible(self, job: int) -> None:
+        """The job could run on no state of the fleet."""
+        self._impossible.append(job)
+
+    def started(self, job: int, now_ms: int) -> None:
+        """A run begins."""
+        if self._start_ms[job] == NEVER:
+            self._start_ms[job] = now_ms
+
+    def ended(self, job: int, running: Running, now_ms: int, outcome: Outcome, *, lost_ms: int = 0) -> None:
+        """A run ends."""
+        self._ran_ms[job] += now_ms - running.placed_ms
+        self._lost_ms[job] += lost_ms
+        if outcome is Outcome.FINISHED:
+            self._end_ms[job] = now_ms
+        elif outcome is Outcome.PREEMPTED:
+            self._preemptions[job] += 1
+        columns = self._run
+        number = len(columns["job"])
+        columns["job"].append(job)
+        columns["start"].append(running.placed_ms)
+        columns["end"].append(now_ms)
+        columns["accelerators"].append(running.accelerators)
+        columns["type"].append(self._type_number[running.type])
+        columns["outcome"].append(outcome)
+        columns["first"].append(len(self._placed_run))
+        first_node = self._first_node[running.pool]
+        for node, mask in running.grants:
+            self._placed_run.append(number)
+            self._placed_node.append(first_node + node)
+            self._placed_count.append(mask.bit_count())
+
+    def result(self, policy: str, seed: int, wall_s: float) -> Result:
+        """All of it as arrays."""
+        columns = {name: np.frombuffer(column, np.int64) for name, column in self._run.items()}
+        by_name = {node.name: node for node in self._state.nodes}
+        nodes = [by_name[name] for pool in self._state.room.pools for name in pool.names]
+        return Result(
+            policy=policy,
+            seed=seed,
+            trace=self._trace,
+            nodes=nodes,
+            types=self._types,
+            jobs=Jobs(
+                start_ms=np.array(self._start_ms, np.int64),
+                end_ms=np.array(self._end_ms, np.int64),
+                ran_ms=np.array(self._ran_ms, np.int64),
+                lost_ms=np.array(self._lost_ms, np.int64),
+                preemptions=np.array(self._preemptions, np.int32),
+            ),
+            runs=Runs(
+                job=columns["job"],
+                start_ms=columns["start"],
+                end_ms=columns["end"],
+                accelerators=columns["accelerators"].astype(np.int32),
+                type=columns["type"].astype(np.int32),
+                outcome=columns["outcome"].astype(np.int8),
+                first_placement=columns["first"],
+            ),
+            placements=Placements(
+                run=np.frombuffer(self._placed_run, np.int64),
+                node=np.frombuffer(self._placed_node, np.int64).astype(np.int32),
+                accelerators=np.frombuffer(self._placed_count, np.int64).astype(np.int32),
+            ),
+            impossible=np.array(self._impossible, np.int64),
+            capacity=((0, sum(node.accelerators for node in nodes)),),
+            wall_s=wall_s,
+        )

@@ -1,0 +1,229 @@
+"""Replay: an event heap that feeds a trace to the scheduler and jumps from event to event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from petahour.model.jobs import Tier
+from petahour.model.resources import Gang, Node
+from petahour.model.time import SECOND_MS
+from petahour.scheduler.ask import Ask, Asks, Running, Waiting
+from petahour.scheduler.decide import Start, decide
+from petahour.scheduler.policy import Policy
+from petahour.scheduler.state import Bounds, State
+from petahour.simulator.record import Recorder
+from petahour.simulator.result import Outcome, Result
+from petahour.simulator.trace import Trace, TraceJob
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Costs:
+    """What the world takes: a resumed job spends ``restart_ms`` before it goes on from its last checkpoint.
+
+    ``checkpoint_ms`` None: the signal to yield is answered by a checkpoint and nothing is repeated.
+    """
+
+    restart_ms: int = 62 * SECOND_MS
+    checkpoint_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replay:
+    """How a trace is replayed. ``preemptible``: every job may be stopped for another, as spot work is."""
+
+    policy: Policy
+    nodes: Sequence[Node]
+    preemptible: bool = False
+    costs: Costs = field(default_factory=Costs)
+    bounds: Bounds = field(default_factory=Bounds)
+    seed: int = 0
+
+
+def replay(trace: Trace, how: Replay) -> Result:
+    """Run the trace to its end. Deterministic for the trace and ``how``."""
+    return _Run(trace, how).run()
+
+
+ARRIVAL, END, TURN = 1, 0, 2
+
+
+class _Run:
+    def __init__(self, trace: Trace, how: Replay) -> None:
+        self._trace, self._how = trace, how
+        self._state = State(how.policy, how.nodes, bounds=how.bounds)
+        self._asks = _Gangs(how, self._state)
+        self._record = Recorder(trace, self._state)
+        self._left_ms = [float(job.duration_ms) for job in trace.jobs]
+        self._ends: list[tuple[int, int, int]] = []  # (instant, job, attempt)
+        self._attempts = [0] * len(trace.jobs)
+        self._now_ms = 0
+        self._turn_ms: int | None = None
+        self._ordered = how.policy.claim is not None
+
+    def run(self) -> Result:
+        began_s = time.perf_counter()
+        jobs, count, arrived = self._trace.jobs, len(self._trace.jobs), 0
+        ends = self._ends
+        while True:
+            # 1. The next instant at which something happens.
+            now_ms = ends[0][0] if ends else None
+            if arrived < count and (now_ms is None or jobs[arrived].submit_ms < now_ms):
+                now_ms = jobs[arrived].submit_ms
+            if self._turn_ms is not None and (now_ms is None or self._turn_ms < now_ms):
+                now_ms = self._turn_ms
+            if now_ms is None:
+                break
+            self._now_ms = now_ms
+            # 2. Ends free accelerators before arrivals of the same instant ask for them.
+            while ends and ends[0][0] == now_ms:
+                _, number, attempt = heappop(ends)
+                if self._attempts[number] == attempt:
+                    self._end(number)
+            while arrived < count and jobs[arrived].submit_ms == now_ms:
+                self._arrive(arrived)
+                arrived += 1
+            # 3. One pass decides, and again where somebody was made to yield.
+            if len(self._state.lines):
+                self._decide()
+            self._turn_ms = self._next_turn()
+            if not ends and arrived == count:
+                break
+        return self._record.result(self._how.policy.name, self._how.seed, time.perf_counter() - began_s)
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _arrive(self, number: int) -> None:
+        job = self._trace.jobs[number]
+        ask = self._asks.of(job)
+        if ask is None:
+            self._record.impossible(number)
+            return
+        self._state.enqueue(
+            Waiting(
+                id=job.id,
+                seq=number,
+                ask=ask,
+                submitted_ms=job.submit_ms,
+                walltime_ms=job.walltime_ms or job.duration_ms,
+                name=job.name,
+                work_ms=job.duration_ms,
+            )
+        )
+
+    def _end(self, number: int) -> None:
+        running = self._state.release(self._trace.jobs[number].id, self._now_ms)
+        assert running is not None
+        self._state.expectation.learn(running.job, running.job.attained_ms + self._now_ms - running.placed_ms)
+        self._record.ended(number, running, self._now_ms, Outcome.FINISHED)
+
+    def _decide(self) -> None:
+        while True:
+            made = decide(self._state, self._now_ms)
+            for start in made.starts:
+                self._start(start)
+            for stop in made.stops:
+                self._stop(stop.running)
+            if not made.stops:
+                return
+
+    def _start(self, start: Start) -> None:
+        job = start.job
+        number = job.seq
+        self._state.dequeue(job.id)
+        self._attempts[number] += 1
+        attempt = self._attempts[number]
+        overhead_ms = self._how.costs.restart_ms if attempt > 1 else 0
+        speed = job.ask.speed(start.type)
+        length_ms = overhead_ms + round(self._left_ms[number] / speed)
+        now_ms = self._now_ms
+        bound_ms = now_ms + job.walltime_ms if job.walltime_ms is not None else None
+        self._state.start(
+            Running(
+                job.id,
+                job,
+                start.type,
+                start.pool,
+                start.grants,
+                job.ask.accelerators,
+                now_ms,
+                start.borrowed,
+                False,
+                "",
+                bound_ms,
+            ),
+            now_ms,
+        )
+        heappush(self._ends, (now_ms + length_ms, number, attempt))
+        self._record.started(number, now_ms)
+
+    def _stop(self, running_id: str) -> None:
+        running = self._state.release(running_id, self._now_ms)
+        assert running is not None
+        job = running.job
+        number = job.seq
+        self._attempts[number] += 1
+        costs = self._how.costs
+        ran_ms = self._now_ms - running.placed_ms
+        overhead_ms = costs.restart_ms if self._attempts[number] > 2 else 0
+        useful_ms = max(0, ran_ms - overhead_ms)
+        kept_ms = useful_ms if costs.checkpoint_ms is None else useful_ms - useful_ms % costs.checkpoint_ms
+        self._left_ms[number] = max(0.0, self._left_ms[number] - kept_ms * job.ask.speed(running.type))
+        self._record.ended(number, running, self._now_ms, Outcome.PREEMPTED, lost_ms=ran_ms - kept_ms)
+        self._state.enqueue(
+            job._replace(
+                attained_ms=job.attained_ms + ran_ms,
+                preemptions=job.preemptions + 1,
+                work_ms=round(self._left_ms[number]),
+            )
+        )
+
+    def _next_turn(self) -> int | None:
+        """When a run's claim next changes by itself while somebody waits."""
+        if not self._ordered or not len(self._state.lines):
+            return None
+        turns = self._how.policy.turns_ms
+        instants = [turns(self._state, running, self._now_ms) for running in self._state.running.values()]
+        return min((instant for instant in instants if instant is not None and instant > self._now_ms), default=None)
+
+
+class _Gangs:
+    """How many nodes a trace's job takes: as few as hold it, full ones and a rest."""
+
+    def __init__(self, how: Replay, state: State) -> None:
+        self._how, self._state = how, state
+        self._asks = Asks()
+        self._known: dict[tuple[object, ...], Ask | None] = {}
+
+    def of(self, job: TraceJob) -> Ask | None:
+        """The job's ask; None when no state of the fleet could run it."""
+        tier = Tier.SPOT if self._how.preemptible else job.tier
+        key = (job.tenant, tier, job.priority, job.types, job.accelerators, job.speeds)
+        if key not in self._known:
+            self._known[key] = self._make(job, tier)
+        return self._known[key]
+
+    def _make(self, job: TraceJob, tier: Tier) -> Ask | None:
+        room = self._state.room
+        types = [name for name in (job.types or tuple(room.by_type)) if name in room.by_type]
+        for name in types:
+            width = max(pool.width for pool in room.by_type[name])
+            full, rest = divmod(job.accelerators, width)
+            if not full:
+                gang, rest = Gang(nodes=1, accelerators_per_node=rest), 0
+            else:
+                gang = Gang(nodes=full, accelerators_per_node=width)
+            if any(pool.could_hold(gang, rest) for pool in room.by_type[name]):
+                speeds = dict(zip(job.types, job.speeds, strict=True)) if job.speeds else {}
+                return self._asks.of(
+                    tenant=job.tenant,
+                    tier=tier,
+                    types=tuple(types),
+                    gang=gang,
+                    priority=job.priority,
+                    rest=rest,
+                    speeds=tuple(speeds[item] for item in types) if speeds else (),
+                )
+        return None

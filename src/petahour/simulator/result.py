@@ -1,0 +1,86 @@
+"""Results: what a replay did with every job of a trace, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petahour.model.resources import Node
+from petahour.simulator.trace import Trace
+
+NEVER = -1  # the instant of what did not happen
+
+
+class Outcome(IntEnum):
+    """How one run of a job ended."""
+
+    FINISHED = 0
+    PREEMPTED = 1
+    FAILED = 2  # its node or accelerator failed
+    CUT = 3  # it still ran when the replay ended
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Jobs:
+    """One entry per job, aligned with ``trace.jobs``. Instants in ms, ``NEVER`` where there was none.
+
+    ``start_ms`` is the first run's start, ``end_ms`` the end of the last run of a job that finished. ``ran_ms`` is
+    the time spent running, restarts and repeated work included; ``lost_ms`` the part of it that bore no fruit.
+    """
+
+    start_ms: NDArray[np.int64]
+    end_ms: NDArray[np.int64]
+    ran_ms: NDArray[np.int64]
+    lost_ms: NDArray[np.int64]
+    preemptions: NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runs:
+    """One entry per run (an attempt of a job on named nodes), in order of their ends.
+
+    ``type`` indexes ``Result.types``. Several placements belong to a run: ``first_placement`` is its first row
+    there, the next run's its end.
+    """
+
+    job: NDArray[np.int64]
+    start_ms: NDArray[np.int64]
+    end_ms: NDArray[np.int64]
+    accelerators: NDArray[np.int32]
+    type: NDArray[np.int32]
+    outcome: NDArray[np.int8]
+    first_placement: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placements:
+    """Which node gave how many accelerators to which run. ``node`` indexes ``Result.nodes``."""
+
+    run: NDArray[np.int64]
+    node: NDArray[np.int32]
+    accelerators: NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """One replay. ``impossible`` jobs (indexes into ``trace.jobs``) could not run on any state of this fleet.
+
+    ``types`` are the names of the fleet's types. ``wall_s`` is the real time the replay took.
+    ``capacity``: (instant ms, accelerators in service) steps, the first at the trace's beginning.
+    """
+
+    policy: str
+    seed: int
+    trace: Trace
+    nodes: Sequence[Node]
+    types: tuple[str, ...]
+    jobs: Jobs
+    runs: Runs
+    placements: Placements
+    impossible: NDArray[np.int64]
+    capacity: Sequence[tuple[int, int]]
+    wall_s: float
