@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from petahour import __version__
-from petahour.cli import account, fleet, job, ledger, oversight, tenant
+from petahour.cli import account, fleet, job, ledger, oversight, tenant, trace
 from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
+from petahour.cli.simulate import simulate
 from petahour.cli.up import up
 from petahour.model.errors import PetahourError
 
@@ -35,6 +36,8 @@ app.add_typer(fleet.app, name="fleet")
 app.add_typer(tenant.app, name="tenant")
 ledger.add_to(app)
 oversight.add_to(app)
+app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)
+app.add_typer(trace.app, name="trace")
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,136 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 from math import log2
 
+import numpy as np
+from numpy.typing import NDArray
+
+from petahour.model.time import DAY_MS, MINUTE_MS, SECOND_MS
 from petahour.scheduler.ask import Waiting
 
 STEPS = 2  # bins per doubling of run time
-BINS = 40 * STEPS  # up to 2^40 ms, some 35 years
-ENOUGH = 8.0  # ends after which a narrower kind is believed over a wider one
-MEMORY = 0.999  # what an end keeps of its weight when the next of its kind comes
-UNKNOWN_MS = 60 * 60 * 1000  # the first guess, where nothing has ended yet
+BINS = 36 * STEPS  # up to 2^36 ms, some two years
+BELIEF = 4.0  # ends that a narrower kind must have seen to weigh as much as the wider kind it belongs to
+SHORTEST_MS, LONGEST_MS = SECOND_MS, 32 * DAY_MS  # where nothing has ended yet, any order of magnitude is as likely
+SETTLED_MS = 2 * MINUTE_MS  # nothing is concluded from having run for less
+GROWTH = 1.05  # the tables of a kind are made anew when it has seen so many times as many ends
 
-Kind = tuple[object, ...]
+Counts = NDArray[np.float64]
 
 
 class Expectation:
-    """Histograms of run times over logarithmic bins, one per kind, narrow to wide.
+    """Run times by kind of job, from wide to narrow: all, gang size, tenant's gang size, tenant's job of one name.
 
-    The kinds of a job are (tenant, name, gang), (tenant, gang), (gang) and all. The narrowest with enough ends
-    speaks.
+    A kind's distribution is a histogram over logarithmic bins in which the wider kind counts as ``BELIEF`` ends,
+    so that a new kind resembles what it belongs to, and the first of all is uniform over orders of magnitude.
     """
 
     def __init__(self) -> None:
-        self._kinds: dict[Kind, _Histogram] = {}
+        self._all = _Kind(None)
+        self._kinds: dict[tuple[object, ...], _Kind] = {}
 
     def learn(self, job: Waiting, ran_ms: int) -> None:
         """A job of this kind ended of itself after running so long in all."""
-        for kind in _kinds(job):
-            known = self._kinds.get(kind)
-            if known is None:
-                known = self._kinds[kind] = _Histogram()
-            known.add(ran_ms)
+        kind: _Kind | None = self._of(job)
+        place = bin_of(ran_ms)
+        while kind is not None:
+            kind.ended[place] += 1.0
+            kind.weight += 1.0
+            kind = kind.wider
 
     def remaining_ms(self, job: Waiting, attained_ms: int) -> float:
         """Expected run time still to come after ``attained_ms``, within the declared walltime."""
-        expected = float(UNKNOWN_MS)
-        for kind in _kinds(job):
-            known = self._kinds.get(kind)
-            if known is not None and known.weight >= ENOUGH:
-                expected = known.mean_residual_ms(attained_ms)
-                break
-        if job.walltime_ms is not None:
-            expected = min(expected, max(1.0, job.walltime_ms - attained_ms))
-        return expected
+        expected = self._of(job).remaining_ms(attained_ms)
+        if job.walltime_ms is None:
+            return expected
+        return min(expected, max(1.0, job.walltime_ms - attained_ms))
 
-    def gittins(self, job: Waiting, attained_ms: int) -> float:
-        """Gittins' index: the best ratio, over quanta, of the chance to end within one to the time it takes."""
-        for kind in _kinds(job):
-            known = self._kinds.get(kind)
-            if known is not None and known.weight >= ENOUGH:
-                return known.gittins(attained_ms)
-        return 1.0 / UNKNOWN_MS
+    def gittins_ms(self, job: Waiting, attained_ms: int) -> float:
+        """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.
+
+        Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011), section 2.
+        """
+        return self._of(job).gittins_ms(attained_ms)
+
+    def _of(self, job: Waiting) -> _Kind:
+        ask = job.ask
+        key = (ask.tenant, job.name, ask.accelerators)
+        kind = self._kinds.get(key)
+        if kind is None:
+            gang = self._wider((ask.accelerators,), self._all)
+            kind = self._wider((ask.tenant, "", ask.accelerators), gang)
+            if job.name:
+                kind = self._wider(key, kind)
+        return kind
+
+    def _wider(self, key: tuple[object, ...], wider: _Kind) -> _Kind:
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = _Kind(wider)
+        return kind
 
 
-class _Histogram:
-    __slots__ = ("_cache", "_counts", "_sums", "weight")
+class _Kind:
+    """One kind's ends, and the tables made of them: per bin of attained time, looked up at its lower edge."""
 
-    def __init__(self) -> None:
-        self._counts = [0.0] * BINS
-        self._sums = [0.0] * BINS
+    __slots__ = ("_gittins", "_made_at", "_remaining", "_share", "ended", "weight", "wider")
+
+    def __init__(self, wider: _Kind | None) -> None:
+        self.wider = wider
+        self.ended = [0.0] * BINS
         self.weight = 0.0
-        self._cache: dict[tuple[str, int], tuple[float, float]] = {}
+        self._made_at = -1.0
+        self._share: Counts = np.zeros(BINS)
+        self._remaining: list[float] = []
+        self._gittins: list[float] = []
 
-    def add(self, ran_ms: int) -> None:
-        place = _bin(ran_ms)
-        # Growing the newcomer's weight is forgetting the others' without touching them.
-        self.weight += 1.0
-        self._counts[place] += 1.0
-        self._sums[place] += ran_ms
-        if self.weight * (1 - MEMORY) > 2.0:
-            self._fade(0.5)
+    def remaining_ms(self, attained_ms: int) -> float:
+        if self._stale():
+            self._make()
+        return self._remaining[bin_of(attained_ms) if attained_ms >= SETTLED_MS else 0]
 
-    def _fade(self, factor: float) -> None:
-        self._counts = [count * factor for count in self._counts]
-        self._sums = [total * factor for total in self._sums]
-        self.weight *= factor
+    def gittins_ms(self, attained_ms: int) -> float:
+        if self._stale():
+            self._make()
+        return self._gittins[bin_of(attained_ms) if attained_ms >= SETTLED_MS else 0]
 
-    def mean_residual_ms(self, attained_ms: int) -> float:
-        return self._cached("mean", attained_ms)
+    def _stale(self) -> bool:
+        # The widest kind has seen every end, so that it tells for all of them when much is new.
+        return self._made_at < 0 or self.weight > self._made_at * GROWTH + 1
 
-    def gittins(self, attained_ms: int) -> float:
-        return self._cached("gittins", attained_ms)
+    def _make(self) -> None:
+        self._made_at = self.weight
+        self._share = self._shares()
+        self._remaining, self._gittins = _tables(self._share)
 
-    def _cached(self, what: str, attained_ms: int) -> float:
-        key = (what, _bin(attained_ms))
-        known = self._cache.get(key)
-        if known is not None and self.weight <= known[0] * 1.05:
-            return known[1]
-        value = self._mean(attained_ms) if what == "mean" else self._index(attained_ms)
-        self._cache[key] = (self.weight, value)
-        return value
-
-    def _above(self, attained_ms: int) -> Iterator[tuple[float, float]]:
-        """(weight, mean run time) of the bins whose mean lies above what was attained."""
-        for place in range(_bin(attained_ms), BINS):
-            count = self._counts[place]
-            if count:
-                mean = self._sums[place] / count
-                if mean > attained_ms:
-                    yield count, mean
-
-    def _mean(self, attained_ms: int) -> float:
-        weight = total = 0.0
-        for count, mean in self._above(attained_ms):
-            weight += count
-            total += count * (mean - attained_ms)
-        # Older than all that ended: it is expected to take as long again.
-        return total / weight if weight else max(1.0, float(attained_ms))
-
-    def _index(self, attained_ms: int) -> float:
-        bins = list(self._above(attained_ms))
-        weight = sum(count for count, _ in bins)
-        if not weight:
-            return 1.0 / max(1.0, float(attained_ms))
-        best = ended = spent = 0.0
-        for count, mean in bins:
-            quantum = mean - attained_ms
-            ended += count
-            spent += count * quantum
-            best = max(best, ended / (spent + (weight - ended) * quantum))
-        return best
+    def _shares(self) -> Counts:
+        if self.wider is None:
+            prior = _log_uniform()
+        else:
+            if self.wider._stale():
+                self.wider._make()
+            prior = self.wider._share
+        counts = np.array(self.ended) + BELIEF * prior
+        return np.asarray(counts / counts.sum())
 
 
-def _bin(ran_ms: float) -> int:
+def bin_of(ran_ms: float) -> int:
+    """The bin a run time falls into."""
     return min(BINS - 1, int(log2(ran_ms + 1) * STEPS))
 
 
-def _kinds(job: Waiting) -> Iterator[Kind]:
-    ask = job.ask
-    if job.name:
-        yield ask.tenant, job.name, ask.accelerators
-    yield ask.tenant, ask.accelerators
-    yield (ask.accelerators,)
-    yield ()
+def next_edge_ms(attained_ms: int) -> int:
+    """The attained time at which what is expected of a run next changes."""
+    if attained_ms < SETTLED_MS:
+        return SETTLED_MS
+    return max(attained_ms + 1, int(2 ** ((bin_of(attained_ms) + 1) / STEPS)))
+
+
+@lru_cache(maxsize=1)
+def _edges() -> Counts:
+    return np.asarray(2 ** (np.arange(BINS + 1) / STEPS) - 1)
+
+
+@lru_cache(maxsize=1)
+def _log_uniform() -> Counts:
+    low, high = bin_of(SHORTEST_MS), bin_of(LONGEST_MS)
+    share = np.zeros(BINS)
+    share[low : high + 1] = 1 / (high + 1 - low)
+    return share
+
+
+def _tables(share: Counts) -> tuple[list[float], list[float]]:
+    """Expected remaining time and Gittins' time per end, in ms, for each bin's lower edge."""
+    edges = _edges()
+    middle = np.sqrt((edges[:-1] + 1) * (edges[1:] + 1)) - 1
+    later = np.triu(np.ones((BINS, BINS), bool))  # [attained, end]: the end is in this bin or a later one
+    left = np.where(later, middle[None, :] - edges[:-1, None], 0.0)
+    chance = np.where(later, share[None, :], 0.0)
+    alive = np.maximum(chance.sum(axis=1), 1e-300)
+    # Older than all that ended: it is expected to take as long again.
+    unseen = chance.sum(axis=1) < 1e-12
+    remaining = np.where(unseen, edges[:-1] + 1, (chance * left).sum(axis=1) / alive)
+    ended = chance.cumsum(axis=1)
+    spent = (chance * left).cumsum(axis=1) + (alive[:, None] - ended) * left
+    ratio = np.where(later & (ended > 0), spent / np.maximum(ended, 1e-300), np.inf)
+    gittins = np.where(unseen, edges[:-1] + 1, ratio.min(axis=1))
+    return np.maximum(remaining, 1.0).tolist(), np.maximum(gittins, 1.0).tolist()

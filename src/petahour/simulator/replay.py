@@ -107,7 +107,7 @@ class _Run:
                 seq=number,
                 ask=ask,
                 submitted_ms=job.submit_ms,
-                walltime_ms=job.walltime_ms or job.duration_ms,
+                walltime_ms=job.walltime_ms if job.walltime_ms or not self._how.policy.backfill else job.duration_ms,
                 name=job.name,
                 work_ms=job.duration_ms,
             )

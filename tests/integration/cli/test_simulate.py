@@ -1,0 +1,128 @@
+"""`simulate` and `trace` as their users run them: a process, a file, an exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PETAHOUR = [sys.executable, "-m", "petahour.cli.main"]
+ROWS = """timestamp,duration,num_gpus,gpu_time,cluster
+2017-10-03 06:00:00,100,8,800,a
+2017-10-03 06:00:10,50,16,800,a
+2017-10-03 06:00:20,5,4,20,b
+2017-10-03 06:00:20,7,4,28,b
+2017-10-03 06:00:30,10,64,640,b
+2017-10-03 06:00:40,-10,1,-10,b
+"""
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PETAHOUR, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def times(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    path = tmp_path / "week.csv"
+    path.write_text(ROWS)
+    return path
+
+
+def test_every_policy_gets_its_figures_and_every_job_its_times(trace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "times.csv"
+    done = run(
+        *("simulate", trace, "--format", "philly", "--nodes", 2, "--accelerators-per-node", 8),
+        *("--policy", "fifo,sjf", "--per-job", out, "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert list(figures) == ["fifo", "sjf"]
+    # In turn: 0-100; the gang of two nodes 100-150; both small ones 150-155 and 150-157.
+    assert figures["fifo"]["mean_wait_s"] == pytest.approx((0 + 90 + 130 + 130) / 4)
+    assert figures["fifo"]["mean_completion_s"] == pytest.approx((100 + 140 + 135 + 137) / 4)
+    assert figures["fifo"]["makespan_s"] == 157
+    assert figures["fifo"]["occupancy"] == pytest.approx((800 + 800 + 20 + 28) / (157 * 16))
+    assert (figures["fifo"]["jobs"], figures["fifo"]["impossible"], figures["fifo"]["excluded"]) == (4, 1, 1)
+    assert {"p99_wait_s", "preemptions", "wall_s", "jobs_per_s"} <= set(figures["fifo"])
+    rows = times(tmp_path / "times-fifo.csv")
+    assert [(row["submit_s"], row["start_s"], row["end_s"], row["accelerators"]) for row in rows] == [
+        ("0", "0", "100", "8"),
+        ("10", "100", "150", "16"),
+        ("20", "150", "155", "4"),
+        ("20", "150", "157", "4"),
+        ("30", "", "", "64"),
+    ]
+    # The gang waits while the two that are shorter begin: nobody overtakes the shortest.
+    shortest = times(tmp_path / "times-sjf.csv")
+    assert [row["start_s"] for row in shortest] == ["0", "100", "20", "20", ""]
+
+
+def test_what_is_left_out_is_told_and_strict_refuses_it(trace: Path) -> None:
+    done = run("simulate", trace, "--format", "philly", "--nodes", 2, "--policy", "fifo")
+    assert done.returncode == 0, done.stderr
+    assert "1 lines are no jobs" in done.stderr
+    assert "line 7" in done.stderr
+    assert "1 jobs could run on no state of this fleet" in done.stderr
+    strict = run("simulate", trace, "--format", "philly", "--nodes", 2, "--strict")
+    assert strict.returncode != 0
+    assert "line 7" in strict.stderr
+    assert "duration" in strict.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--policy", "lottery", "--nodes", "2"], "policy"),
+        (["--policy", "fifo,fifo", "--nodes", "2"], "each policy once"),
+        ([], "--nodes N"),
+        (["--nodes", "2", "--fleet", "fleet.toml"], "--nodes or --fleet"),
+        (["--fleet", "no-such.toml"], "no-such.toml"),
+        (["--nodes", "2", "--restart-cost", "soon"], "restart_cost"),
+        (["--nodes", "2", "--per-job", "/proc/none/x.csv"], "/proc/none/x.csv"),
+    ],
+)
+def test_a_wrong_option_is_named(trace: Path, arguments: list[str], said: str) -> None:
+    done = run("simulate", trace, "--format", "philly", *arguments)
+    assert done.returncode not in (0, 1)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_generated_trace_is_replayed_with_preemption(tmp_path: Path) -> None:
+    fleet, out = tmp_path / "fleet.toml", tmp_path / "made.csv.gz"
+    fleet.write_text('[[node]]\ntype = "a100-80g-sxm"\ncount = 6\naccelerators = 8\n')
+    made = run(
+        *("trace", "generate", out, "--jobs", 300, "--days", 2, "--tenants", 5),
+        *("--load", "0.9", "--fleet", fleet, "--json"),
+    )
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["jobs"] == 300
+    done = run("simulate", out, "--fleet", fleet, "--policy", "las", "--preemptible", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["las"]
+    assert figures["jobs"] == 300
+    assert figures["preemptions"] > 0
+    assert figures["lost_accelerator_hours"] > 0
+
+
+def test_any_format_becomes_petahours_own(trace: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.csv"
+    assert run("trace", "convert", trace, own, "--format", "philly").returncode == 0
+    both = [
+        json.loads(run("simulate", path, "--format", name, "--nodes", 2, "--policy", "fifo", "--json").stdout)["fifo"]
+        for path, name in ((trace, "philly"), (own, "petahour"))
+    ]
+    assert both[0]["mean_completion_s"] == both[1]["mean_completion_s"]
+    listed = run("trace", "formats", "--json")
+    assert {"philly", "petahour", "helios", "acme", "openb", "gavel", "sia", "muri", "swf"} <= set(
+        json.loads(listed.stdout)
+    )
