@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -19,6 +20,8 @@ from petahour.engines.local import supervisor
 from petahour.engines.local.engine import LocalEngine
 from petahour.engines.protocol import Phase
 from petahour.model.allocations import EndKind
+from petahour.model.errors import UnavailableError
+from petahour.model.resources import Slot
 
 
 @pytest.fixture
@@ -169,6 +172,39 @@ def test_two_supervisors_of_one_rank_start_it_once_and_none_stays_a_zombie(
         return not _zombies(before)
 
     until(none_left, "every supervisor to be reaped")
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_crash_between_the_starts_of_two_ranks_leaves_none_behind(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    started: list[object] = []
+
+    def only_one(self: LocalEngine, allocation: str, gang: object, rank: int) -> None:
+        if started:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        started.append(rank)
+        spawn_rank(self, allocation, gang, rank)  # type: ignore[arg-type]
+
+    spawn_rank = LocalEngine._spawn_rank
+    asked = launch(tmp_path, "echo $RANK >> ran", slots=[Slot(node="n0", indexes=(0, 1))])
+    before = LocalEngine(home, clock_ms=now_ms)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalEngine, "_spawn_rank", only_one)
+        with pytest.raises(UnavailableError):
+            before.start(asked)
+        until(lambda: (tmp_path / "ran").exists(), "the first rank to run")
+        before.close()
+    engine = LocalEngine(home, clock_ms=now_ms)
+    assert {one.phase for one in engine.poll(full=True)} == {Phase.STARTING}
+    if stopped:
+        engine.stop("alloc-1", signal="SIGTERM", grace_ms=100)
+    else:
+        engine.start(asked)
+    report = await_phase(engine, "alloc-1", Phase.ENDED)
+    assert report.end_kind is (EndKind.STOPPED if stopped else EndKind.SUCCEEDED)
+    assert sorted((tmp_path / "ran").read_text().split()) == (["0"] if stopped else ["0", "1"])
+    engine.close()
 
 
 def test_what_was_half_written_at_a_crash_is_cleared_away(home: Path) -> None:

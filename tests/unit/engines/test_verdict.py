@@ -13,10 +13,12 @@ def ended(number: int, kind: str = "exited", code: int | None = 0, at_ms: int = 
     return RankState(number=number, started_ms=10 + number, ended_ms=at_ms, kind=kind, code=code, **more)  # type: ignore[arg-type]
 
 
-def test_a_gang_runs_from_its_first_rank_to_its_last() -> None:
+def test_a_gang_runs_once_all_ranks_do_from_the_first_ones_start_to_the_last_ones_end() -> None:
     waiting, running = RankState(number=0), RankState(number=1, started_ms=20)
     assert report_of("a", [waiting, RankState(number=1)], stop_asked=False).phase is Phase.STARTING
-    report = report_of("a", [waiting, running], stop_asked=False)
+    assert report_of("a", [waiting, running], stop_asked=False).phase is Phase.STARTING
+    assert report_of("a", [waiting, ended(1)], stop_asked=False).phase is Phase.STARTING
+    report = report_of("a", [RankState(number=0, started_ms=30), running], stop_asked=False)
     assert (report.phase, report.started_ms) == (Phase.RUNNING, 20)
     report = report_of("a", [ended(0, at_ms=50), ended(1, at_ms=70)], stop_asked=False)
     assert (report.phase, report.started_ms, report.ended_ms) == (Phase.ENDED, 10, 70)

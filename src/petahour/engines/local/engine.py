@@ -200,17 +200,18 @@ class LocalEngine:
         """A supervisor for every rank that never had one. A second one would see the first's lock and leave."""
         gang.seen_s = time.monotonic()
         for rank in range(gang.ranks):
-            place = self._layout.rank(allocation, rank)
-            if rank in gang.spawned or supervisor.read_status(str(place)) is not None:
-                continue
-            gang.spawned[rank] = subprocess.Popen(
-                [sys.executable, "-I", "-S", supervisor.__file__, str(place)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
+            if rank not in gang.spawned and supervisor.read_status(str(self._layout.rank(allocation, rank))) is None:
+                self._spawn_rank(allocation, gang, rank)
+
+    def _spawn_rank(self, allocation: str, gang: _Gang, rank: int) -> None:
+        gang.spawned[rank] = subprocess.Popen(
+            [sys.executable, "-I", "-S", supervisor.__file__, str(self._layout.rank(allocation, rank))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
 
     # -- watching ----------------------------------------------------------------------------------------
 
@@ -219,8 +220,8 @@ class LocalEngine:
             return Report(allocation=allocation, phase=Phase.ENDED, end_kind=EndKind.STOPPED, message="never started")
         states = [self._rank(allocation, gang, rank, alive_too=alive_too) for rank in range(gang.ranks)]
         if any(state.failed for state in states) and not gang.breaking and not all(state.ended for state in states):
-            gang.breaking = True
             self._ask_ranks(allocation, gang, gang.stop_signal, min(gang.grace_ms, GANG_GRACE_MS))
+            gang.breaking = True
         return report_of(allocation, states, stop_asked=gang.stop_asked)
 
     def _rank(self, allocation: str, gang: _Gang, rank: int, *, alive_too: bool) -> RankState:
@@ -268,7 +269,10 @@ class LocalEngine:
             place = self._layout.rank(allocation, rank)
             write_json(place / "stop.json", {"signal": signal, "grace_ms": grace_ms})
             status = supervisor.read_status(str(place))
-            if status is not None and not status["kind"] and self._alive(gang, rank, status):
+            if status is None and rank not in gang.spawned:
+                # A crash came before its start. Its supervisor sees the request, and writes that it never ran.
+                self._spawn_rank(allocation, gang, rank)
+            elif status is not None and not status["kind"] and self._alive(gang, rank, status):
                 _nudge(status["supervisor"][0])
 
     def _heard(self, allocation: str) -> None:

@@ -53,11 +53,15 @@ def rank_state(number: int, status: Mapping[str, object] | None) -> RankState:
 
 
 def report_of(allocation: str, ranks: Sequence[RankState], *, stop_asked: bool) -> Report:
-    """STARTING until a rank runs, RUNNING until all have ended, then how the gang ended as one."""
+    """STARTING until every rank was started, RUNNING until all have ended, then how the gang ended as one.
+
+    A crash may come between two ranks' starts; what still starts is started again.
+    """
     started = [rank.started_ms for rank in ranks if rank.started_ms is not None]
     started_ms = min(started) if started else None
     if not all(rank.ended for rank in ranks):
-        phase = Phase.STARTING if started_ms is None else Phase.RUNNING
+        begun = all(rank.started_ms is not None or rank.ended for rank in ranks)
+        phase = Phase.RUNNING if begun else Phase.STARTING
         return Report(allocation=allocation, phase=phase, started_ms=started_ms)
     ended_ms = max(max(rank.ended_ms or 0 for rank in ranks), started_ms or 0)
     kind, culprit = _how(ranks, stop_asked)
