@@ -46,7 +46,8 @@ def simulate(
         str | None, typer.Option(help="How often jobs save; without it they save when told to stop.")
     ] = None,
     max_preemptions: Annotated[
-        int | None, typer.Option(min=0, help="How often one job may be stopped; the policy's own bound without it.")
+        int | None,
+        typer.Option(min=0, help="How often one job may be stopped; 10 times and twice an hour without it."),
     ] = None,
     per_job: Annotated[
         Path | None, typer.Option(help="Write every job's start and end as CSV; several policies: FILE-POLICY.")
@@ -93,6 +94,8 @@ def _hows(
     preemptible: bool,
 ) -> list[Replay]:
     """How each policy is replayed, without the nodes yet; wrong options are told before a file is read."""
+    from dataclasses import replace
+
     from petahour.model.time import parse_duration
     from petahour.scheduler.policies import policy_named
     from petahour.scheduler.state import Bounds
@@ -107,11 +110,10 @@ def _hows(
         if checkpoint_every is None
         else parse_duration(checkpoint_every, field="checkpoint_every"),
     )
-    bounds = Bounds() if max_preemptions is None else Bounds(max_preemptions=max_preemptions)
-    return [
-        Replay(policy=policy_named(name), nodes=(), preemptible=preemptible, costs=costs, bounds=bounds, seed=seed)
-        for name in names
-    ]
+    how = Replay(policy=policy_named(names[0]), nodes=(), preemptible=preemptible, costs=costs, seed=seed)
+    if max_preemptions is not None:
+        how = replace(how, bounds=Bounds(max_preemptions=max_preemptions))
+    return [replace(how, policy=policy_named(name)) for name in names]
 
 
 def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tuple[Trace, Sequence[Node]]:

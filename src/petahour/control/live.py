@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 from petahour.control.prices import PriceBooks, TenantPrices
 from petahour.control.settings import Settings
-from petahour.model.allocations import Allocation, AllocationState
+from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.model.usage import AccountKind, account_id
+from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.funds import Money
 from petahour.scheduler.plan import Hold
 from petahour.scheduler.policies import PETAHOUR
@@ -39,6 +40,7 @@ class LiveState:
         self.available_micros: dict[str, int] = {}
         self.currencies: dict[str, str] = {}
         self.holds: Mapping[str, Hold] = MappingProxyType({})
+        self._waited: dict[str, Waiting] = {}
         self._seq: int | None = None
 
     def forget(self) -> None:
@@ -78,7 +80,11 @@ class LiveState:
 
     def state_at(self, now_ms: int, prices: PriceBooks, settings: Settings) -> State:
         """What a scheduling pass looks at, with the prices and limits now in force."""
-        self.state.bounds = Bounds(min_run_ms=settings.min_run_ms, max_preemptions=settings.max_preemptions)
+        self.state.bounds = Bounds(
+            min_run_ms=settings.min_run_ms,
+            max_preemptions=settings.max_preemptions,
+            per_hour=settings.preemptions_per_hour,
+        )
         self.state.money = Money(
             available_micros=self.available_micros,
             prices_micros=TenantPrices(prices, self.currencies, now_ms),
@@ -89,7 +95,7 @@ class LiveState:
     def _load(self, tx: Transaction) -> None:
         # The log's end is read first: what commits meanwhile is then read twice, never missed.
         seq = tx.events.last_seq()
-        self.queued, self.active, self.allocations = {}, {}, {}
+        self.queued, self.active, self.allocations, self._waited = {}, {}, {}, {}
         self.state = State(self._policy, ())
         self._load_nodes(tx)
         self._load_people(tx)
@@ -133,23 +139,45 @@ class LiveState:
             self.active.pop(job.id, None)
             if job.state is JobState.QUEUED:
                 self.queued[job.id] = job
-                self.state.enqueue(waiting_of(self.state, job))
+                self._waited[job.id] = self.state.enqueue(self._known(waiting_of(self.state, job)))
             elif job.state.holds_accelerators:
                 self.active[job.id] = job
+            else:
+                self._waited.pop(job.id, None)
 
     def _put_allocations(self, allocations: Iterable[Allocation]) -> None:
         # Ends come first: what they free may have been given away since.
         for allocation in sorted(allocations, key=lambda item: item.state is not AllocationState.ENDED):
             known = self.allocations.pop(allocation.id, None)
             if known is not None:
-                self.state.release(allocation.id, allocation.ended_ms or known.placed_ms)
+                running = self.state.release(allocation.id, allocation.ended_ms or known.placed_ms)
+                if running is not None and allocation.state is AllocationState.ENDED:
+                    self._learn(running, allocation)
             if allocation.state is not AllocationState.ENDED:
                 self.allocations[allocation.id] = allocation
                 job = self.active.get(allocation.job)
                 holder = holder_of(self.state, allocation) if job is None else waiting_of(self.state, job)
-                self.state.start(running_of(self.state, allocation, holder), allocation.placed_ms)
+                self.state.start(running_of(self.state, allocation, self._known(holder)), allocation.placed_ms)
+
+    def _known(self, job: Waiting) -> Waiting:
+        """The job with what is known of it since it first waited: its sweep, and how long it ran."""
+        before = self._waited.get(job.id)
+        return job if before is None else job._replace(sweep=before.sweep, attained_ms=before.attained_ms)
+
+    def _learn(self, running: Running, ended: Allocation) -> None:
+        """A run is over: if it was the job's last, it tells how long such jobs run."""
+        job = running.job
+        ran_ms = job.attained_ms + max(0, (ended.ended_ms or 0) - (ended.started_ms or ended.ended_ms or 0))
+        if job.id in self.queued:
+            # It waits again already, as it was before this run.
+            again = self.state.dequeue(job.id)
+            if again is not None:
+                self._waited[job.id] = self.state.enqueue(again._replace(attained_ms=ran_ms))
+        elif ended.end_kind in _OF_ITSELF:
+            self.state.expectation.learn(job, ran_ms)
 
 
+_OF_ITSELF = frozenset({EndKind.SUCCEEDED, EndKind.FAILED, EndKind.WALLTIME})
 _MONEY_EVENTS = frozenset({EventKind.CREDIT_ADDED, EventKind.JOB_PLACED, EventKind.JOB_ENDED})
 _PEOPLE_EVENTS = frozenset({EventKind.TENANT_CREATED, EventKind.QUOTA_SET})
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

@@ -23,6 +23,7 @@ class Settings:
     hold_interval_ms: int = HOUR_MS
     min_run_ms: int = 0
     max_preemptions: int = 10
+    preemptions_per_hour: float = 2.0
     lost_limit: int = 10
     reconcile_ms: int = 30 * SECOND_MS
     placements_per_commit: int = 256

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from petahour.model.jobs import Tier
 from petahour.model.resources import Gang
+from petahour.scheduler.sweeps import Sweep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,10 +25,11 @@ class Ask:
     gang: Gang
     rest: int = 0
     speeds: tuple[float, ...] = ()
+    accelerators: int = field(init=False)
 
-    @property
-    def accelerators(self) -> int:
-        return self.gang.accelerators + self.rest
+    def __post_init__(self) -> None:
+        # Read at every turn, hence kept; the class is frozen for everybody else.
+        object.__setattr__(self, "accelerators", self.gang.accelerators + self.rest)
 
     def speed(self, type_name: str) -> float:
         """Speed on the type relative to the first acceptable one; 1.0 where nobody measured."""
@@ -64,7 +66,8 @@ class Waiting(NamedTuple):
 
     ``attained_ms`` is how long earlier attempts ran, ``preemptions`` how often it yielded. ``walltime_ms`` is
     its declared bound; ``checkpoints``: it can go on from where it was stopped. ``work_ms`` is what it still
-    needs on its first type: only a replay knows it, and only the clairvoyant policies look.
+    needs on its first type: only a replay knows it, and only the clairvoyant policies look. ``sweep``: the jobs it
+    was submitted with, found when it first waits.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Waiting(NamedTuple):
     preemptions: int = 0
     checkpoints: bool = False
     work_ms: int | None = None
+    sweep: Sweep | None = None
 
 
 class Grant(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import NamedTuple
 
 from petahour.scheduler.ask import Ask, Grant, Waiting
@@ -51,7 +52,8 @@ class Decisions:
     """What a pass decided, in order. Who is named nowhere waits for capacity.
 
     ``whys``: by job, or by ask for all jobs of it. ``free_before`` and ``free_after``: free accelerators of each
-    pool, as the pass found them and less what it gave away or kept.
+    pool, as the pass found them and less what it gave away or kept. ``least_claim``: the strongest claim of those
+    that wait for a run to be stopped; a run whose claim is not greater has nothing to fear.
     """
 
     starts: list[Start] = field(default_factory=list)
@@ -59,6 +61,7 @@ class Decisions:
     whys: dict[str | Ask, Why] = field(default_factory=dict)
     free_before: tuple[int, ...] = ()
     free_after: tuple[int, ...] = ()
+    least_claim: float = inf
 
 
 def decide(state: State, now_ms: int) -> Decisions:
@@ -94,6 +97,7 @@ class _Pass:
         else:
             self._by_urgency()
         self._made.free_after = tuple([pool.free for pool in pools])
+        self._made.least_claim = self._victims.least_claim
         return self._made
 
     def undo(self) -> None:
@@ -116,9 +120,14 @@ class _Pass:
         """The most urgent head of a line first; a line whose head finds no room is done with."""
         urgency, now_ms, whys = self._policy.urgency, self._now_ms, self._made.whys
         heap: list[tuple[Rank, int, int, Waiting, Iterator[Waiting]]] = []
-        for number, jobs in enumerate(self._heads()):
+        for number, jobs in enumerate(iter(line) for line in self._worthy()):
             head = next(jobs)
             heap.append((urgency(self._state, head, now_ms), head.seq, number, head, jobs))
+        # First of all those for whom others were stopped: what has become free so far is kept for them.
+        for job_id in self._state.yielding:
+            job = self._state.lines.job(job_id)
+            if job is not None:
+                heap.append(((), job.seq, len(heap), job, iter(())))
         heapify(heap)
         poor: dict[Ask, int] = {}
         decided: set[str] = set()
@@ -144,21 +153,13 @@ class _Pass:
             if following is not None:
                 heappush(heap, (urgency(self._state, following, now_ms), following.seq, number, following, jobs))
 
-    def _heads(self) -> Iterator[Iterator[Waiting]]:
-        """The lines worth looking at, and each job for which room is being made."""
-        for line in self._worthy():
-            yield iter(line)
-        for job_id in self._state.yielding:
-            job = self._state.lines.job(job_id)
-            if job is not None:
-                yield iter((job,))
-
     def _worthy(self) -> Iterator[Line]:
-        """Without claims on what runs, only lines whose gang finds room somewhere."""
-        everyone = self._policy.backfill or self._state.may_yield() or self._state.money is not None
+        """Where nobody can be made to yield, only lines whose gang finds room somewhere, or may reserve some."""
+        policy, state, now_ms = self._policy, self._state, self._now_ms
+        everyone = state.may_yield() or state.money is not None
         fits: dict[tuple[object, ...], bool] = {}
-        by_type = self._state.room.by_type
-        for line in self._state.lines.waiting():
+        by_type = state.room.by_type
+        for line in state.lines.waiting():
             ask = line.ask
             if not everyone:
                 shape = (ask.types, ask.gang.nodes, ask.gang.accelerators_per_node, ask.rest)
@@ -167,7 +168,7 @@ class _Pass:
                     known = fits[shape] = any(
                         pool.fits(ask.gang, ask.rest) for name in ask.types for pool in by_type.get(name, ())
                     )
-                if not known:
+                if not known and not (policy.backfill and policy.reserves(state, line.head(), now_ms)):
                     continue
             yield line
 
@@ -270,9 +271,10 @@ class _Pass:
     def _before_reservation(self, job: Waiting, pool: Pool) -> tuple[Grant, ...] | None:
         """What is over before the reservation begins may use what it keeps; the rest of it stays kept."""
         held = self._reservation
-        if held is None or held.pool != pool.index or not held.claimed or job.walltime_ms is None:
+        if held is None or held.pool != pool.index or not held.claimed:
             return None
-        if self._now_ms + job.walltime_ms > held.begins_ms:
+        run_ms = self._state.expectation.run_ms(job, self._now_ms) if self._policy.predicts else job.walltime_ms
+        if run_ms is None or self._now_ms + run_ms > held.begins_ms:
             return None
         pool.give(held.claimed)
         grants = pool.fit(job.ask.gang, job.ask.rest)

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petahour.model.time import DAY_MS, MINUTE_MS, SECOND_MS
-from petahour.scheduler.ask import Waiting
+from petahour.scheduler.ask import Running, Waiting
+from petahour.scheduler.sweeps import Sweep, Sweeps
 
 STEPS = 2  # bins per doubling of run time
 BINS = 36 * STEPS  # up to 2^36 ms, some two years
 BELIEF = 4.0  # ends that a narrower kind must have seen to weigh as much as the wider kind it belongs to
 SHORTEST_MS, LONGEST_MS = SECOND_MS, 32 * DAY_MS  # where nothing has ended yet, any order of magnitude is as likely
-SETTLED_MS = 2 * MINUTE_MS  # nothing is concluded from having run for less
+SETTLED_MS = 10 * MINUTE_MS  # nothing is concluded from having run for less
+NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against those of a job's stretch and of its row
+KEPT_MS = 10 * MINUTE_MS  # an expectation is used for so long at most, and a 16th of what the oldest of the row ran
 GROWTH = 1.05  # the tables of a kind are made anew when it has seen so many times as many ends
 
 Counts = NDArray[np.float64]
@@ -25,15 +28,37 @@ class Expectation:
     """Run times by kind of job, from wide to narrow: all, gang size, tenant's gang size, tenant's job of one name.
 
     A kind's distribution is a histogram over logarithmic bins in which the wider kind counts as ``BELIEF`` ends,
-    so that a new kind resembles what it belongs to, and the first of all is uniform over orders of magnitude.
+    so that a new kind resembles what it belongs to, and the first of all is uniform over orders of magnitude. Beside
+    its kind speak the jobs that were submitted in a row with it.
     """
 
     def __init__(self) -> None:
+        self.sweeps = Sweeps()
         self._all = _Kind(None)
         self._kinds: dict[tuple[object, ...], _Kind] = {}
+        self._ended, self._ran_ms = 0, 0
+
+    @property
+    def mean_ms(self) -> float:
+        """The mean run time of all that ended; 0 before anything did."""
+        return self._ran_ms / self._ended if self._ended else 0.0
+
+    def began(self, running: Running) -> None:
+        """A run begins."""
+        if running.job.sweep is not None:
+            running.job.sweep.begin(running.job.id, running.placed_ms - running.job.attained_ms)
+
+    def left(self, running: Running) -> None:
+        """A run is over, for whatever reason."""
+        if running.job.sweep is not None:
+            running.job.sweep.leave(running.job.id)
 
     def learn(self, job: Waiting, ran_ms: int) -> None:
         """A job of this kind ended of itself after running so long in all."""
+        self._ended += 1
+        self._ran_ms += ran_ms
+        if job.sweep is not None:
+            job.sweep.learn(ran_ms)
         kind: _Kind | None = self._of(job)
         place = bin_of(ran_ms)
         while kind is not None:
@@ -48,12 +73,48 @@ class Expectation:
             return expected
         return min(expected, max(1.0, job.walltime_ms - attained_ms))
 
-    def gittins_ms(self, job: Waiting, attained_ms: int) -> float:
+    def run_ms(self, job: Waiting, now_ms: int) -> float:
+        """Expected run time of a job that has not run, within the declared walltime.
+
+        Its row's jobs that run longer than is typical can make it longer, never shorter.
+        """
+        sweep = job.sweep
+        if sweep is None or sweep.wider is None:
+            expected = self._of(job).remaining_ms(0)
+        else:
+            kept = sweep.expected
+            if kept is None or kept[0] != sweep.ended or kept[1] != sweep.wider.ended or kept[2] < now_ms:
+                kept = self._expect(job, sweep, sweep.wider, now_ms)
+                sweep.expected = kept
+            expected = kept[3]
+        return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
+
+    def _expect(self, job: Waiting, near: Sweep, row: Sweep, now_ms: int) -> tuple[int, int, int, float]:
+        """(ends of the stretch, ends of the row, until when it holds, expected ms)."""
+        prior = log2(max(1.0, self._of(job).remaining_ms(0)))
+        prior = row.typical_log(now_ms, prior, ROW, runs=False)
+        expected = near.typical_log(now_ms, prior, NEAR, runs=False)
+        holds_ms = KEPT_MS
+        if near.began_ms:
+            expected = max(expected, near.typical_log(now_ms, prior, NEAR, runs=True))
+            holds_ms = min(KEPT_MS, (now_ms - min(near.began_ms.values())) // 16)
+        return near.ended, row.ended, now_ms + holds_ms, float(2**expected)
+
+    def index_ms(self, job: Waiting, attained_ms: int) -> float:
         """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.
 
-        Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011), section 2.
+        What ended of the job's row speaks too, as long as the job has not outlived it. Constant between the edges of
+        ``next_edge_ms``. Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011).
         """
-        return self._of(job).gittins_ms(attained_ms)
+        level = level_of(attained_ms)
+        sweep, kind = job.sweep, self._of(job)
+        if sweep is None or sweep.wider is None or not sweep.wider.ended:
+            return kind.gittins_ms(level)
+        kept = sweep.indexes.get(level)
+        if kept is None or kept[0] != sweep.ended or kept[1] != sweep.wider.ended:
+            kept = (sweep.ended, sweep.wider.ended, _within(sweep, sweep.wider, level, kind.gittins_ms(level)))
+            sweep.indexes[level] = kept
+        return kept[2]
 
     def _of(self, job: Waiting) -> _Kind:
         ask = job.ask
@@ -90,12 +151,12 @@ class _Kind:
     def remaining_ms(self, attained_ms: int) -> float:
         if self._stale():
             self._make()
-        return self._remaining[bin_of(attained_ms) if attained_ms >= SETTLED_MS else 0]
+        return self._remaining[level_of(attained_ms)]
 
-    def gittins_ms(self, attained_ms: int) -> float:
+    def gittins_ms(self, level: int) -> float:
         if self._stale():
             self._make()
-        return self._gittins[bin_of(attained_ms) if attained_ms >= SETTLED_MS else 0]
+        return self._gittins[level]
 
     def _stale(self) -> bool:
         # The widest kind has seen every end, so that it tells for all of them when much is new.
@@ -120,6 +181,28 @@ class _Kind:
 def bin_of(ran_ms: float) -> int:
     """The bin a run time falls into."""
     return min(BINS - 1, int(log2(ran_ms + 1) * STEPS))
+
+
+def level_of(attained_ms: int) -> int:
+    """Attained time as a level: what is expected of a job is the same throughout one."""
+    return bin_of(attained_ms) if attained_ms >= SETTLED_MS else 0
+
+
+def _lower_edge_ms(level: int) -> float:
+    return float(2 ** (level / STEPS) - 1)
+
+
+def _within(near: Sweep, row: Sweep, level: int, index: float) -> float:
+    """The index, drawn to what is left of the run time that is typical of a job's row and of its stretch."""
+    attained_ms = _lower_edge_ms(level)
+    for one, belief in ((row, ROW), (near, NEAR)):
+        if one.ended:
+            typical_ms = 2 ** (one.logs / one.ended)
+            if attained_ms < 1.5 * typical_ms:
+                weight = one.ended / (one.ended + belief)
+                left_ms = max(typical_ms - attained_ms, 0.1 * typical_ms)
+                index = float(left_ms**weight * index ** (1 - weight))
+    return index
 
 
 def next_edge_ms(attained_ms: int) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from math import log2
 
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
-from petahour.model.time import MINUTE_MS
+from petahour.model.time import DAY_MS, MINUTE_MS
+from petahour.scheduler import expect
 from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.lines import Rank
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.state import State
 
+PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first, and accelerators are kept for it,
+PATIENCE_RUNS = 8  # unless jobs run so long here that so many mean run times are more
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
 
@@ -63,6 +67,8 @@ _TIER = {Tier.RESERVED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
 
 
 def _nominal(state: State, job: Waiting) -> bool:
+    if not state.quotas:
+        return False
     ask = job.ask
     key = (ask.tenant, ask.types[0])
     share = share_of(
@@ -71,14 +77,53 @@ def _nominal(state: State, job: Waiting) -> bool:
     return share is Share.NOMINAL
 
 
+def _crowding(state: State, tenant: str, now_ms: int) -> int:
+    """How many times, in doublings, the tenant's decayed usage exceeds an even share among those who are here."""
+    return state.service.excess(tenant, now_ms)
+
+
+def _aged(state: State, job: Waiting, attained_ms: int, now_ms: int) -> bool:
+    """Whether the job has been queued beyond the bound; the same throughout a run, so that a start is kept."""
+    patience_ms = max(PATIENCE_MS, PATIENCE_RUNS * state.expectation.mean_ms)
+    return now_ms - job.submitted_ms - attained_ms > patience_ms
+
+
+def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
+    """log2 of the accelerator time expected per end, more for a tenant above its even share: the least goes first."""
+    expectation, ask = state.expectation, job.ask
+    if ask.tier is Tier.SPOT:
+        value = log2(expectation.index_ms(job, attained_ms))
+    else:
+        # It cannot be taken back: what is unknown is tried by one job of each row before more of a row follow.
+        tried = len(job.sweep.began_ms) if job.sweep is not None else 0
+        value = log2(expectation.run_ms(job, now_ms)) + log2(1 + tried / 2)
+    return value + log2(ask.accelerators) + _crowding(state, ask.tenant, now_ms)
+
+
+def _claim(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
+    attained_ms = job.attained_ms + ran_ms
+    if _aged(state, job, attained_ms, now_ms):
+        return -1.0 / (1 + job.seq)
+    return 1.0 + _worth(state, job, attained_ms, now_ms)
+
+
 def _petahour(state: State, job: Waiting, now_ms: int) -> Rank:
     ask = job.ask
-    return (
-        _TIER[ask.tier],
-        not _nominal(state, job),
-        -ask.priority,
-        job.seq,
-    )
+    claim = _claim(state, job, 0, now_ms)
+    return (_TIER[ask.tier], not _nominal(state, job), -ask.priority, claim, job.seq)
+
+
+def _petahour_line(state: State, job: Waiting) -> Hashable:
+    return id(job.sweep), expect.level_of(job.attained_ms)
+
+
+def _petahour_reserves(state: State, job: Waiting, now_ms: int) -> bool:
+    return _aged(state, job, job.attained_ms, now_ms)
+
+
+def _edge_turns_ms(state: State, running: Running, now_ms: int) -> int:
+    attained_ms = running.job.attained_ms + now_ms - running.placed_ms
+    return now_ms + expect.next_edge_ms(attained_ms) - attained_ms
 
 
 FIFO = Policy(name="fifo", line=_one_line, rank=_by_arrival, urgency=_first_come, shared=True, strict=True)
@@ -91,7 +136,7 @@ SRTF = Policy(
     line=_one_line,
     rank=_by_work,
     urgency=_least_work,
-    claim=lambda state, job, ran_ms: float((job.work_ms or 0) - ran_ms),
+    claim=lambda state, job, ran_ms, now_ms: float((job.work_ms or 0) - ran_ms),
     oracle=True,
 )
 LAS = Policy(
@@ -99,11 +144,21 @@ LAS = Policy(
     line=_level,
     rank=_by_arrival,
     urgency=_least_level,
-    claim=lambda state, job, ran_ms: float(level_of(job.attained_ms + ran_ms, job.ask.accelerators)),
+    claim=lambda state, job, ran_ms, now_ms: float(level_of(job.attained_ms + ran_ms, job.ask.accelerators)),
     turns_ms=_level_turns_ms,
 )
 DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_tenant_share)
-PETAHOUR = Policy(name="petahour", line=_one_line, rank=_by_arrival, urgency=_petahour)
+PETAHOUR = Policy(
+    name="petahour",
+    line=_petahour_line,
+    rank=_by_arrival,
+    urgency=_petahour,
+    backfill=True,
+    predicts=True,
+    reserves=_petahour_reserves,
+    claim=_claim,
+    turns_ms=_edge_turns_ms,
+)
 
 POLICIES = {policy.name: policy for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, DRF, PETAHOUR)}
 

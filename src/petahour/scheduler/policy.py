@@ -35,6 +35,7 @@ class Policy:
     strict: bool = False
     backfill: bool = False
     reserves: Callable[[State, Waiting, int], bool] = lambda state, job, now_ms: True
-    claim: Callable[[State, Waiting, int], float] | None = None
+    claim: Callable[[State, Waiting, int, int], float] | None = None
+    predicts: bool = False
     turns_ms: Callable[[State, Running, int], int | None] = lambda state, running, now_ms: None
     oracle: bool = False

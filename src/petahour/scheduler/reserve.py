@@ -41,7 +41,7 @@ def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int) -> Reserva
     freed: list[tuple[Grant, ...]] = []
     found = None
     begins_ms = now_ms
-    for ends_ms, running_id in state.ends.get(pool.index, ()):
+    for ends_ms, running_id in state.upcoming(pool.index, now_ms):
         grants = state.running[running_id].grants
         pool.give(grants)
         freed.append(grants)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, log2
 
 from petahour.model.time import HOUR_MS
 
@@ -17,18 +17,36 @@ class Service:
 
     def __init__(self, half_life_ms: int = HALF_LIFE_MS) -> None:
         self._decay = log(2) / half_life_ms
+        self._all = (0.0, 0, 0)
+        self._asked_ms, self._known = -1, dict[str, int]()
         self._tenants: dict[str, tuple[float, int, int]] = {}
 
     def change(self, tenant: str, accelerators: int, now_ms: int) -> None:
         """The tenant holds so many more (or fewer, when negative) from now on."""
         _, rate, since_ms = self._tenants.get(tenant, (0.0, 0, now_ms))
         self._tenants[tenant] = (self.of(tenant, now_ms), rate + accelerators, max(since_ms, now_ms))
+        _, rate, since_ms = self._all
+        self._all = (self._decayed(self._all, now_ms), rate + accelerators, max(since_ms, now_ms))
 
     def of(self, tenant: str, now_ms: int) -> float:
         """Decayed accelerator-milliseconds."""
         known = self._tenants.get(tenant)
+        return 0.0 if known is None else self._decayed(known, now_ms)
+
+    def excess(self, tenant: str, now_ms: int) -> int:
+        """In whole doublings, how far the tenant is above an even share among all who ever had some; 0: it is not."""
+        if len(self._tenants) < 2:
+            return 0
+        if now_ms != self._asked_ms:
+            self._asked_ms, self._known = now_ms, {}
+        known = self._known.get(tenant)
         if known is None:
-            return 0.0
+            everyone = self._decayed(self._all, now_ms)
+            part = self.of(tenant, now_ms) * len(self._tenants) / everyone if everyone > 0 else 0.0
+            known = self._known[tenant] = int(log2(part)) if part >= 2 else 0
+        return known
+
+    def _decayed(self, known: tuple[float, int, int], now_ms: int) -> float:
         value, rate, since_ms = known
         kept = exp(-self._decay * max(0, now_ms - since_ms))
         return value * kept + rate / self._decay * (1 - kept)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
+from petahour.model.time import HOUR_MS
 from petahour.scheduler.ask import Asks, Running, Waiting
 from petahour.scheduler.expect import Expectation
+from petahour.scheduler.forecast import End, Forecast
 from petahour.scheduler.funds import Money
 from petahour.scheduler.lines import Lines
 from petahour.scheduler.policy import Policy
@@ -21,10 +23,20 @@ from petahour.scheduler.service import Service
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """What preemption may not do: stop a run younger than ``min_run_ms``, or one job more often than this."""
+    """What preemption may not do: stop a run younger than ``min_run_ms``, or one job too often.
+
+    A job may be stopped ``max_preemptions`` times, and ``per_hour`` times more for each hour since its submission.
+    """
 
     min_run_ms: int = 0
     max_preemptions: int = 10
+    per_hour: float = 0.0
+
+    def allow(self, job: Waiting, ran_ms: int, now_ms: int) -> bool:
+        """Whether the job, in a run so old, may be stopped now."""
+        if ran_ms < self.min_run_ms:
+            return False
+        return job.preemptions < self.max_preemptions + self.per_hour * (now_ms - job.submitted_ms) / HOUR_MS
 
 
 class State:
@@ -47,6 +59,7 @@ class State:
         self.money = money
         self.bounds = bounds or Bounds()
         self.expectation = Expectation()
+        self.forecast = Forecast(self.expectation)
         self.service = Service()
         self.asks = Asks()
         self.lines = Lines(
@@ -55,7 +68,7 @@ class State:
         self.running: dict[str, Running] = {}
         self.yielding: dict[str, list[Running]] = {}
         self.used: dict[tuple[str, str], int] = {}
-        self.ends: dict[int, list[tuple[int, str]]] = {}
+        self.ends: dict[int, list[End]] = {}
         self.spot: dict[int, dict[str, Running]] = {}
         self.lent: dict[int, dict[str, Running]] = {}
         self.put_nodes(nodes)
@@ -70,6 +83,7 @@ class State:
         if before is None:
             return
         runs, self.running, self.ends, self.yielding = self.running, {}, {}, {}
+        self.forecast = Forecast(self.expectation)
         self.spot, self.lent = {}, {}
         for running in runs.values():
             slots = before.pools[running.pool].slots(running.grants)
@@ -78,13 +92,19 @@ class State:
                 raise InvariantError(rule="a node that is held stays in the fleet", value=slots[0].node)
             grants = pool.grants(slots)
             pool.take(grants)
-            self._index(running._replace(pool=pool.index, grants=grants))
+            moved = running._replace(pool=pool.index, grants=grants)
+            self._index(moved)
+            if self.policy.predicts:
+                self.forecast.began(moved, moved.placed_ms)
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
-    def enqueue(self, job: Waiting) -> None:
-        """The job waits."""
+    def enqueue(self, job: Waiting) -> Waiting:
+        """The job waits; as returned, with the sweep that it belongs to."""
+        if job.sweep is None:
+            job = job._replace(sweep=self.expectation.sweeps.join(job))
         self.lines.add(job)
+        return job
 
     def dequeue(self, job_id: str) -> Waiting | None:
         """The job no longer waits; None when it did not."""
@@ -95,6 +115,9 @@ class State:
         self.room.pools[running.pool].take(running.grants)
         self._index(running)
         self._use(running, running.accelerators, now_ms)
+        self.expectation.began(running)
+        if self.policy.predicts:
+            self.forecast.began(running, now_ms)
 
     def release(self, running_id: str, now_ms: int) -> Running | None:
         """The allocation ended; None when it held nothing."""
@@ -108,6 +131,8 @@ class State:
             ends = self.ends[running.pool]
             del ends[bisect_left(ends, (running.ends_ms, running_id))]
         self._use(running, -running.accelerators, now_ms)
+        self.expectation.left(running)
+        self.forecast.left(running)
         if running.stop_for:
             rest = [item for item in self.yielding[running.stop_for] if item.id != running_id]
             if rest:
@@ -115,6 +140,10 @@ class State:
             else:
                 del self.yielding[running.stop_for]
         return running
+
+    def upcoming(self, pool: int, now_ms: int) -> Sequence[End]:
+        """(instant, run) in the order in which the pool's runs will have ended: expected, or by walltime."""
+        return self.forecast.ends(pool, now_ms) if self.policy.predicts else self.ends.get(pool, ())
 
     def may_yield(self) -> bool:
         """Whether anything runs that a stronger claim could stop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 from petahour.model.jobs import Tier
@@ -31,11 +32,12 @@ class Victims:
     """Who may be stopped in one pass, each once.
 
     Spot yields to firmer tiers, borrowed capacity to work within its tenant's nominal share, and under a policy
-    that shares time spot yields to spot of a lesser claim (see ``Policy.claim``).
+    that shares time spot that keeps checkpoints yields to spot of a lesser claim (see ``Policy.claim``).
     """
 
     def __init__(self, state: State, now_ms: int) -> None:
         self._state, self._now_ms = state, now_ms
+        self.least_claim = inf  # of those that asked
         self._taken: set[str] = set()
         self._spot: dict[int, list[_Row]] = {}
         self._lent: dict[int, list[_Row]] = {}
@@ -75,8 +77,14 @@ class Victims:
                 lent = self._rows(pool, state.lent, self._lent)
                 rows = sorted(rows + [row for row in lent if row.running.job.ask.tenant != tenant])
         elif state.policy.claim is not None:
-            own = state.policy.claim(state, job, 0)
-            rows = [row for row in self._rows(pool, state.spot, self._spot) if -row.negated_claim > own]
+            own = state.policy.claim(state, job, 0, self._now_ms)
+            self.least_claim = min(self.least_claim, own)
+            # Among equals in tier nobody's work is thrown away.
+            rows = [
+                row
+                for row in self._rows(pool, state.spot, self._spot)
+                if -row.negated_claim > own and not row.repeats_work
+            ]
         else:
             rows = []
         return [row.running for row in rows if row.running.id not in self._taken]
@@ -89,8 +97,8 @@ class Victims:
             claim, rows = state.policy.claim, []
             for running in runs.get(pool.index, {}).values():
                 job, ran_ms = running.job, now_ms - running.placed_ms
-                if ran_ms >= bounds.min_run_ms and job.preemptions < bounds.max_preemptions:
-                    value = claim(state, job, ran_ms) if claim is not None else 0.0
+                if bounds.allow(job, ran_ms, now_ms):
+                    value = claim(state, job, ran_ms, now_ms) if claim is not None else 0.0
                     rows.append(_Row(not job.checkpoints, -value, -running.placed_ms, running.id, running))
             rows.sort()
             known[pool.index] = rows

@@ -38,7 +38,7 @@ class Replay:
     nodes: Sequence[Node]
     preemptible: bool = False
     costs: Costs = field(default_factory=Costs)
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: Bounds = field(default_factory=lambda: Bounds(per_hour=2.0))
     seed: int = 0
 
 
@@ -60,35 +60,39 @@ class _Run:
         self._ends: list[tuple[int, int, int]] = []  # (instant, job, attempt)
         self._attempts = [0] * len(trace.jobs)
         self._now_ms = 0
-        self._turn_ms: int | None = None
-        self._ordered = how.policy.claim is not None
+        self._turns: list[tuple[int, int, int]] = []  # as ends: when a run's claim next changes by itself
+        self._least_claim = 0.0
 
     def run(self) -> Result:
         began_s = time.perf_counter()
         jobs, count, arrived = self._trace.jobs, len(self._trace.jobs), 0
-        ends = self._ends
+        ends, turns = self._ends, self._turns
         while True:
             # 1. The next instant at which something happens.
             now_ms = ends[0][0] if ends else None
             if arrived < count and (now_ms is None or jobs[arrived].submit_ms < now_ms):
                 now_ms = jobs[arrived].submit_ms
-            if self._turn_ms is not None and (now_ms is None or self._turn_ms < now_ms):
-                now_ms = self._turn_ms
+            if turns and (now_ms is None or turns[0][0] < now_ms):
+                now_ms = turns[0][0]
             if now_ms is None:
                 break
             self._now_ms = now_ms
             # 2. Ends free accelerators before arrivals of the same instant ask for them.
+            due = False
             while ends and ends[0][0] == now_ms:
                 _, number, attempt = heappop(ends)
                 if self._attempts[number] == attempt:
                     self._end(number)
+                    due = True
             while arrived < count and jobs[arrived].submit_ms == now_ms:
                 self._arrive(arrived)
                 arrived += 1
+                due = True
+            while turns and turns[0][0] == now_ms:
+                due |= self._turn(*heappop(turns)[1:])
             # 3. One pass decides, and again where somebody was made to yield.
-            if len(self._state.lines):
+            if due and len(self._state.lines):
                 self._decide()
-            self._turn_ms = self._next_turn()
             if not ends and arrived == count:
                 break
         return self._record.result(self._how.policy.name, self._how.seed, time.perf_counter() - began_s)
@@ -107,11 +111,19 @@ class _Run:
                 seq=number,
                 ask=ask,
                 submitted_ms=job.submit_ms,
-                walltime_ms=job.walltime_ms if job.walltime_ms or not self._how.policy.backfill else job.duration_ms,
+                walltime_ms=self._walltime_ms(job),
                 name=job.name,
+                checkpoints=True,
                 work_ms=job.duration_ms,
             )
         )
+
+    def _walltime_ms(self, job: TraceJob) -> int | None:
+        """What was declared. Backfilling without a declaration, or a prediction, goes by the true run time."""
+        policy = self._how.policy
+        if job.walltime_ms is None and policy.backfill and not policy.predicts:
+            return job.duration_ms
+        return job.walltime_ms
 
     def _end(self, number: int) -> None:
         running = self._state.release(self._trace.jobs[number].id, self._now_ms)
@@ -122,6 +134,7 @@ class _Run:
     def _decide(self) -> None:
         while True:
             made = decide(self._state, self._now_ms)
+            self._least_claim = made.least_claim
             for start in made.starts:
                 self._start(start)
             for stop in made.stops:
@@ -140,22 +153,13 @@ class _Run:
         length_ms = overhead_ms + round(self._left_ms[number] / speed)
         now_ms = self._now_ms
         bound_ms = now_ms + job.walltime_ms if job.walltime_ms is not None else None
-        self._state.start(
-            Running(
-                job.id,
-                job,
-                start.type,
-                start.pool,
-                start.grants,
-                job.ask.accelerators,
-                now_ms,
-                start.borrowed,
-                False,
-                "",
-                bound_ms,
-            ),
-            now_ms,
+        accelerators, grants = job.ask.accelerators, start.grants
+        running = Running(
+            job.id, job, start.type, start.pool, grants, accelerators, now_ms, start.borrowed, False, "", bound_ms
         )
+        self._state.start(running, now_ms)
+        if job.ask.tier is Tier.SPOT:
+            self._await_turn(running, attempt)
         heappush(self._ends, (now_ms + length_ms, number, attempt))
         self._record.started(number, now_ms)
 
@@ -180,13 +184,20 @@ class _Run:
             )
         )
 
-    def _next_turn(self) -> int | None:
-        """When a run's claim next changes by itself while somebody waits."""
-        if not self._ordered or not len(self._state.lines):
-            return None
-        turns = self._how.policy.turns_ms
-        instants = [turns(self._state, running, self._now_ms) for running in self._state.running.values()]
-        return min((instant for instant in instants if instant is not None and instant > self._now_ms), default=None)
+    def _turn(self, number: int, attempt: int) -> bool:
+        """A run's claim has changed by itself: whether somebody who waits may have a stronger one."""
+        running = self._state.running.get(self._trace.jobs[number].id)
+        if running is None or self._attempts[number] != attempt:
+            return False
+        self._await_turn(running, attempt)
+        claim = self._how.policy.claim
+        ran_ms = self._now_ms - running.placed_ms
+        return claim is None or claim(self._state, running.job, ran_ms, self._now_ms) > self._least_claim
+
+    def _await_turn(self, running: Running, attempt: int) -> None:
+        turn_ms = self._how.policy.turns_ms(self._state, running, self._now_ms)
+        if turn_ms is not None:
+            heappush(self._turns, (max(turn_ms, self._now_ms + 1), running.job.seq, attempt))
 
 
 class _Gangs:

@@ -1,0 +1,89 @@
+"""Sweeps: jobs that were submitted in a row, which tend to run alike."""
+
+from __future__ import annotations
+
+from math import log2
+from typing import TYPE_CHECKING
+
+from petahour.model.time import MINUTE_MS, SECOND_MS
+
+if TYPE_CHECKING:
+    from petahour.scheduler.ask import Waiting
+
+GAP_MS = MINUTE_MS  # submissions of one kind further apart than this are no row
+STRETCH = 16  # jobs of a sweep that stand so near to each other that they are judged by each other first
+_FLOOR_MS = SECOND_MS  # below this, run times are taken for equal
+Owner = tuple[str, str, int]
+
+
+class Sweep:
+    """What is known of some jobs of one row: how many ended, the sum of log2 of their run times, and who runs.
+
+    ``wider`` is the whole row where this is a stretch of it. ``began_ms``: by job, when its present run would have
+    begun if it had never been stopped.
+    """
+
+    __slots__ = ("began_ms", "ended", "expected", "indexes", "logs", "size", "wider")
+
+    def __init__(self, wider: Sweep | None = None) -> None:
+        self.wider = wider
+        self.size = 0
+        self.ended = 0
+        self.logs = 0.0
+        self.began_ms: dict[str, int] = {}
+        self.expected: tuple[int, int, int, float] | None = None
+        self.indexes: dict[int, tuple[int, int, float]] = {}  # these two are kept by their reader, Expectation
+
+    def learn(self, ran_ms: int) -> None:
+        """One of them ended of itself after so long."""
+        self.ended += 1
+        self.logs += log2(ran_ms + _FLOOR_MS)
+        if self.wider is not None:
+            self.wider.learn(ran_ms)
+
+    def begin(self, job_id: str, began_ms: int) -> None:
+        """One of them runs."""
+        self.expected = None
+        self.began_ms[job_id] = began_ms
+
+    def leave(self, job_id: str) -> None:
+        """It runs no more."""
+        self.expected = None
+        self.began_ms.pop(job_id, None)
+
+    def typical_log(self, now_ms: int, prior: float, belief: float, *, runs: bool) -> float:
+        """log2 of the run time in ms expected of one of them, where ``prior`` weighs as much as ``belief`` ends.
+
+        With ``runs``, those that run longer already than is typical count, as if they had run half of their time.
+        """
+        count, logs = float(self.ended), self.logs
+        if runs and self.began_ms:
+            typical = logs / count if count else prior
+            for began_ms in self.began_ms.values():
+                ran = log2(now_ms - began_ms + _FLOOR_MS)
+                if ran > typical:
+                    count += 1
+                    logs += ran + 1
+        return (logs + belief * prior) / (count + belief)
+
+
+class Sweeps:
+    """The rows that may still grow: the last one of each tenant's name and gang size."""
+
+    def __init__(self) -> None:
+        self._last: dict[Owner, tuple[int, Sweep]] = {}
+
+    def join(self, job: Waiting) -> Sweep:
+        """The stretch that the job belongs to, which is the last one of its kind or a new one."""
+        key = (job.ask.tenant, job.name, job.ask.accelerators)
+        known = self._last.get(key)
+        if known is not None and 0 <= job.submitted_ms - known[0] <= GAP_MS:
+            stretch = known[1]
+            if stretch.size >= STRETCH:
+                stretch = Sweep(stretch.wider)
+        else:
+            stretch = Sweep(Sweep())
+        stretch.size += 1
+        if known is None or job.submitted_ms >= known[0]:
+            self._last[key] = (job.submitted_ms, stretch)
+        return stretch

@@ -1,0 +1,117 @@
+"""Under every policy: nothing is given twice, gangs are whole, whoever can run runs, and twice is the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from petahour.model.jobs import Tier
+from petahour.scheduler.policies import POLICIES
+from petahour.scheduler.state import Bounds
+from petahour.simulator.fleet import plain_nodes
+from petahour.simulator.replay import Costs, Replay, replay
+from petahour.simulator.result import NEVER, Outcome, Result
+from petahour.simulator.trace import Trace, TraceJob
+
+WIDTH, NODES = 4, 3
+JOBS = st.lists(
+    st.builds(
+        lambda submit, duration, accelerators, tenant, name, spot: (
+            submit,
+            duration,
+            accelerators,
+            tenant,
+            name,
+            spot,
+        ),
+        st.integers(0, 3_000_000),
+        st.integers(0, 5_000_000),
+        st.integers(1, 14),
+        st.sampled_from("abc"),
+        st.sampled_from(["", "x", "y"]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=50,
+)
+
+
+def trace_of(rows: list[tuple[int, int, int, str, str, bool]]) -> Trace:
+    jobs = [
+        TraceJob(
+            row=number,
+            id=str(number),
+            tenant=tenant,
+            submit_ms=submit,
+            duration_ms=duration,
+            accelerators=accelerators,
+            name=name,
+            tier=Tier.SPOT if spot else Tier.ON_DEMAND,
+        )
+        for number, (submit, duration, accelerators, tenant, name, spot) in enumerate(rows)
+    ]
+    return Trace(name="drawn", jobs=sorted(jobs, key=lambda job: job.submit_ms))
+
+
+def audit(result: Result, costs: Costs) -> None:
+    """Recompute from the runs and placements alone what must hold at every instant."""
+    runs, placed = result.runs, result.placements
+    bounds = np.append(runs.first_placement, len(placed.run))
+    steps: list[tuple[int, int, int, int]] = []
+    for run in range(len(runs.job)):
+        parts = range(bounds[run], bounds[run + 1])
+        assert sum(int(placed.accelerators[part]) for part in parts) == runs.accelerators[run]
+        assert runs.accelerators[run] == result.trace.jobs[runs.job[run]].accelerators
+        assert len({int(placed.node[part]) for part in parts}) == len(parts)
+        # A run of no length holds nothing between instants.
+        for part in parts if runs.end_ms[run] > runs.start_ms[run] else ():
+            count = int(placed.accelerators[part])
+            steps.append((int(runs.end_ms[run]), 0, int(placed.node[part]), -count))
+            steps.append((int(runs.start_ms[run]), 1, int(placed.node[part]), count))
+    held = [0] * len(result.nodes)
+    for _, _, node, change in sorted(steps):
+        held[node] += change
+        assert 0 <= held[node] <= result.nodes[node].accelerators
+    for number, job in enumerate(result.trace.jobs):
+        mine = np.flatnonzero(runs.job == number)
+        assert (runs.start_ms[mine] >= job.submit_ms).all()
+        ran = int((runs.end_ms[mine] - runs.start_ms[mine]).sum())
+        if result.jobs.end_ms[number] != NEVER:
+            assert (runs.outcome[mine] == Outcome.FINISHED).sum() == 1
+            assert ran == result.jobs.ran_ms[number]
+            assert ran >= job.duration_ms
+            assert abs(ran - result.jobs.lost_ms[number] - job.duration_ms) <= costs.restart_ms * len(mine)
+
+
+@pytest.mark.parametrize("preemptible", [False, True])
+@pytest.mark.parametrize("name", list(POLICIES))
+@settings(max_examples=25, deadline=None)
+@given(rows=JOBS)
+def test_nothing_twice_gangs_whole_and_everybody_runs(
+    name: str, preemptible: bool, rows: list[tuple[int, int, int, str, str, bool]]
+) -> None:
+    trace = trace_of(rows)
+    how = Replay(policy=POLICIES[name], nodes=plain_nodes(NODES, WIDTH), preemptible=preemptible)
+    result = replay(trace, how)
+    audit(result, how.costs)
+    impossible = {number for number, job in enumerate(trace.jobs) if job.accelerators > WIDTH * NODES}
+    assert set(result.impossible.tolist()) == impossible
+    assert {number for number, end in enumerate(result.jobs.end_ms) if end == NEVER} == impossible
+    again = replay(trace, how)
+    assert (again.jobs.end_ms == result.jobs.end_ms).all()
+    assert (again.runs.start_ms == result.runs.start_ms).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=JOBS, limit=st.integers(0, 3))
+def test_no_job_is_stopped_more_often_than_the_bound(
+    rows: list[tuple[int, int, int, str, str, bool]], limit: int
+) -> None:
+    how = Replay(policy=POLICIES["petahour"], nodes=plain_nodes(NODES, WIDTH), bounds=Bounds(max_preemptions=limit))
+    for preemptible in (False, True):
+        result = replay(trace_of(rows), replace(how, preemptible=preemptible))
+        assert result.jobs.preemptions.max() <= limit
