@@ -52,6 +52,7 @@ def simulate(
     per_job: Annotated[
         Path | None, typer.Option(help="Write every job's start and end as CSV; several policies: FILE-POLICY.")
     ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report with plots and Parquet files here.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace through the scheduler that runs the floor, under one policy or several.
@@ -61,10 +62,8 @@ def simulate(
     """
     from petahour.cli.render import print_plain, show_json
     from petahour.simulator.readers import ReadOptions, out_of_order, read_trace
-    from petahour.simulator.report.per_job import write_per_job
-    from petahour.simulator.report.summary import as_json as json_of
-    from petahour.simulator.report.summary import summarise
-    from petahour.simulator.report.table import comparison
+    from petahour.simulator.report import as_json as json_of
+    from petahour.simulator.report import comparison, summarise, write_per_job, write_report
 
     hows = _hows(policy, seed, restart_cost, checkpoint_every, max_preemptions, preemptible=preemptible)
     options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
@@ -76,12 +75,15 @@ def simulate(
         if per_job is not None:
             for result in results:
                 write_per_job(result, _named(per_job, result.policy, several=len(results) > 1))
+        page = write_report(results, report) if report is not None else None
     if as_json:
         show_json({summary.policy: json_of(summary) for summary in summaries})
         return
     print_plain(comparison(summaries))
     for note in _notes(jobs, results, out_of_order(jobs)):
         typer.echo(f"Note: {note}", err=True)
+    if page is not None:
+        typer.echo(f"Report: {page}")
 
 
 def _hows(

@@ -129,7 +129,8 @@ class _Run:
         running = self._state.release(self._trace.jobs[number].id, self._now_ms)
         assert running is not None
         self._state.expectation.learn(running.job, running.job.attained_ms + self._now_ms - running.placed_ms)
-        self._record.ended(number, running, self._now_ms, Outcome.FINISHED)
+        lost_ms = self._how.costs.restart_ms if self._attempts[number] > 1 else 0
+        self._record.ended(number, running, self._now_ms, Outcome.FINISHED, lost_ms=lost_ms)
 
     def _decide(self) -> None:
         while True:
