@@ -19,7 +19,7 @@ SHORTEST_MS, LONGEST_MS = SECOND_MS, 32 * DAY_MS  # where nothing has ended yet,
 SETTLED_MS = 10 * MINUTE_MS  # nothing is concluded from having run for less
 NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against those of a job's stretch and of its row
 KEPT_MS = 10 * MINUTE_MS  # an expectation is used for so long at most, and a 16th of what the oldest of the row ran
-GROWTH = 1.05  # the tables of a kind are made anew when it has seen so many times as many ends
+GROWTH = 1.2  # the tables of a kind are made anew when it has seen so many times as many ends
 
 Counts = NDArray[np.float64]
 

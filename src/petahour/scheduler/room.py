@@ -171,18 +171,16 @@ class Pool:
         return fitting
 
     def _one_switch(self, fitting: int, nodes: int) -> int:
-        """The eligible nodes of the switch that suffices and has the least free; 0 when none suffices."""
-        best: tuple[int, int] | None = None
+        """The eligible nodes of the switch that suffices with the fewest of them; 0 when none suffices."""
+        best, fewest = 0, len(self.sizes) + 1
         for low, ones in self._switches:
             members = fitting >> low & ones
-            if members.bit_count() < nodes:
-                continue
-            left = sum(
-                count * (free >> low & members).bit_count() for count, free in enumerate(self._by_free) if free
-            )
-            if best is None or left < best[0]:
-                best = (left, members << low)
-        return best[1] if best else 0
+            count = members.bit_count()
+            if nodes <= count < fewest:
+                best, fewest = members << low, count
+                if count == nodes:
+                    break
+        return best
 
     def _fullest(self, among: int, need: int, nodes: int) -> list[int]:
         chosen: list[int] = []
