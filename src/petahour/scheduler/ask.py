@@ -41,6 +41,7 @@ class Asks:
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Ask] = {}
+        self.measured = False  # whether any of them has measured speeds
 
     def of(
         self,
@@ -58,6 +59,7 @@ class Asks:
         if known is None:
             known = Ask(tenant=tenant, tier=tier, priority=priority, types=types, gang=gang, rest=rest, speeds=speeds)
             self._known[key] = known
+            self.measured = self.measured or bool(speeds)
         return known
 
 
@@ -66,8 +68,9 @@ class Waiting(NamedTuple):
 
     ``attained_ms`` is how long earlier attempts ran, ``preemptions`` how often it yielded. ``walltime_ms`` is
     its declared bound; ``checkpoints``: it can go on from where it was stopped. ``work_ms`` is what it still
-    needs on its first type: only a replay knows it, and only the clairvoyant policies look. ``sweep``: the jobs it
-    was submitted with, found when it first waits.
+    needs on its first type: only a replay knows it, and only the clairvoyant policies look. ``declared_ms`` is the
+    same as its owner told it, where the steps of training are counted. ``sweep``: the jobs it was submitted with,
+    found when it first waits.
     """
 
     id: str
@@ -80,6 +83,7 @@ class Waiting(NamedTuple):
     preemptions: int = 0
     checkpoints: bool = False
     work_ms: int | None = None
+    declared_ms: float | None = None
     sweep: Sweep | None = None
 
 

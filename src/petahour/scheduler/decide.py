@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.reserve import Reservation, earliest
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
+from petahour.scheduler.turns import Turns, any_turns, takes_turns, turns_of
 from petahour.scheduler.victims import Victims
 
 _POOR_TRIES = 8  # of one line in one pass: a later job of it may hold less money
@@ -53,7 +54,8 @@ class Decisions:
 
     ``whys``: by job, or by ask for all jobs of it. ``free_before`` and ``free_after``: free accelerators of each
     pool, as the pass found them and less what it gave away or kept. ``least_claim``: the strongest claim of those
-    that wait for a run to be stopped; a run whose claim is not greater has nothing to fear.
+    that wait for a run to be stopped; a run whose claim is not greater has nothing to fear. ``turns``: those now
+    in force; the owner of the state keeps them there for the next pass, and decides again when they are over.
     """
 
     starts: list[Start] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Decisions:
     free_before: tuple[int, ...] = ()
     free_after: tuple[int, ...] = ()
     least_claim: float = inf
+    turns: Turns | None = None
 
 
 def decide(state: State, now_ms: int) -> Decisions:
@@ -88,6 +91,7 @@ class _Pass:
         self._spent: dict[str, int] = {}
         self._victims = Victims(state, now_ms)
         self._reservation: Reservation | None = None
+        self._turns = any_turns(state)
 
     def run(self) -> Decisions:
         pools = self._state.room.pools
@@ -96,6 +100,8 @@ class _Pass:
             self._in_turn()
         else:
             self._by_urgency()
+        if self._turns:
+            self._take_turns()
         self._made.free_after = tuple([pool.free for pool in pools])
         self._made.least_claim = self._victims.least_claim
         return self._made
@@ -161,6 +167,8 @@ class _Pass:
         by_type = state.room.by_type
         for line in state.lines.waiting():
             ask = line.ask
+            if self._turns and takes_turns(state, line.head()):
+                continue
             if not everyone:
                 shape = (ask.types, ask.gang.nodes, ask.gang.accelerators_per_node, ask.rest)
                 known = fits.get(shape)
@@ -171,6 +179,29 @@ class _Pass:
                 if not known and not (policy.backfill and policy.reserves(state, line.head(), now_ms)):
                     continue
             yield line
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    def _take_turns(self) -> None:
+        """Stop who has no turn, or has it elsewhere; start who has one, as far as there is room already."""
+        state, made = self._state, self._made
+        party, turns = turns_of(state, self._now_ms)
+        ran = {}
+        for running in state.running.values():
+            if takes_turns(state, running.job) and not running.stopping:
+                if turns.on.get(running.job.id) == running.type:
+                    ran[running.job.id] = running.type
+                else:
+                    made.stops.append(Stop(running.id, running.job.id))
+        for job in party.jobs:
+            type_name = turns.on.get(job.id)
+            if job.id in state.lines and type_name is not None:
+                why = self._place(job, type_name)
+                if why is None:
+                    ran[job.id] = type_name
+                else:
+                    made.whys[job.id] = why
+        made.turns = replace(turns, seen_ms=self._now_ms, ran=ran)
 
     # -- one job -------------------------------------------------------------------------------------------------
 

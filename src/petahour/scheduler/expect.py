@@ -19,6 +19,7 @@ SHORTEST_MS, LONGEST_MS = SECOND_MS, 32 * DAY_MS  # where nothing has ended yet,
 SETTLED_MS = 10 * MINUTE_MS  # nothing is concluded from having run for less
 NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against those of a job's stretch and of its row
 KEPT_MS = 10 * MINUTE_MS  # an expectation is used for so long at most, and a 16th of what the oldest of the row ran
+DOUBT, DOUBTED_MS = 0.3, 10 * MINUTE_MS  # the latter in accelerator time: what is not told apart in attained service
 GROWTH = 1.2  # the tables of a kind are made anew when it has seen so many times as many ends
 
 Counts = NDArray[np.float64]
@@ -103,11 +104,18 @@ class Expectation:
     def index_ms(self, job: Waiting, attained_ms: int) -> float:
         """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.
 
-        What ended of the job's row speaks too, as long as the job has not outlived it. Constant between the edges of
-        ``next_edge_ms``. Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011).
+        What ended of the job's row speaks too, as long as the job has not outlived it. As distributions are learned
+        from few ends, the index is drawn by ``DOUBT`` to what needs none: the least attained service. Constant
+        between the edges of ``next_edge_ms``.
+
+        Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011).
         """
         level = level_of(attained_ms)
         sweep, kind = job.sweep, self._of(job)
+        own_ms = _lower_edge_ms(level) + DOUBTED_MS / job.ask.accelerators
+        return float(self._gittins_ms(kind, sweep, level) ** (1 - DOUBT) * own_ms**DOUBT)
+
+    def _gittins_ms(self, kind: _Kind, sweep: Sweep | None, level: int) -> float:
         if sweep is None or sweep.wider is None or not sweep.wider.ended:
             return kind.gittins_ms(level)
         kept = sweep.indexes.get(level)

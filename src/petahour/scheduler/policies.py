@@ -11,12 +11,14 @@ from petahour.model.time import DAY_MS, MINUTE_MS
 from petahour.scheduler import expect
 from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.lines import Rank
-from petahour.scheduler.policy import Policy
+from petahour.scheduler.policy import Policy, Rounds
 from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.state import State
+from petahour.scheduler.turns import by_chips, by_finish_time, by_max_min
 
 PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first, and accelerators are kept for it,
-PATIENCE_RUNS = 8  # unless jobs run so long here that so many mean run times are more
+PATIENCE_RUNS = 8  # unless jobs run so long here that so many mean run times are more;
+SPOT_PATIENCE_RUNS = 32  # for work that is stopped and resumed, which waits in turns
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
 
@@ -84,7 +86,8 @@ def _crowding(state: State, tenant: str, now_ms: int) -> int:
 
 def _aged(state: State, job: Waiting, attained_ms: int, now_ms: int) -> bool:
     """Whether the job has been queued beyond the bound; the same throughout a run, so that a start is kept."""
-    patience_ms = max(PATIENCE_MS, PATIENCE_RUNS * state.expectation.mean_ms)
+    runs = SPOT_PATIENCE_RUNS if job.ask.tier is Tier.SPOT else PATIENCE_RUNS
+    patience_ms = max(PATIENCE_MS, runs * state.expectation.mean_ms)
     return now_ms - job.submitted_ms - attained_ms > patience_ms
 
 
@@ -104,7 +107,9 @@ def _claim(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
     attained_ms = job.attained_ms + ran_ms
     if _aged(state, job, attained_ms, now_ms):
         return -1.0 / (1 + job.seq)
-    return 1.0 + _worth(state, job, attained_ms, now_ms)
+    worth = 1.0 + _worth(state, job, attained_ms, now_ms)
+    # Whole doublings: runs that differ by less do not change places.
+    return float(int(worth)) if job.ask.tier is Tier.SPOT else worth
 
 
 def _petahour(state: State, job: Waiting, now_ms: int) -> Rank:
@@ -158,9 +163,24 @@ PETAHOUR = Policy(
     reserves=_petahour_reserves,
     claim=_claim,
     turns_ms=_edge_turns_ms,
+    rounds=Rounds(share=by_chips, everybody=False),
+)
+MAX_MIN = Policy(
+    name="max-min",
+    line=_one_line,
+    rank=_by_arrival,
+    urgency=_first_come,
+    rounds=Rounds(share=by_max_min, everybody=True),
+)
+FINISH_TIME = Policy(
+    name="finish-time",
+    line=_one_line,
+    rank=_by_arrival,
+    urgency=_first_come,
+    rounds=Rounds(share=by_finish_time, everybody=True),
 )
 
-POLICIES = {policy.name: policy for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, DRF, PETAHOUR)}
+POLICIES = {policy.name: policy for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, DRF, MAX_MIN, FINISH_TIME, PETAHOUR)}
 
 
 def policy_named(name: str) -> Policy:

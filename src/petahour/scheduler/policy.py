@@ -11,6 +11,18 @@ from petahour.scheduler.lines import Rank
 
 if TYPE_CHECKING:
     from petahour.scheduler.state import State
+    from petahour.scheduler.turns import Share
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rounds:
+    """Work that may be stopped takes turns: ``share`` says who runs on which type; see ``scheduler.turns``.
+
+    ``everybody``: all such work, not only jobs whose speeds on the types were measured.
+    """
+
+    share: Share
+    everybody: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,4 +50,5 @@ class Policy:
     claim: Callable[[State, Waiting, int, int], float] | None = None
     predicts: bool = False
     turns_ms: Callable[[State, Running, int], int | None] = lambda state, running, now_ms: None
+    rounds: Rounds | None = None
     oracle: bool = False

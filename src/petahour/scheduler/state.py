@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
@@ -19,6 +20,9 @@ from petahour.scheduler.lines import Lines
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.room import Room
 from petahour.scheduler.service import Service
+
+if TYPE_CHECKING:
+    from petahour.scheduler.turns import Turns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +64,7 @@ class State:
         self.bounds = bounds or Bounds()
         self.expectation = Expectation()
         self.forecast = Forecast(self.expectation)
+        self.turns: Turns | None = None
         self.service = Service()
         self.asks = Asks()
         self.lines = Lines(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from petahour.scheduler.ask import Waiting
 
 GAP_MS = MINUTE_MS  # submissions of one kind further apart than this are no row
-STRETCH = 16  # jobs of a sweep that stand so near to each other that they are judged by each other first
+STRETCH = 8  # jobs of a sweep that stand so near to each other that they are judged by each other first
 _FLOOR_MS = SECOND_MS  # below this, run times are taken for equal
 Owner = tuple[str, str, int]
 

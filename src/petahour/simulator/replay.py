@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from petahour.model.jobs import Tier
 from petahour.model.resources import Gang, Node
 from petahour.model.time import SECOND_MS
-from petahour.scheduler.ask import Ask, Asks, Running, Waiting
+from petahour.scheduler.ask import Ask, Running, Waiting
 from petahour.scheduler.decide import Start, decide
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.state import Bounds, State
@@ -62,6 +62,7 @@ class _Run:
         self._now_ms = 0
         self._turns: list[tuple[int, int, int]] = []  # as ends: when a run's claim next changes by itself
         self._least_claim = 0.0
+        self._again_ms: int | None = None  # when turns are over that more than one job takes
 
     def run(self) -> Result:
         began_s = time.perf_counter()
@@ -74,11 +75,13 @@ class _Run:
                 now_ms = jobs[arrived].submit_ms
             if turns and (now_ms is None or turns[0][0] < now_ms):
                 now_ms = turns[0][0]
+            if self._again_ms is not None and (now_ms is None or self._again_ms < now_ms):
+                now_ms = self._again_ms
             if now_ms is None:
                 break
             self._now_ms = now_ms
             # 2. Ends free accelerators before arrivals of the same instant ask for them.
-            due = False
+            due = self._again_ms == now_ms
             while ends and ends[0][0] == now_ms:
                 _, number, attempt = heappop(ends)
                 if self._attempts[number] == attempt:
@@ -91,7 +94,7 @@ class _Run:
             while turns and turns[0][0] == now_ms:
                 due |= self._turn(*heappop(turns)[1:])
             # 3. One pass decides, and again where somebody was made to yield.
-            if due and len(self._state.lines):
+            if due and (len(self._state.lines) or self._again_ms is not None):
                 self._decide()
             if not ends and arrived == count:
                 break
@@ -115,6 +118,7 @@ class _Run:
                 name=job.name,
                 checkpoints=True,
                 work_ms=job.duration_ms,
+                declared_ms=_declared_ms(job),
             )
         )
 
@@ -136,6 +140,9 @@ class _Run:
         while True:
             made = decide(self._state, self._now_ms)
             self._least_claim = made.least_claim
+            if made.turns is not None:
+                self._state.turns = made.turns
+                self._again_ms = made.turns.until_ms if made.turns.crowd else None
             for start in made.starts:
                 self._start(start)
             for stop in made.stops:
@@ -177,8 +184,12 @@ class _Run:
         kept_ms = useful_ms if costs.checkpoint_ms is None else useful_ms - useful_ms % costs.checkpoint_ms
         self._left_ms[number] = max(0.0, self._left_ms[number] - kept_ms * job.ask.speed(running.type))
         self._record.ended(number, running, self._now_ms, Outcome.PREEMPTED, lost_ms=ran_ms - kept_ms)
+        declared_ms = job.declared_ms
+        if declared_ms is not None:
+            declared_ms = max(1.0, declared_ms - kept_ms * job.ask.speed(running.type))
         self._state.enqueue(
             job._replace(
+                declared_ms=declared_ms,
                 attained_ms=job.attained_ms + ran_ms,
                 preemptions=job.preemptions + 1,
                 work_ms=round(self._left_ms[number]),
@@ -201,12 +212,17 @@ class _Run:
             heappush(self._turns, (max(turn_ms, self._now_ms + 1), running.job.seq, attempt))
 
 
+def _declared_ms(job: TraceJob) -> float | None:
+    """The work on the first type that a walltime stands for which covers the slowest of the types."""
+    return job.walltime_ms * min(job.speeds) if job.walltime_ms is not None and job.speeds else None
+
+
 class _Gangs:
     """How many nodes a trace's job takes: as few as hold it, full ones and a rest."""
 
     def __init__(self, how: Replay, state: State) -> None:
         self._how, self._state = how, state
-        self._asks = Asks()
+        self._asks = state.asks
         self._known: dict[tuple[object, ...], Ask | None] = {}
 
     def of(self, job: TraceJob) -> Ask | None:

@@ -57,8 +57,8 @@ def trace_of(rows: list[tuple[int, int, int, str, str, bool]]) -> Trace:
     return Trace(name="drawn", jobs=sorted(jobs, key=lambda job: job.submit_ms))
 
 
-def audit(result: Result, costs: Costs) -> None:
-    """Recompute from the runs and placements alone what must hold at every instant."""
+def audit(result: Result, costs: Costs | None) -> None:
+    """Recompute from the runs and placements alone what must hold at every instant; work too, where speeds are 1."""
     runs, placed = result.runs, result.placements
     bounds = np.append(runs.first_placement, len(placed.run))
     steps: list[tuple[int, int, int, int]] = []
@@ -83,6 +83,7 @@ def audit(result: Result, costs: Costs) -> None:
         if result.jobs.end_ms[number] != NEVER:
             assert (runs.outcome[mine] == Outcome.FINISHED).sum() == 1
             assert ran == result.jobs.ran_ms[number]
+        if result.jobs.end_ms[number] != NEVER and costs is not None:
             assert ran >= job.duration_ms
             assert abs(ran - result.jobs.lost_ms[number] - job.duration_ms) <= costs.restart_ms * len(mine)
 
@@ -115,3 +116,47 @@ def test_no_job_is_stopped_more_often_than_the_bound(
     for preemptible in (False, True):
         result = replay(trace_of(rows), replace(how, preemptible=preemptible))
         assert result.jobs.preemptions.max() <= limit
+
+
+SPEEDS = st.lists(
+    st.tuples(
+        st.integers(0, 3_000_000), st.integers(1, 5_000_000), st.integers(1, 4), st.integers(1, 10), st.booleans()
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("name", ["petahour", "max-min", "finish-time", "las"])
+@settings(max_examples=25, deadline=None)
+@given(rows=SPEEDS)
+def test_on_a_mixed_fleet_everybody_runs_on_what_there_is(
+    name: str, rows: list[tuple[int, int, int, int, bool]]
+) -> None:
+    jobs = [
+        TraceJob(
+            row=number,
+            id=str(number),
+            tenant="a",
+            submit_ms=submit,
+            duration_ms=duration,
+            accelerators=accelerators,
+            types=("fast", "slow") if likes_fast else ("slow", "fast"),
+            speeds=(1.0, tenths / 10),
+            walltime_ms=duration * 10,
+        )
+        for number, (submit, duration, accelerators, tenths, likes_fast) in enumerate(rows)
+    ]
+    trace = Trace(name="mixed", jobs=sorted(jobs, key=lambda job: job.submit_ms))
+    nodes = [
+        replace(node, name=f"{kind}-{node.name}", type=kind, pool=kind)
+        for kind in ("fast", "slow")
+        for node in plain_nodes(2, WIDTH)
+    ]
+    how = Replay(policy=POLICIES[name], nodes=nodes, preemptible=True)
+    result = replay(trace, how)
+    audit(result, None)
+    assert (result.jobs.end_ms != NEVER).all()
+    again = replay(trace, how)
+    assert (again.runs.start_ms == result.runs.start_ms).all()
+    assert (again.placements.node == result.placements.node).all()

@@ -85,8 +85,18 @@ def _here(demand: Demand, before: Ints) -> Bools:
 
 
 def _by_work(demand: Demand, remaining: Floats, before: Ints, rules: Rules) -> Pairs:
-    work = _work(demand, remaining) * np.where(_here(demand, before), 1 - rules.stay, 1.0)
-    return _pairs(work)
+    needs = _work(demand, remaining)
+    work = needs * np.where(_here(demand, before), 1 - rules.stay, 1.0)
+    return _pairs(work, -_regret(needs))
+
+
+def _regret(work: Floats) -> Floats:
+    """How many times as much work a pair's job has on the best of the other types; 0 where there is none."""
+    if work.shape[1] < 2:
+        return np.zeros_like(work)
+    ordered = np.sort(work, axis=1)
+    others = np.where(work == ordered[:, :1], ordered[:, 1:2], ordered[:, :1])
+    return np.divide(others, work, out=np.zeros_like(work), where=np.isfinite(work) & np.isfinite(others))
 
 
 def _by_plan(demand: Demand, remaining: Floats, plan: Plan, left_s: float, before: Ints, rules: Rules) -> Pairs:
