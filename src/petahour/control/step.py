@@ -180,7 +180,9 @@ class Reconciler:
         self._decide_again = False
         now_ms = context.clock.now_ms()
         state = context.live.state_at(now_ms, context.prices, context.settings)
-        plan = plan_of(state, decide(state, now_ms))
+        made = decide(state, now_ms)
+        state.reserved = made.reserved
+        plan = plan_of(state, made)
         context.live.holds = plan.holds
         done = commit(context, plan)
         for reason in done.refused:

@@ -9,6 +9,8 @@ from petahour.model.jobs import Tier
 from petahour.model.resources import Gang
 from petahour.scheduler.sweeps import Sweep
 
+Shape = tuple[tuple[str, ...], int, int, int]  # types, nodes, accelerators on each, and on one more
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Ask:
@@ -26,10 +28,12 @@ class Ask:
     rest: int = 0
     speeds: tuple[float, ...] = ()
     accelerators: int = field(init=False)
+    shape: Shape = field(init=False)
 
     def __post_init__(self) -> None:
         # Read at every turn, hence kept; the class is frozen for everybody else.
         object.__setattr__(self, "accelerators", self.gang.accelerators + self.rest)
+        object.__setattr__(self, "shape", (self.types, self.gang.nodes, self.gang.accelerators_per_node, self.rest))
 
     def speed(self, type_name: str) -> float:
         """Speed on the type relative to the first acceptable one; 1.0 where nobody measured."""

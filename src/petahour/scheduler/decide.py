@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import NamedTuple
 
+from petahour.model.resources import Gang
 from petahour.scheduler.ask import Ask, Grant, Waiting
 from petahour.scheduler.funds import hold_micros
 from petahour.scheduler.lines import Line, Rank
@@ -55,7 +57,8 @@ class Decisions:
     ``whys``: by job, or by ask for all jobs of it. ``free_before`` and ``free_after``: free accelerators of each
     pool, as the pass found them and less what it gave away or kept. ``least_claim``: the strongest claim of those
     that wait for a run to be stopped; a run whose claim is not greater has nothing to fear. ``turns``: those now
-    in force; the owner of the state keeps them there for the next pass, and decides again when they are over.
+    in force, ``reserved``: what is kept for a blocked gang; the owner of the state keeps both there for the next
+    pass, and decides again when the turns are over.
     """
 
     starts: list[Start] = field(default_factory=list)
@@ -65,15 +68,22 @@ class Decisions:
     free_after: tuple[int, ...] = ()
     least_claim: float = inf
     turns: Turns | None = None
+    reserved: Reservation | None = None
 
 
 def decide(state: State, now_ms: int) -> Decisions:
     """One pass. Deterministic, and the state is left as it was."""
     one = _Pass(state, now_ms)
+    # A pass makes many small values that are gone at its end. They would have the collector look through all that
+    # waits and runs for cycles, of which there are none, and that takes longer than the pass.
+    collects = gc.isenabled()
+    gc.disable()
     try:
         return one.run()
     finally:
         one.undo()
+        if collects:
+            gc.enable()
 
 
 class _Pass:
@@ -92,6 +102,7 @@ class _Pass:
         self._victims = Victims(state, now_ms)
         self._reservation: Reservation | None = None
         self._turns = any_turns(state)
+        self._nobody_yields = False
 
     def run(self) -> Decisions:
         pools = self._state.room.pools
@@ -126,9 +137,12 @@ class _Pass:
         """The most urgent head of a line first; a line whose head finds no room is done with."""
         urgency, now_ms, whys = self._policy.urgency, self._now_ms, self._made.whys
         heap: list[tuple[Rank, int, int, Waiting, Iterator[Waiting]]] = []
-        for number, jobs in enumerate(iter(line) for line in self._worthy()):
+        keeps_ms, state = self._policy.keeps_ms, self._state
+        for number, line in enumerate(self._worthy()):
+            jobs = iter(line)
             head = next(jobs)
-            heap.append((urgency(self._state, head, now_ms), head.seq, number, head, jobs))
+            rank = line.urgency(lambda job: urgency(state, job, now_ms), now_ms, keeps_ms)
+            heap.append((rank, head.seq, number, head, jobs))
         # First of all those for whom others were stopped: what has become free so far is kept for them.
         for job_id in self._state.yielding:
             job = self._state.lines.job(job_id)
@@ -138,12 +152,18 @@ class _Pass:
         poor: dict[Ask, int] = {}
         decided: set[str] = set()
         helped = self._state.yielding
+        shapes = {item[3].ask.shape for item in heap}
         while heap:
             number, job, jobs = heappop(heap)[2:]
             ask = job.ask
-            if (ask in whys and job.id not in helped) or job.id in decided:
+            if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
             why = self._decide(job)
+            if why is not None and why.code is HoldCode.CAPACITY and self._nobody_yields and not self._made.reserved:
+                # Nor will any other of this shape find room; when that holds for all shapes, the pass is over.
+                shapes.discard(ask.shape)
+                if not shapes and not helped:
+                    break
             if helped:
                 decided.add(job.id)
             if why is not None:
@@ -161,24 +181,28 @@ class _Pass:
 
     def _worthy(self) -> Iterator[Line]:
         """Where nobody can be made to yield, only lines whose gang finds room somewhere, or may reserve some."""
-        policy, state, now_ms = self._policy, self._state, self._now_ms
-        everyone = state.may_yield() or state.money is not None
-        fits: dict[tuple[object, ...], bool] = {}
-        by_type = state.room.by_type
-        for line in state.lines.waiting():
-            ask = line.ask
-            if self._turns and takes_turns(state, line.head()):
-                continue
-            if not everyone:
-                shape = (ask.types, ask.gang.nodes, ask.gang.accelerators_per_node, ask.rest)
-                known = fits.get(shape)
-                if known is None:
-                    known = fits[shape] = any(
-                        pool.fits(ask.gang, ask.rest) for name in ask.types for pool in by_type.get(name, ())
-                    )
-                if not known and not (policy.backfill and policy.reserves(state, line.head(), now_ms)):
-                    continue
-            yield line
+        policy, state = self._policy, self._state
+        everyone = state.may_yield() or state.money is not None or (policy.backfill and not policy.patient)
+        self._nobody_yields = not everyone
+        old = self._oldest()
+        for (types, nodes, width, rest), lines in state.lines.by_shape():
+            gang = Gang(nodes=nodes, accelerators_per_node=width)
+            if everyone or any(pool.fits(gang, rest) for name in types for pool in state.room.by_type.get(name, ())):
+                for line in lines:
+                    if not (self._turns and takes_turns(state, line.head())):
+                        yield line
+            elif old is not None and old.ask.shape == (types, nodes, width, rest):
+                its = state.lines.line_of(old.id)
+                if its is not None:
+                    yield its
+
+    def _oldest(self) -> Waiting | None:
+        """The job that has waited longest, where accelerators are kept for it."""
+        policy, state = self._policy, self._state
+        if not policy.backfill or not policy.patient:
+            return None
+        oldest = state.lines.oldest()
+        return oldest if oldest is not None and policy.reserves(state, oldest, self._now_ms) else None
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -293,7 +317,12 @@ class _Pass:
         """Keep for a blocked gang what it will need at the earliest instant it can start."""
         if not self._policy.reserves(self._state, job, self._now_ms):
             return
-        self._reservation = earliest(self._state, job, self._now_ms)
+        held = self._state.reserved
+        if held is not None and self._policy.predicts and held.job == job.id and self._now_ms < held.until_ms:
+            self._reservation = held.renewed(self._state)
+        else:
+            self._reservation = earliest(self._state, job, self._now_ms)
+        self._made.reserved = self._reservation
         if self._reservation is not None:
             pool = self._state.room.pools[self._reservation.pool]
             pool.take(self._reservation.claimed)

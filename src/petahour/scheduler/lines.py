@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from heapq import heappop, heappush
 
 from petahour.model.errors import InvariantError
-from petahour.scheduler.ask import Ask, Waiting
+from petahour.scheduler.ask import Ask, Shape, Waiting
 
 Rank = tuple[float, ...]
 
@@ -14,12 +15,24 @@ Rank = tuple[float, ...]
 class Line:
     """Jobs in the order of (rank, seq). Joining at the end and leaving from the head cost nothing that grows."""
 
-    __slots__ = ("_head", "_items", "ask", "level")
+    __slots__ = ("_head", "_items", "_kept", "ask", "level")
 
     def __init__(self, ask: Ask, level: Hashable) -> None:
         self.ask, self.level = ask, level
         self._items: list[tuple[Rank, int, Waiting]] = []
         self._head = 0
+        self._kept: tuple[int, int, int, Rank] | None = None
+
+    def urgency(self, of: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> Rank:
+        """The head's urgency, found anew when ``keeps_ms`` are over or its sweep knows more."""
+        head = self.head()
+        if not keeps_ms or head.sweep is None or head.sweep.wider is None:
+            return of(head)
+        version = head.sweep.version + head.sweep.wider.version
+        kept = self._kept
+        if kept is None or kept[0] != head.seq or kept[1] != version or kept[2] <= now_ms:
+            kept = self._kept = (head.seq, version, now_ms + keeps_ms, of(head))
+        return kept[3]
 
     def __len__(self) -> int:
         return len(self._items) - self._head
@@ -65,6 +78,8 @@ class Lines:
         self._line_of, self._rank_of, self._shared = line_of, rank_of, shared
         self._lines: dict[tuple[Ask | None, Hashable], Line] = {}
         self._places: dict[str, tuple[Line, Rank, Waiting]] = {}
+        self._shapes: dict[Shape, dict[int, Line]] = {}
+        self._oldest: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
         return len(self._places)
@@ -78,9 +93,11 @@ class Lines:
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = Line(job.ask, level)
+            self._shapes.setdefault(job.ask.shape, {})[id(line)] = line
         rank = self._rank_of(job)
         line.add(rank, job)
         self._places[job.id] = (line, rank, job)
+        heappush(self._oldest, (job.submitted_ms, job.id))
 
     def drop(self, job_id: str) -> Waiting | None:
         """The job no longer waits; None when it did not."""
@@ -91,11 +108,28 @@ class Lines:
         line.drop(rank, job)
         if not len(line):
             del self._lines[None if self._shared else line.ask, line.level]
+            lines = self._shapes[line.ask.shape]
+            del lines[id(line)]
+            if not lines:
+                del self._shapes[line.ask.shape]
         return job
 
     def waiting(self) -> list[Line]:
         """Every line somebody stands in."""
         return list(self._lines.values())
+
+    def by_shape(self) -> list[tuple[Shape, Iterable[Line]]]:
+        """The lines by what their gangs look like: those of one shape fit, or do not, alike."""
+        return [(shape, lines.values()) for shape, lines in self._shapes.items()]
+
+    def oldest(self) -> Waiting | None:
+        """Who was submitted first of all that wait."""
+        while self._oldest:
+            found = self._places.get(self._oldest[0][1])
+            if found is not None:
+                return found[2]
+            heappop(self._oldest)
+        return None
 
     def line_of(self, job_id: str) -> Line | None:
         """Where a job stands."""

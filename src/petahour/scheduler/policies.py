@@ -19,6 +19,7 @@ from petahour.scheduler.turns import by_chips, by_finish_time, by_max_min
 PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first, and accelerators are kept for it,
 PATIENCE_RUNS = 8  # unless jobs run so long here that so many mean run times are more;
 SPOT_PATIENCE_RUNS = 32  # for work that is stopped and resumed, which waits in turns
+KEEPS_MS = 10_000  # for so long nothing that matters changes by itself
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
 
@@ -86,9 +87,11 @@ def _crowding(state: State, tenant: str, now_ms: int) -> int:
 
 def _aged(state: State, job: Waiting, attained_ms: int, now_ms: int) -> bool:
     """Whether the job has been queued beyond the bound; the same throughout a run, so that a start is kept."""
+    queued_ms = now_ms - job.submitted_ms - attained_ms
+    if queued_ms <= PATIENCE_MS:
+        return False
     runs = SPOT_PATIENCE_RUNS if job.ask.tier is Tier.SPOT else PATIENCE_RUNS
-    patience_ms = max(PATIENCE_MS, runs * state.expectation.mean_ms)
-    return now_ms - job.submitted_ms - attained_ms > patience_ms
+    return queued_ms > runs * state.expectation.mean_ms
 
 
 def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
@@ -160,6 +163,8 @@ PETAHOUR = Policy(
     urgency=_petahour,
     backfill=True,
     predicts=True,
+    keeps_ms=KEEPS_MS,
+    patient=True,
     reserves=_petahour_reserves,
     claim=_claim,
     turns_ms=_edge_turns_ms,

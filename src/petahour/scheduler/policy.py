@@ -30,11 +30,16 @@ class Policy:
     """How a pass decides.
 
     ``line`` and ``rank``: which line of its ask a job joins and where in it; both hold as long as it waits.
-    ``urgency`` orders the lines by their heads, least first. ``shared``: one line for all asks, so that nobody
-    overtakes (``strict``). ``backfill``: the first blocked job that ``reserves`` says yes to gets a reservation
-    that later starts may not delay. ``claim``, where the policy shares time, is a job's claim after running for
-    so many ms more: a job displaces spot runs whose claim is greater than its own. ``turns_ms`` tells when a
-    run's claim next changes by itself.
+    ``urgency`` orders the lines by their heads, least first; for ``keeps_ms`` it may be used again while a job's
+    sweep knows nothing new. ``shared``: one line for all asks, so that nobody overtakes (``strict``).
+
+    ``backfill``: the first blocked job that ``reserves`` says yes to gets a reservation that later starts may not
+    delay; where the policy is ``patient``, only who has waited longest may be it. ``predicts``: where no walltime is
+    declared, reservations go by expected run times.
+
+    ``claim``, where the policy shares time, is a job's claim after running for so many ms more (third argument; the
+    fourth is now): a job displaces spot runs whose claim is greater than its own. ``turns_ms`` tells when a run's
+    claim next changes by itself.
     ``oracle``: it knows run times, as only a replay can.
     """
 
@@ -46,6 +51,8 @@ class Policy:
     shared: bool = False
     strict: bool = False
     backfill: bool = False
+    patient: bool = False
+    keeps_ms: int = 0
     reserves: Callable[[State, Waiting, int], bool] = lambda state, job, now_ms: True
     claim: Callable[[State, Waiting, int, int], float] | None = None
     predicts: bool = False

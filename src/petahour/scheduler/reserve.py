@@ -8,14 +8,21 @@ from petahour.scheduler.ask import Grant, Waiting
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
 
+RENEWALS = 16  # a reservation on expected ends is made anew after so small a part of the time that is left
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
-    """The gang starts at ``begins_ms`` at the latest, on accelerators of which ``claimed`` are free already."""
+    """The gang starts at ``begins_ms`` at the latest, on ``grants``, of which ``claimed`` are free already.
+
+    Where it rests on expected ends it is made anew at ``until_ms``, and until then only looked up.
+    """
 
     job: str
     pool: int
     begins_ms: int
+    until_ms: int
+    grants: tuple[Grant, ...]
     claimed: tuple[Grant, ...]
 
     def without(self, grants: tuple[Grant, ...]) -> Reservation:
@@ -23,6 +30,10 @@ class Reservation:
         lent = dict(grants)
         left = ((node, mask & ~lent.get(node, 0)) for node, mask in self.claimed)
         return replace(self, claimed=tuple(Grant(node, mask) for node, mask in left if mask))
+
+    def renewed(self, state: State) -> Reservation:
+        """The same with what is free of it now."""
+        return replace(self, claimed=_free_of(self.grants, state.room.pools[self.pool]))
 
 
 def earliest(state: State, job: Waiting, now_ms: int) -> Reservation | None:
@@ -53,10 +64,16 @@ def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int) -> Reserva
         pool.take(grants)
     if found is None:
         return None
-    claimed = ((node, mask & pool.free_mask(node)) for node, mask in found)
     return Reservation(
         job=job.id,
         pool=pool.index,
         begins_ms=begins_ms,
-        claimed=tuple(Grant(node, mask) for node, mask in claimed if mask),
+        until_ms=now_ms + (begins_ms - now_ms) // RENEWALS,
+        grants=found,
+        claimed=_free_of(found, pool),
     )
+
+
+def _free_of(grants: tuple[Grant, ...], pool: Pool) -> tuple[Grant, ...]:
+    free = ((node, mask & pool.free_mask(node)) for node, mask in grants)
+    return tuple(Grant(node, mask) for node, mask in free if mask)

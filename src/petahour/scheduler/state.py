@@ -22,6 +22,7 @@ from petahour.scheduler.room import Room
 from petahour.scheduler.service import Service
 
 if TYPE_CHECKING:
+    from petahour.scheduler.reserve import Reservation
     from petahour.scheduler.turns import Turns
 
 
@@ -65,6 +66,7 @@ class State:
         self.expectation = Expectation()
         self.forecast = Forecast(self.expectation)
         self.turns: Turns | None = None
+        self.reserved: Reservation | None = None
         self.service = Service()
         self.asks = Asks()
         self.lines = Lines(
@@ -85,6 +87,7 @@ class State:
         self.nodes = tuple(nodes)
         before = getattr(self, "room", None)
         self.room = Room(self.nodes)
+        self.reserved = None
         if before is None:
             return
         runs, self.running, self.ends, self.yielding = self.running, {}, {}, {}

@@ -23,11 +23,12 @@ class Sweep:
     begun if it had never been stopped.
     """
 
-    __slots__ = ("began_ms", "ended", "expected", "indexes", "logs", "size", "wider")
+    __slots__ = ("began_ms", "ended", "expected", "indexes", "logs", "size", "version", "wider")
 
     def __init__(self, wider: Sweep | None = None) -> None:
         self.wider = wider
         self.size = 0
+        self.version = 0  # changes with everything below
         self.ended = 0
         self.logs = 0.0
         self.began_ms: dict[str, int] = {}
@@ -36,6 +37,7 @@ class Sweep:
 
     def learn(self, ran_ms: int) -> None:
         """One of them ended of itself after so long."""
+        self.version += 1
         self.ended += 1
         self.logs += log2(ran_ms + _FLOOR_MS)
         if self.wider is not None:
@@ -43,11 +45,13 @@ class Sweep:
 
     def begin(self, job_id: str, began_ms: int) -> None:
         """One of them runs."""
+        self.version += 1
         self.expected = None
         self.began_ms[job_id] = began_ms
 
     def leave(self, job_id: str) -> None:
         """It runs no more."""
+        self.version += 1
         self.expected = None
         self.began_ms.pop(job_id, None)
 

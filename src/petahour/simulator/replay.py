@@ -140,6 +140,7 @@ class _Run:
         while True:
             made = decide(self._state, self._now_ms)
             self._least_claim = made.least_claim
+            self._state.reserved = made.reserved
             if made.turns is not None:
                 self._state.turns = made.turns
                 self._again_ms = made.turns.until_ms if made.turns.crowd else None

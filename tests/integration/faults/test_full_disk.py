@@ -19,9 +19,10 @@ def test_a_full_disk_for_logs_costs_output_only(make_plane: MakePlane, tmp_path:
     plane = _on_small_disk(make_plane, tmp_path / "data" / "engine" / "logs")
     plane.found_tenant()
 
+    # One after the other: beside another one, the noisy one might find the disk full before its first byte.
     noisy = plane.submit([sys.executable, "-c", NOISE])
-    failing = plane.submit([sys.executable, "-c", NOISE + "\nsys.exit(5)"])
     assert plane.await_state(noisy, "succeeded", "failed")["state"] == "succeeded"
+    failing = plane.submit([sys.executable, "-c", NOISE + "\nsys.exit(5)"])
     assert plane.await_state(failing, "succeeded", "failed")["exit_code"] == 5
     quiet = plane.submit(["echo", "hello"])
     assert plane.await_state(quiet, "succeeded", "failed")["state"] == "succeeded"
