@@ -30,6 +30,8 @@ bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/submissions.py
 	$(BIN)/python benchmarks/submissions.py --postgres
 	$(BIN)/python benchmarks/control_step.py
+	$(BIN)/python benchmarks/scheduler.py
+	$(BIN)/python benchmarks/simulator.py
 
 # The locked versions of everything. The local version is what lies in src, so it is installed as editable.
 $(RUN_READY): requirements.lock pyproject.toml

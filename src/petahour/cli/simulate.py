@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from petahour.model.errors import ValidationError
 
 if TYPE_CHECKING:
     from petahour.model.resources import Node
+    from petahour.simulator.faults import Faults
     from petahour.simulator.replay import Replay
     from petahour.simulator.result import Result
     from petahour.simulator.trace import Trace
@@ -40,6 +42,10 @@ def simulate(
     strict: Strict = False,
     throughputs: Throughputs = None,
     node_list: NodeList = None,
+    node_mtbf: Annotated[
+        str | None, typer.Option(help="Nodes fail: the mean time between failures of one, such as 30d.")
+    ] = None,
+    repair: Annotated[str, typer.Option(help="The mean time until a failed node is back.")] = "4h",
     seed: Annotated[int, typer.Option(min=0, help="For everything that is drawn at random.")] = 0,
     restart_cost: Annotated[str, typer.Option(help="What a job spends before it goes on after a stop.")] = "62s",
     checkpoint_every: Annotated[
@@ -66,6 +72,9 @@ def simulate(
     from petahour.simulator.report import comparison, summarise, write_per_job, write_report
 
     hows = _hows(policy, seed, restart_cost, checkpoint_every, max_preemptions, preemptible=preemptible)
+    if node_mtbf is not None:
+        faults = _faults(node_mtbf, repair)
+        hows = [replace(how, faults=faults) for how in hows]
     options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
     jobs = read_trace(trace, format_name, options)
     jobs, where = _fleet(jobs, fleet, nodes, accelerators_per_node)
@@ -96,8 +105,6 @@ def _hows(
     preemptible: bool,
 ) -> list[Replay]:
     """How each policy is replayed, without the nodes yet; wrong options are told before a file is read."""
-    from dataclasses import replace
-
     from petahour.model.time import parse_duration
     from petahour.scheduler.policies import policy_named
     from petahour.scheduler.state import Bounds
@@ -116,6 +123,15 @@ def _hows(
     if max_preemptions is not None:
         how = replace(how, bounds=Bounds(max_preemptions=max_preemptions))
     return [replace(how, policy=policy_named(name)) for name in names]
+
+
+def _faults(node_mtbf: str, repair: str) -> Faults:
+    from petahour.model.time import parse_duration
+    from petahour.simulator.faults import Faults
+
+    return Faults(
+        node_mtbf_ms=parse_duration(node_mtbf, field="node_mtbf"), repair_ms=parse_duration(repair, field="repair")
+    )
 
 
 def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tuple[Trace, Sequence[Node]]:
@@ -143,8 +159,6 @@ def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tu
 
 
 def _run(trace: Trace, nodes: Sequence[Node], hows: Sequence[Replay], *, quiet: bool) -> list[Result]:
-    from dataclasses import replace
-
     from petahour.cli.render import progress
     from petahour.simulator.replay import replay
 

@@ -45,7 +45,7 @@ class Asks:
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Ask] = {}
-        self.measured = False  # whether any of them has measured speeds
+        self.measured = False  # whether any of them has measured speeds on several types
 
     def of(
         self,
@@ -63,7 +63,7 @@ class Asks:
         if known is None:
             known = Ask(tenant=tenant, tier=tier, priority=priority, types=types, gang=gang, rest=rest, speeds=speeds)
             self._known[key] = known
-            self.measured = self.measured or bool(speeds)
+            self.measured = self.measured or len(speeds) > 1
         return known
 
 

@@ -111,7 +111,8 @@ class _Pass:
             self._in_turn()
         else:
             self._by_urgency()
-        if self._turns:
+        # Where firmer work stops some of those who take turns, the others are looked at when that has happened.
+        if self._turns and not self._made.stops:
             self._take_turns()
         self._made.free_after = tuple([pool.free for pool in pools])
         self._made.least_claim = self._victims.least_claim

@@ -37,6 +37,7 @@ class Expectation:
         self.sweeps = Sweeps()
         self._all = _Kind(None)
         self._kinds: dict[tuple[object, ...], _Kind] = {}
+        self._once: set[tuple[str, str, int]] = set()
         self._ended, self._ran_ms = 0, 0
 
     @property
@@ -60,7 +61,7 @@ class Expectation:
         self._ran_ms += ran_ms
         if job.sweep is not None:
             job.sweep.learn(ran_ms)
-        kind: _Kind | None = self._of(job)
+        kind: _Kind | None = self._named(job)
         place = bin_of(ran_ms)
         while kind is not None:
             kind.ended[place] += 1.0
@@ -125,14 +126,25 @@ class Expectation:
         return kept[2]
 
     def _of(self, job: Waiting) -> _Kind:
+        """The narrowest kind that has seen more than one end."""
         ask = job.ask
-        key = (ask.tenant, job.name, ask.accelerators)
-        kind = self._kinds.get(key)
+        kind = self._kinds.get((ask.tenant, job.name, ask.accelerators))
         if kind is None:
-            gang = self._wider((ask.accelerators,), self._all)
-            kind = self._wider((ask.tenant, "", ask.accelerators), gang)
-            if job.name:
-                kind = self._wider(key, kind)
+            kind = self._kinds.get((ask.tenant, "", ask.accelerators))
+        if kind is None:
+            kind = self._wider((ask.tenant, "", ask.accelerators), self._wider((ask.accelerators,), self._all))
+        return kind
+
+    def _named(self, job: Waiting) -> _Kind:
+        """The kind to learn for: a name has one of its own from its second end, as many names never come again."""
+        kind = self._of(job)
+        key = (job.ask.tenant, job.name, job.ask.accelerators)
+        if not job.name or key in self._kinds:
+            return kind
+        if key in self._once:
+            self._once.discard(key)
+            return self._wider(key, kind)
+        self._once.add(key)
         return kind
 
     def _wider(self, key: tuple[object, ...], wider: _Kind) -> _Kind:

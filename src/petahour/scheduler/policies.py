@@ -121,6 +121,11 @@ def _petahour(state: State, job: Waiting, now_ms: int) -> Rank:
     return (_TIER[ask.tier], not _nominal(state, job), -ask.priority, claim, job.seq)
 
 
+def _gittins(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
+    """The index in whole doublings of accelerator time per end."""
+    return float(int(log2(state.expectation.index_ms(job, job.attained_ms + ran_ms) * job.ask.accelerators)))
+
+
 def _petahour_line(state: State, job: Waiting) -> Hashable:
     return id(job.sweep), expect.level_of(job.attained_ms)
 
@@ -155,6 +160,15 @@ LAS = Policy(
     claim=lambda state, job, ran_ms, now_ms: float(level_of(job.attained_ms + ran_ms, job.ask.accelerators)),
     turns_ms=_level_turns_ms,
 )
+GITTINS = Policy(
+    name="gittins",
+    line=_petahour_line,
+    rank=_by_arrival,
+    urgency=lambda state, job, now_ms: (_gittins(state, job, 0, now_ms), job.seq),
+    claim=_gittins,
+    turns_ms=_edge_turns_ms,
+    keeps_ms=KEEPS_MS,
+)
 DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_tenant_share)
 PETAHOUR = Policy(
     name="petahour",
@@ -185,7 +199,9 @@ FINISH_TIME = Policy(
     rounds=Rounds(share=by_finish_time, everybody=True),
 )
 
-POLICIES = {policy.name: policy for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, DRF, MAX_MIN, FINISH_TIME, PETAHOUR)}
+POLICIES = {
+    policy.name: policy for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, GITTINS, DRF, MAX_MIN, FINISH_TIME, PETAHOUR)
+}
 
 
 def policy_named(name: str) -> Policy:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 GAP_MS = MINUTE_MS  # submissions of one kind further apart than this are no row
 STRETCH = 8  # jobs of a sweep that stand so near to each other that they are judged by each other first
 _FLOOR_MS = SECOND_MS  # below this, run times are taken for equal
-Owner = tuple[str, str, int]
+Owner = tuple[str, int]
 
 
 class Sweep:
@@ -72,14 +72,15 @@ class Sweep:
 
 
 class Sweeps:
-    """The rows that may still grow: the last one of each tenant's name and gang size."""
+    """The rows that may still grow: the last one of each tenant's gang size."""
 
     def __init__(self) -> None:
         self._last: dict[Owner, tuple[int, Sweep]] = {}
 
     def join(self, job: Waiting) -> Sweep:
         """The stretch that the job belongs to, which is the last one of its kind or a new one."""
-        key = (job.ask.tenant, job.name, job.ask.accelerators)
+        # Not by name: those of a sweep are often told apart by theirs.
+        key = (job.ask.tenant, job.ask.accelerators)
         known = self._last.get(key)
         if known is not None and 0 <= job.submitted_ms - known[0] <= GAP_MS:
             stretch = known[1]

@@ -80,7 +80,7 @@ def takes_turns(state: State, job: Waiting) -> bool:
         rounds is not None
         and job.ask.tier is Tier.SPOT
         and job.checkpoints
-        and (rounds.everybody or bool(job.ask.speeds))
+        and (rounds.everybody or len(job.ask.speeds) > 1)
     )
 
 

@@ -22,6 +22,7 @@ class Recorder:
         self._ran_ms, self._lost_ms = [0] * count, [0] * count
         self._preemptions = [0] * count
         self._impossible: list[int] = []
+        self._capacity = [(0, sum(node.accelerators for node in state.nodes))]
         self._types = tuple(state.room.by_type)
         self._type_number = {name: number for number, name in enumerate(self._types)}
         self._first_node, nodes = [], 0
@@ -36,6 +37,10 @@ class Recorder:
     def impossible(self, job: int) -> None:
         """The job could run on no state of the fleet."""
         self._impossible.append(job)
+
+    def capacity(self, now_ms: int, change: int) -> None:
+        """So many accelerators more are in service, or fewer when negative."""
+        self._capacity.append((now_ms, self._capacity[-1][1] + change))
 
     def started(self, job: int, now_ms: int) -> None:
         """A run begins."""
@@ -98,6 +103,6 @@ class Recorder:
                 accelerators=np.frombuffer(self._placed_count, np.int64).astype(np.int32),
             ),
             impossible=np.array(self._impossible, np.int64),
-            capacity=((0, sum(node.accelerators for node in nodes)),),
+            capacity=tuple(self._capacity),
             wall_s=wall_s,
         )

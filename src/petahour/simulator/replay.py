@@ -14,6 +14,7 @@ from petahour.scheduler.ask import Ask, Running, Waiting
 from petahour.scheduler.decide import Start, decide
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.state import Bounds, State
+from petahour.simulator.faults import Change, FaultClock, Faults
 from petahour.simulator.record import Recorder
 from petahour.simulator.result import Outcome, Result
 from petahour.simulator.trace import Trace, TraceJob
@@ -39,15 +40,13 @@ class Replay:
     preemptible: bool = False
     costs: Costs = field(default_factory=Costs)
     bounds: Bounds = field(default_factory=lambda: Bounds(per_hour=2.0))
+    faults: Faults | None = None
     seed: int = 0
 
 
 def replay(trace: Trace, how: Replay) -> Result:
     """Run the trace to its end. Deterministic for the trace and ``how``."""
     return _Run(trace, how).run()
-
-
-ARRIVAL, END, TURN = 1, 0, 2
 
 
 class _Run:
@@ -60,6 +59,7 @@ class _Run:
         self._ends: list[tuple[int, int, int]] = []  # (instant, job, attempt)
         self._attempts = [0] * len(trace.jobs)
         self._now_ms = 0
+        self._faults = FaultClock(how.faults, self._state.room, how.seed) if how.faults is not None else None
         self._turns: list[tuple[int, int, int]] = []  # as ends: when a run's claim next changes by itself
         self._least_claim = 0.0
         self._again_ms: int | None = None  # when turns are over that more than one job takes
@@ -77,6 +77,8 @@ class _Run:
                 now_ms = turns[0][0]
             if self._again_ms is not None and (now_ms is None or self._again_ms < now_ms):
                 now_ms = self._again_ms
+            if self._faults is not None and (now_ms is None or self._faults.next_ms() < now_ms):
+                now_ms = self._faults.next_ms()
             if now_ms is None:
                 break
             self._now_ms = now_ms
@@ -87,6 +89,9 @@ class _Run:
                 if self._attempts[number] == attempt:
                     self._end(number)
                     due = True
+            while self._faults is not None and self._faults.next_ms() == now_ms:
+                self._change(self._faults.pop())
+                due = True
             while arrived < count and jobs[arrived].submit_ms == now_ms:
                 self._arrive(arrived)
                 arrived += 1
@@ -96,7 +101,7 @@ class _Run:
             # 3. One pass decides, and again where somebody was made to yield.
             if due and (len(self._state.lines) or self._again_ms is not None):
                 self._decide()
-            if not ends and arrived == count:
+            if not ends and arrived == count and not len(self._state.lines):
                 break
         return self._record.result(self._how.policy.name, self._how.seed, time.perf_counter() - began_s)
 
@@ -147,7 +152,7 @@ class _Run:
             for start in made.starts:
                 self._start(start)
             for stop in made.stops:
-                self._stop(stop.running)
+                self._stop(stop.running, Outcome.PREEMPTED)
             if not made.stops:
                 return
 
@@ -172,7 +177,20 @@ class _Run:
         heappush(self._ends, (now_ms + length_ms, number, attempt))
         self._record.started(number, now_ms)
 
-    def _stop(self, running_id: str) -> None:
+    def _change(self, change: Change) -> None:
+        """A node fails, with all that runs on it, or is back."""
+        pool = self._state.room.pools[change.pool]
+        if not change.fails:
+            pool.open(change.node)
+            self._record.capacity(self._now_ms, pool.sizes[change.node])
+            return
+        pool.shut(change.node)
+        self._record.capacity(self._now_ms, -pool.sizes[change.node])
+        for running in list(self._state.running.values()):
+            if running.pool == change.pool and any(grant.node == change.node for grant in running.grants):
+                self._stop(running.id, Outcome.FAILED)
+
+    def _stop(self, running_id: str, outcome: Outcome) -> None:
         running = self._state.release(running_id, self._now_ms)
         assert running is not None
         job = running.job
@@ -182,9 +200,12 @@ class _Run:
         ran_ms = self._now_ms - running.placed_ms
         overhead_ms = costs.restart_ms if self._attempts[number] > 2 else 0
         useful_ms = max(0, ran_ms - overhead_ms)
-        kept_ms = useful_ms if costs.checkpoint_ms is None else useful_ms - useful_ms % costs.checkpoint_ms
+        if costs.checkpoint_ms is not None:
+            kept_ms = useful_ms - useful_ms % costs.checkpoint_ms
+        else:
+            kept_ms = useful_ms if outcome is Outcome.PREEMPTED else 0
         self._left_ms[number] = max(0.0, self._left_ms[number] - kept_ms * job.ask.speed(running.type))
-        self._record.ended(number, running, self._now_ms, Outcome.PREEMPTED, lost_ms=ran_ms - kept_ms)
+        self._record.ended(number, running, self._now_ms, outcome, lost_ms=ran_ms - kept_ms)
         declared_ms = job.declared_ms
         if declared_ms is not None:
             declared_ms = max(1.0, declared_ms - kept_ms * job.ask.speed(running.type))
@@ -192,7 +213,7 @@ class _Run:
             job._replace(
                 declared_ms=declared_ms,
                 attained_ms=job.attained_ms + ran_ms,
-                preemptions=job.preemptions + 1,
+                preemptions=job.preemptions + (outcome is Outcome.PREEMPTED),
                 work_ms=round(self._left_ms[number]),
             )
         )

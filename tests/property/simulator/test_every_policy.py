@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from petahour.model.jobs import Tier
 from petahour.scheduler.policies import POLICIES
 from petahour.scheduler.state import Bounds
+from petahour.simulator.faults import Faults
 from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.replay import Costs, Replay, replay
 from petahour.simulator.result import NEVER, Outcome, Result
@@ -118,20 +119,41 @@ def test_no_job_is_stopped_more_often_than_the_bound(
         assert result.jobs.preemptions.max() <= limit
 
 
+@settings(max_examples=25, deadline=None)
+@given(rows=JOBS, seed=st.integers(0, 9), checkpoints=st.booleans())
+def test_where_nodes_fail_everybody_still_ends_and_nothing_runs_on_what_is_down(
+    rows: list[tuple[int, int, int, str, str, bool]], seed: int, checkpoints: bool
+) -> None:
+    costs = Costs(checkpoint_ms=60_000 if checkpoints else None)
+    faults = Faults(node_mtbf_ms=30_000_000, repair_ms=600_000)
+    how = Replay(policy=POLICIES["petahour"], nodes=plain_nodes(NODES, WIDTH), costs=costs, faults=faults, seed=seed)
+    result = replay(trace_of(rows), how)
+    audit(result, costs)
+    assert ((result.jobs.end_ms != NEVER) | np.isin(np.arange(len(rows)), result.impossible)).all()
+    # At every change of capacity: what is held after it is no more than what is in service.
+    starts, ends = result.runs.start_ms, result.runs.end_ms
+    for at_ms, accelerators in result.capacity:
+        held = result.runs.accelerators[(starts <= at_ms) & (ends > at_ms)].sum()
+        assert 0 <= held <= accelerators
+    assert (replay(trace_of(rows), how).runs.end_ms == ends).all()
+
+
 SPEEDS = st.lists(
     st.tuples(
-        st.integers(0, 3_000_000), st.integers(1, 5_000_000), st.integers(1, 4), st.integers(1, 10), st.booleans()
+        *(st.integers(0, 3_000_000), st.integers(1, 5_000_000), st.integers(1, 4), st.integers(1, 10)),
+        *(st.booleans(), st.sampled_from(Tier)),
     ),
     min_size=1,
     max_size=25,
 )
 
 
+@pytest.mark.parametrize("preemptible", [False, True])
 @pytest.mark.parametrize("name", ["petahour", "max-min", "finish-time", "las"])
 @settings(max_examples=25, deadline=None)
 @given(rows=SPEEDS)
 def test_on_a_mixed_fleet_everybody_runs_on_what_there_is(
-    name: str, rows: list[tuple[int, int, int, int, bool]]
+    name: str, preemptible: bool, rows: list[tuple[int, int, int, int, bool, Tier]]
 ) -> None:
     jobs = [
         TraceJob(
@@ -144,8 +166,9 @@ def test_on_a_mixed_fleet_everybody_runs_on_what_there_is(
             types=("fast", "slow") if likes_fast else ("slow", "fast"),
             speeds=(1.0, tenths / 10),
             walltime_ms=duration * 10,
+            tier=Tier.ON_DEMAND if tier is Tier.RESERVED else tier,
         )
-        for number, (submit, duration, accelerators, tenths, likes_fast) in enumerate(rows)
+        for number, (submit, duration, accelerators, tenths, likes_fast, tier) in enumerate(rows)
     ]
     trace = Trace(name="mixed", jobs=sorted(jobs, key=lambda job: job.submit_ms))
     nodes = [
@@ -153,7 +176,7 @@ def test_on_a_mixed_fleet_everybody_runs_on_what_there_is(
         for kind in ("fast", "slow")
         for node in plain_nodes(2, WIDTH)
     ]
-    how = Replay(policy=POLICIES[name], nodes=nodes, preemptible=True)
+    how = Replay(policy=POLICIES[name], nodes=nodes, preemptible=preemptible)
     result = replay(trace, how)
     audit(result, None)
     assert (result.jobs.end_ms != NEVER).all()

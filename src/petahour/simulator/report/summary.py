@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from petahour.model.time import HOUR_MS, SECOND_MS
 from petahour.simulator.report.cases import Case, case_of
 from petahour.simulator.report.levels import busy_time_ms, capacity_time_ms, stranded_time_ms
-from petahour.simulator.result import Result
+from petahour.simulator.result import Outcome, Result
 
 SHORT_MS = 10 * SECOND_MS  # jobs shorter than this count as this long in ratios, or they would drown all others
 FIRST_KEYS = (
@@ -60,6 +60,7 @@ class Summary:
     - ``occupancy``: accelerator time held by runs over accelerator time in service;
     - ``fragmentation``: of the accelerator time that was free, the part on nodes that were held in part, that is
       free but of no use to a gang of whole nodes. Only whole free nodes: 0; no whole free node ever: 1.
+    - ``failures``: runs whose node failed.
     - ``lost_accelerator_hours``: run and borne no fruit (restarts, work repeated since the last checkpoint).
     - ``jain``: (sum x)^2 / (n sum x^2) over the tenants' finish-time ratios: 1 when all are equal, 1/n at worst.
     - ``wall_s``: real time the replay took. ``jobs_per_s``: finished jobs per second of it.
@@ -90,6 +91,7 @@ class Summary:
     occupancy: float
     fragmentation: float
     preemptions: int
+    failures: int
     lost_accelerator_hours: float
     jain: float
     wall_s: float
@@ -139,6 +141,7 @@ def summary_of(case: Case) -> Summary:
         occupancy=_ratio(busy_ms, service_ms),
         fragmentation=_fragmentation(result, service_ms - busy_ms),
         preemptions=int(jobs.preemptions.sum()),
+        failures=int((result.runs.outcome == Outcome.FAILED).sum()),
         lost_accelerator_hours=float((jobs.lost_ms * asked.accelerators).sum()) / HOUR_MS,
         jain=jain_index(np.array([tenant.finish_time_ratio for tenant in tenants])),
         wall_s=result.wall_s,
