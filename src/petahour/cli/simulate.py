@@ -58,6 +58,7 @@ def simulate(
     per_job: Annotated[
         Path | None, typer.Option(help="Write every job's start and end as CSV; several policies: FILE-POLICY.")
     ] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Recompute from the runs what must always hold.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write a report with plots and Parquet files here.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -79,6 +80,8 @@ def simulate(
     jobs = read_trace(trace, format_name, options)
     jobs, where = _fleet(jobs, fleet, nodes, accelerators_per_node)
     results = _run(jobs, where, hows, quiet=as_json)
+    if audit:
+        _audit(results)
     summaries = [summarise(result) for result in results]
     with writing():
         if per_job is not None:
@@ -170,6 +173,18 @@ def _run(trace: Trace, nodes: Sequence[Node], hows: Sequence[Replay], *, quiet: 
         with progress(f"Replaying {len(trace.jobs):,} jobs under {how.policy.name} ..."):
             results.append(replay(trace, replace(how, nodes=nodes)))
     return results
+
+
+def _audit(results: Sequence[Result]) -> None:
+    """Raises InvariantError with the first finding; says on stderr how much was looked at."""
+    from petahour.model.errors import InvariantError
+    from petahour.simulator.audit import audit
+
+    for result in results:
+        findings = audit(result)
+        if findings:
+            raise InvariantError(rule=findings[0].rule, value=f"{result.policy}: {findings[0].detail}")
+        typer.echo(f"Audit: {len(result.runs.job):,} runs under {result.policy}, everything holds.", err=True)
 
 
 def _named(path: Path, policy: str, *, several: bool) -> Path:

@@ -18,7 +18,7 @@ from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.reserve import Reservation, earliest
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
-from petahour.scheduler.turns import Turns, any_turns, takes_turns, turns_of
+from petahour.scheduler.turns import Turns, any_turns, may_stop, takes_turns, turns_of
 from petahour.scheduler.victims import Victims
 
 _POOR_TRIES = 8  # of one line in one pass: a later job of it may hold less money
@@ -137,25 +137,30 @@ class _Pass:
     def _by_urgency(self) -> None:
         """The most urgent head of a line first; a line whose head finds no room is done with."""
         urgency, now_ms, whys = self._policy.urgency, self._now_ms, self._made.whys
-        heap: list[tuple[Rank, int, int, Waiting, Iterator[Waiting]]] = []
         keeps_ms, state = self._policy.keeps_ms, self._state
-        for number, line in enumerate(self._worthy()):
-            jobs = iter(line)
-            head = next(jobs)
-            rank = line.urgency(lambda job: urgency(state, job, now_ms), now_ms, keeps_ms)
-            heap.append((rank, head.seq, number, head, jobs))
+
+        def urgency_of(job: Waiting) -> Rank:
+            return urgency(state, job, now_ms)
+
+        lines = list(self._worthy())
+        followers: dict[int, Iterator[Waiting]] = {}
+        heap: list[tuple[Rank, int, int, Waiting]] = []
+        for number, line in enumerate(lines):
+            head = line.head()
+            heap.append((line.urgency(head, urgency_of, now_ms, keeps_ms), head.seq, number, head))
+        shapes = {line.ask.shape for line in lines}
         # First of all those for whom others were stopped: what has become free so far is kept for them.
-        for job_id in self._state.yielding:
-            job = self._state.lines.job(job_id)
+        for job_id in state.yielding:
+            job = state.lines.job(job_id)
             if job is not None:
-                heap.append(((), job.seq, len(heap), job, iter(())))
+                followers[len(heap)] = iter(())
+                heap.append(((), job.seq, len(heap), job))
         heapify(heap)
         poor: dict[Ask, int] = {}
         decided: set[str] = set()
-        helped = self._state.yielding
-        shapes = {item[3].ask.shape for item in heap}
+        helped = state.yielding
         while heap:
-            number, job, jobs = heappop(heap)[2:]
+            number, job = heappop(heap)[2:]
             ask = job.ask
             if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
@@ -176,9 +181,13 @@ class _Pass:
                 else:
                     whys[ask] = why
                     continue
+            jobs = followers.get(number)
+            if jobs is None:
+                jobs = followers[number] = iter(lines[number])
+                next(jobs)
             following = next(jobs, None)
             if following is not None:
-                heappush(heap, (urgency(self._state, following, now_ms), following.seq, number, following, jobs))
+                heappush(heap, (urgency_of(following), following.seq, number, following))
 
     def _worthy(self) -> Iterator[Line]:
         """Where nobody can be made to yield, only lines whose gang finds room somewhere, or may reserve some."""
@@ -213,7 +222,7 @@ class _Pass:
         party, turns = turns_of(state, self._now_ms)
         ran = {}
         for running in state.running.values():
-            if takes_turns(state, running.job) and not running.stopping:
+            if may_stop(state, running, self._now_ms):
                 if turns.on.get(running.job.id) == running.type:
                     ran[running.job.id] = running.type
                 else:

@@ -10,6 +10,7 @@ from petahour.model.errors import InvariantError
 from petahour.scheduler.ask import Ask, Shape, Waiting
 
 Rank = tuple[float, ...]
+SPREAD = 8
 
 
 class Line:
@@ -23,15 +24,17 @@ class Line:
         self._head = 0
         self._kept: tuple[int, int, int, Rank] | None = None
 
-    def urgency(self, of: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> Rank:
-        """The head's urgency, found anew when ``keeps_ms`` are over or its sweep knows more."""
-        head = self.head()
-        if not keeps_ms or head.sweep is None or head.sweep.wider is None:
+    def urgency(self, head: Waiting, of: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> Rank:
+        """The head's urgency, found anew after one to ``SPREAD`` times ``keeps_ms``, or when its sweep knows more."""
+        sweep = head.sweep
+        if not keeps_ms or sweep is None or sweep.wider is None:
             return of(head)
-        version = head.sweep.version + head.sweep.wider.version
+        version = sweep.version + sweep.wider.version
         kept = self._kept
         if kept is None or kept[0] != head.seq or kept[1] != version or kept[2] <= now_ms:
-            kept = self._kept = (head.seq, version, now_ms + keeps_ms, of(head))
+            # Not all at once: passes cost alike when every one of them finds a few anew.
+            until_ms = now_ms + keeps_ms * (1 + head.seq % SPREAD)
+            kept = self._kept = (head.seq, version, until_ms, of(head))
         return kept[3]
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from petahour.model.jobs import Tier
 from petahour.model.time import SECOND_MS
-from petahour.scheduler.ask import Waiting
+from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.shares.chips import Promise, Rules, choose, promise
 from petahour.scheduler.shares.demand import Demand
 from petahour.scheduler.shares.finish_time import alone_speeds, finish_time
@@ -84,6 +84,13 @@ def takes_turns(state: State, job: Waiting) -> bool:
     )
 
 
+def may_stop(state: State, running: Running, now_ms: int) -> bool:
+    """Whether the run takes turns and the bounds on preemption let it be stopped now; else it stays where it is."""
+    if running.stopping or not takes_turns(state, running.job):
+        return False
+    return state.bounds.allow(running.job, now_ms - running.placed_ms, now_ms)
+
+
 def party_of(state: State, now_ms: int) -> Party:
     """All that take turns, waiting and running, and the accelerators that are theirs to share."""
     types = _fastest_first(state)
@@ -94,7 +101,7 @@ def party_of(state: State, now_ms: int) -> Party:
         if takes_turns(state, job):
             here.append((job.seq, job, _left_ms(state, job, 0, 1.0), NOWHERE))
     for running in state.running.values():
-        if takes_turns(state, running.job) and not running.stopping:
+        if may_stop(state, running, now_ms):
             place = number[running.type]
             capacities[place] += running.accelerators
             ran_ms, speed = now_ms - running.placed_ms, running.job.ask.speed(running.type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 from petahour.model.jobs import Tier
@@ -52,7 +52,7 @@ def replay(trace: Trace, how: Replay) -> Result:
 class _Run:
     def __init__(self, trace: Trace, how: Replay) -> None:
         self._trace, self._how = trace, how
-        self._state = State(how.policy, how.nodes, bounds=how.bounds)
+        self._state = State(how.policy, how.nodes, bounds=_bounds(how))
         self._asks = _Gangs(how, self._state)
         self._record = Recorder(trace, self._state)
         self._left_ms = [float(job.duration_ms) for job in trace.jobs]
@@ -232,6 +232,14 @@ class _Run:
         turn_ms = self._how.policy.turns_ms(self._state, running, self._now_ms)
         if turn_ms is not None:
             heappush(self._turns, (max(turn_ms, self._now_ms + 1), running.job.seq, attempt))
+
+
+def _bounds(how: Replay) -> Bounds:
+    """Nobody is stopped before the first checkpoint: a job that lost all of every run would never end."""
+    if how.costs.checkpoint_ms is None:
+        return how.bounds
+    saved_ms = how.costs.restart_ms + how.costs.checkpoint_ms
+    return replace(how.bounds, min_run_ms=max(how.bounds.min_run_ms, saved_ms))
 
 
 def _declared_ms(job: TraceJob) -> float | None:

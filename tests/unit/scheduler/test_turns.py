@@ -6,12 +6,14 @@ import pytest
 
 from petahour.model.resources import Node
 from petahour.scheduler.policies import POLICIES
+from petahour.scheduler.state import Bounds
 from petahour.simulator.replay import Costs, Replay, replay
 from petahour.simulator.result import Result
 from petahour.simulator.trace import Trace, TraceJob
 
 HOUR = 3_600_000
 FREE = Costs(restart_ms=0)
+UNBOUNDED = Bounds(max_preemptions=1_000)
 
 
 def floor(fast: int, slow: int) -> list[Node]:
@@ -37,10 +39,9 @@ def job(number: int, hours: float, slow: float, *, submit_h: float = 0.0, gang: 
     )
 
 
-def run(jobs: list[TraceJob], policy: str, nodes: list[Node]) -> Result:
-    return replay(
-        Trace(name="t", jobs=jobs), Replay(policy=POLICIES[policy], nodes=nodes, preemptible=True, costs=FREE)
-    )
+def run(jobs: list[TraceJob], policy: str, nodes: list[Node], bounds: Bounds = UNBOUNDED) -> Result:
+    how = Replay(policy=POLICIES[policy], nodes=nodes, preemptible=True, costs=FREE, bounds=bounds)
+    return replay(Trace(name="t", jobs=jobs), how)
 
 
 def hours(result: Result) -> list[float]:
@@ -66,6 +67,13 @@ def test_equal_jobs_get_equal_turns_under_max_min() -> None:
     # Two thirds of full speed each on average: six hours of work take nine, give or take a few rounds.
     assert max(hours(result)) - min(hours(result)) <= 1.0
     assert sum(hours(result)) / 3 == pytest.approx(9, abs=0.7)
+
+
+def test_turns_end_where_the_bound_on_preemption_says_so() -> None:
+    jobs = [job(number, 6, 0.5) for number in range(3)]
+    result = run(jobs, "max-min", floor(1, 2), Bounds(max_preemptions=2))
+    assert result.jobs.preemptions.max() <= 2
+    assert (result.jobs.end_ms > 0).all()
 
 
 @pytest.mark.parametrize("policy", ["petahour", "max-min", "finish-time"])

@@ -1,0 +1,116 @@
+"""Audit: what must hold of a replay at every instant, recomputed from its runs and placements alone.
+
+It shares nothing with the scheduler or the replay but their result: no index, no count of what is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petahour.simulator.result import NEVER, Outcome, Result
+
+MOST = 20  # findings of one kind that are told
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something that must not be: the rule, and what breaks it."""
+
+    rule: str
+    detail: str
+
+
+def audit(result: Result) -> list[Finding]:
+    """All findings, none when everything holds."""
+    return [*_gangs(result), *_capacity(result), *_lives(result)]
+
+
+def _gangs(result: Result) -> list[Finding]:
+    """A run holds all that its job asked for, on each node once."""
+    runs, placed = result.runs, result.placements
+    asked = np.array([job.accelerators for job in result.trace.jobs], np.int64)
+    held = np.bincount(placed.run, placed.accelerators, minlength=len(runs.job)).astype(np.int64)
+    findings = _told(
+        "a gang is whole or absent",
+        np.flatnonzero((held != runs.accelerators) | (held != asked[runs.job])),
+        lambda run: f"run {run} of job {_name(result, run)} holds {held[run]} of {asked[runs.job[run]]} accelerators",
+    )
+    pairs = placed.run * len(result.nodes) + placed.node
+    return findings + _told(
+        "a gang lies on each of its nodes once",
+        np.flatnonzero(np.bincount(np.unique(pairs, return_inverse=True)[1]) > 1),
+        lambda pair: f"placement {pair} is there twice",
+    )
+
+
+def _capacity(result: Result) -> list[Finding]:
+    """No node gives more than it has, and all of them together no more than is in service."""
+    runs, placed = result.runs, result.placements
+    lasting = runs.end_ms > runs.start_ms  # a run of no length holds nothing between instants
+    kept = lasting[placed.run]
+    node, count, run = placed.node[kept], placed.accelerators[kept].astype(np.int64), placed.run[kept]
+    at_ms = np.concatenate((runs.end_ms[run], runs.start_ms[run]))
+    change = np.concatenate((-count, count))
+    order = np.lexsort((change, at_ms, np.concatenate((node, node))))
+    nodes = np.concatenate((node, node))[order]
+    # The sum over one node after another comes back to zero at the end of each.
+    level = np.cumsum(change[order])
+    sizes = np.array([item.accelerators for item in result.nodes], np.int64)
+    findings = _told(
+        "no node gives more accelerators than it has",
+        np.flatnonzero((level > sizes[nodes]) | (level < 0)) if len(level) else level,
+        lambda step: f"{result.nodes[nodes[step]].name} gives {level[step]} at {at_ms[order][step]} ms",
+    )
+    wide = runs.accelerators[lasting].astype(np.int64)
+    steps = [(int(at), int(capacity)) for at, capacity in result.capacity]
+    starts, ends = np.sort(runs.start_ms[lasting]), np.sort(runs.end_ms[lasting])
+    up = np.concatenate(([0], np.cumsum(wide[np.argsort(runs.start_ms[lasting], kind="stable")])))
+    down = np.concatenate(([0], np.cumsum(wide[np.argsort(runs.end_ms[lasting], kind="stable")])))
+    instants = np.array([at for at, _ in steps], np.int64)
+    held = up[np.searchsorted(starts, instants, "right")] - down[np.searchsorted(ends, instants, "right")]
+    return findings + _told(
+        "what is held is in service",
+        np.flatnonzero(held > np.array([capacity for _, capacity in steps], np.int64)),
+        lambda step: f"{held[step]} accelerators are held of {steps[step][1]} at {steps[step][0]} ms",
+    )
+
+
+def _lives(result: Result) -> list[Finding]:
+    """A job runs after it came, once at a time, ends once, and has the times of its runs."""
+    runs, jobs = result.runs, result.jobs
+    submit = np.array([job.submit_ms for job in result.trace.jobs], np.int64)
+    findings = _told(
+        "nothing runs before it was submitted, or backwards",
+        np.flatnonzero((runs.start_ms < submit[runs.job]) | (runs.end_ms < runs.start_ms)),
+        lambda run: f"run {run} of job {_name(result, run)} from {runs.start_ms[run]} to {runs.end_ms[run]} ms",
+    )
+    order = np.lexsort((runs.start_ms, runs.job))
+    same = runs.job[order][1:] == runs.job[order][:-1]
+    early = runs.start_ms[order][1:] < runs.end_ms[order][:-1]
+    findings += _told(
+        "a job runs once at a time",
+        order[1:][same & early],
+        lambda run: f"run {run} of job {_name(result, run)} begins before the one before it ended",
+    )
+    count = len(result.trace.jobs)
+    finished = np.bincount(runs.job[runs.outcome == Outcome.FINISHED], minlength=count)
+    ran_ms = np.bincount(runs.job, runs.end_ms - runs.start_ms, minlength=count).astype(np.int64)
+    stopped = np.bincount(runs.job[runs.outcome == Outcome.PREEMPTED], minlength=count)
+    wrong = (finished != (jobs.end_ms != NEVER)) | (ran_ms != jobs.ran_ms) | (stopped != jobs.preemptions)
+    return findings + _told(
+        "a job's figures are those of its runs",
+        np.flatnonzero(wrong),
+        lambda job: f"job {result.trace.jobs[job].id} finished {finished[job]} times and ran {ran_ms[job]} ms",
+    )
+
+
+def _name(result: Result, run: int) -> str:
+    return str(result.trace.jobs[result.runs.job[run]].id)
+
+
+def _told(rule: str, wrong: NDArray[np.int64], tell: Callable[[int], str]) -> list[Finding]:
+    return [Finding(rule=rule, detail=tell(int(one))) for one in wrong[:MOST]]
