@@ -83,6 +83,8 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("tenant", f"{job.tenant}, project {job.project}, by {job.user}"),
         ("state", job.state),
         ("waits because", reason(job) if job.state == "queued" else None),
+        ("expected start", _expected_start(job, now_ms)),
+        ("sooner", _sooner(job)),
         ("message", job.message if job.state != "queued" and job.message else None),
         ("exit code", job.exit_code),
         ("command", shlex.join(job.command)),
@@ -103,6 +105,28 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("ended", instant(job.ended_ms)),
         ("time", duration(time_ms(job, now_ms))),
     ]
+
+
+def _expected_start(job: JobDetail, now_ms: int) -> str | None:
+    """In words such as ``in 40m, between 25m and 1h10m from now (8 of 10 cases)``."""
+    expected = job.outlook and job.outlook.expected
+    if not expected:
+        return None
+    first, middle, last = (
+        None if at_ms is None else duration(at_ms - now_ms)
+        for at_ms in (expected.earliest_ms, expected.median_ms, expected.latest_ms)
+    )
+    if middle is None:
+        return "later than can be foreseen" if first is None else f"not before {first} from now"
+    if first is None:
+        return f"in about {middle}"
+    until = f"between {first} and {last}" if last else f"not before {first}"
+    return f"in {middle}; {until} from now in 8 of 10 cases"
+
+
+def _sooner(job: JobDetail) -> str | None:
+    offer = job.outlook and job.outlook.sooner
+    return None if not offer else f"now on {offer.type} as {offer.tier} work at {100 * offer.change:+.0f} %"
 
 
 _ATTEMPT_COLUMNS = (

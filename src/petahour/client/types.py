@@ -119,11 +119,41 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedStart:
+    """In one of ten cases before ``earliest_ms``, in half before ``median_ms``, in nine of ten before ``latest_ms``.
+
+    None: later than the control plane looked ahead, or so much lies ahead that only the middle is told.
+    """
+
+    earliest_ms: int | None
+    median_ms: int | None
+    latest_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoonerStart:
+    """With this type and tier the job would start at once; ``change``: the price of it relative to now, less one."""
+
+    type: str
+    tier: str
+    change: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """Of a job that waits. ``expected`` None: it does not wait for capacity, and time alone will not start it."""
+
+    expected: ExpectedStart | None
+    sooner: SoonerStart | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobDetail(Job):
-    """A job with its attempts and its history, oldest first."""
+    """A job with its attempts and its history, oldest first; ``outlook`` while it waits."""
 
     allocations: tuple[Allocation, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
+    outlook: Outlook | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,6 +40,14 @@ class Expectation:
         self._once: set[tuple[str, str, int]] = set()
         self._ended, self._ran_ms = 0, 0
 
+    def know(self, other: Expectation) -> None:
+        """Know what the other has learned of kinds so far, and learn apart from it from now on.
+
+        The other may learn in another thread meanwhile; what it knows of rows of jobs is not taken over.
+        """
+        self._all, self._kinds = other._all, other._kinds.copy()
+        self._ended, self._ran_ms = other._ended, other._ran_ms
+
     @property
     def mean_ms(self) -> float:
         """The mean run time of all that ended; 0 before anything did."""
@@ -90,6 +98,19 @@ class Expectation:
                 sweep.expected = kept
             expected = kept[3]
         return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
+
+    def quantile_ms(self, job: Waiting, attained_ms: int, part: float, now_ms: int) -> float:
+        """Run time still to come that in ``part`` (0..1) of all cases is not exceeded, within the declared walltime.
+
+        What is known of the job's row, beside its kind, stretches or shrinks the distribution of the kind.
+        """
+        kind = self._of(job)
+        left_ms = kind.quantile_ms(attained_ms, part)
+        if not attained_ms and job.sweep is not None and job.sweep.wider is not None:
+            left_ms *= self.run_ms(job._replace(walltime_ms=None), now_ms) / kind.remaining_ms(0)
+        if job.walltime_ms is None:
+            return left_ms
+        return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
 
     def _expect(self, job: Waiting, near: Sweep, row: Sweep, now_ms: int) -> tuple[int, int, int, float]:
         """(ends of the stretch, ends of the row, until when it holds, expected ms)."""
@@ -172,6 +193,23 @@ class _Kind:
         if self._stale():
             self._make()
         return self._remaining[level_of(attained_ms)]
+
+    def quantile_ms(self, attained_ms: int, part: float) -> float:
+        """Beyond all that ended, run times are taken to be Pareto's of index one, whose median is twice the age."""
+        if self._stale():
+            self._make()
+        edges, first = _edges(), bin_of(attained_ms)
+        low, high = edges[first:-1].copy(), edges[first + 1 :]
+        chance = self._share[first:].copy()
+        chance[0] *= (high[0] - attained_ms) / (high[0] - low[0])
+        low[0] = attained_ms
+        ended = chance.cumsum()
+        if ended[-1] < 1e-12:
+            return (attained_ms + 1) * part / max(1e-3, 1 - part)
+        place = min(int(np.searchsorted(ended, part * ended[-1])), len(ended) - 1)
+        before = ended[place] - chance[place]
+        within = (part * ended[-1] - before) / chance[place] if chance[place] > 0 else 0.0
+        return max(1.0, float((low[place] + 1) * ((high[place] + 1) / (low[place] + 1)) ** within) - attained_ms)
 
     def gittins_ms(self, level: int) -> float:
         if self._stale():

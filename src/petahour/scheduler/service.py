@@ -21,6 +21,14 @@ class Service:
         self._asked_ms, self._known = -1, dict[str, int]()
         self._tenants: dict[str, tuple[float, int, int]] = {}
 
+    def at(self, now_ms: int) -> Service:
+        """The same usage so far, and nobody holds anything."""
+        other = Service()
+        other._decay = self._decay
+        other._all = (self._decayed(self._all, now_ms), 0, now_ms)
+        other._tenants = {name: (self._decayed(one, now_ms), 0, now_ms) for name, one in self._tenants.copy().items()}
+        return other
+
     def change(self, tenant: str, accelerators: int, now_ms: int) -> None:
         """The tenant holds so many more (or fewer, when negative) from now on."""
         _, rate, since_ms = self._tenants.get(tenant, (0.0, 0, now_ms))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from petahour.billing.rate import PriceBook
+from petahour.control.outlook import Outlook
 from petahour.control.queries import Holder
 from petahour.model.allocations import Allocation
 from petahour.model.events import Event
@@ -56,6 +57,10 @@ def job_view(job: Job, latest: Allocation | None, hold: Hold | None) -> View:
         "rehearsal": latest.rehearsal if latest else None,
         "started_ms": latest.started_ms if latest else None,
     }
+
+
+def outlook_view(outlook: Outlook | None) -> View | None:
+    return None if outlook is None else asdict(outlook)
 
 
 def allocation_view(allocation: Allocation) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,12 +15,14 @@ from petahour.model.resources import Node, NodeState
 from petahour.model.tenants import Quota
 from petahour.scheduler.ask import Grant
 from petahour.scheduler.decide import decide
+from petahour.scheduler.foresee import foresee
 from petahour.scheduler.funds import hold_micros
 from petahour.scheduler.plan import HoldCode, Plan
 from petahour.scheduler.policies import PETAHOUR
 from petahour.scheduler.room import Room, mask_of
 from petahour.scheduler.schedule import schedule, state_of
 from petahour.scheduler.snapshot import Snapshot
+from petahour.scheduler.sooner import sooner
 from petahour.scheduler.take_in import waiting_of
 
 TENANTS = ("acme", "beta", "corp")
@@ -250,6 +253,66 @@ def test_a_pass_leaves_the_state_as_it_was(before: Snapshot) -> None:
     first, second = decide(state, before.now_ms), decide(state, before.now_ms)
     assert (first.starts, first.stops, first.whys) == (second.starts, second.stops, second.whys)
     assert [[pool.free_mask(number) for number in range(len(pool.names))] for pool in pools] == free
+
+
+@given(snapshots())
+@settings(max_examples=100, deadline=None)
+def test_without_the_named_constraint_the_job_would_not_be_held_for_it(before: Snapshot) -> None:
+    """The reason is true: when what it names is taken away, the outcome is another."""
+    everyone = {item.tenant for item in before.queued}
+    for hold in schedule(before).holds.values():
+        asked = next(item for item in before.queued if item.id == hold.job)
+        if hold.code is HoldCode.CAPACITY:
+            gangs = [item.spec.gang for item in before.queued for _ in range(item.spec.gang.nodes)]
+            more = [
+                node(f"more-{name}-{number}", gang.accelerators_per_node, name)
+                for name in asked.spec.types
+                for number, gang in enumerate(gangs)
+            ]
+            masks = {item.name: (1 << item.accelerators) - 1 for item in more}
+            wide = {item.name: replace(item, pool=f"more-{item.type}") for item in more}
+            other = replace(before, nodes={**before.nodes, **wide}, free={**before.free, **masks})
+        elif hold.code is HoldCode.FUNDS:
+            other = replace(before, available_micros=dict.fromkeys(everyone, 10**15))
+        elif hold.code is HoldCode.QUOTA:
+            wide_quotas = {
+                key: replace(quota, nominal=10**6, borrowing_limit=None) for key, quota in before.quotas.items()
+            }
+            named = {
+                (asked.tenant, name): Quota(tenant=asked.tenant, type=name, nominal=10**6) for name in (A100, ASCEND)
+            }
+            other = replace(before, quotas={**wide_quotas, **named})
+        else:
+            continue
+        now = schedule(other).holds.get(hold.job)
+        assert now is None or now.code is not hold.code
+
+
+@given(snapshots())
+@settings(max_examples=60, deadline=None)
+def test_a_change_that_is_offered_has_the_job_start(before: Snapshot) -> None:
+    """And looking ahead leaves the state as it was."""
+    state = state_of(before, PETAHOUR)
+    first = decide(state, before.now_ms)
+    for hold in schedule(before).holds.values():
+        waits = state.lines.job(hold.job)
+        assert waits is not None
+        offer = sooner(state, waits, before.now_ms)
+        assert hold.job in foresee(state, before.now_ms, [hold.job], draws=3)
+        if offer is None:
+            continue
+        asked = next(item for item in before.queued if item.id == hold.job)
+        spec = replace(asked.spec, types=(offer.type,), tier=offer.tier)
+        # It is tried beside the job as it was, which takes nothing, as it cannot start.
+        other = replace(asked, id="otherwise", spec=spec)
+        rich = dict.fromkeys(before.available_micros, 10**15)
+        changed = replace(before, queued=[*before.queued, other], available_micros=rich)
+        plan = schedule(changed)
+        assert any(place.job == "otherwise" for place in plan.places) or any(
+            item.for_job == "otherwise" for item in plan.preempts
+        )
+    second = decide(state, before.now_ms)
+    assert (first.starts, first.stops, first.whys) == (second.starts, second.stops, second.whys)
 
 
 def test_what_is_stopping_already_is_not_stopped_again() -> None:

@@ -9,12 +9,13 @@ from fastapi.responses import JSONResponse
 
 from petahour.control.cancel import cancel
 from petahour.control.context import Context
+from petahour.control.outlook import outlook
 from petahour.control.queries import find_job, list_jobs, read_log
 from petahour.control.submit import submit
 from petahour.model.jobs import Job, JobState
 from petahour.server.caller import TheCaller, TheContext
 from petahour.server.schemas import JobBody
-from petahour.server.views import View, allocation_view, history_view, job_view
+from petahour.server.views import View, allocation_view, history_view, job_view, outlook_view
 from petahour.store.protocol import JobFilter
 
 MAX_NUMBER = 2**63 - 1  # what a database's and a file's offsets can be
@@ -58,7 +59,7 @@ def jobs(
 
 @router.get("/{job_id}")
 def job_detail(job_id: str, context: TheContext, caller: TheCaller) -> JSONResponse:
-    """A job with its attempts, its history and, while it waits, the reason."""
+    """A job with its attempts, its history and, while it waits, the reason and when it is expected to start."""
     found = find_job(context, caller, job_id)
     latest = found.allocations[-1] if found.allocations else None
     return JSONResponse(
@@ -66,6 +67,7 @@ def job_detail(job_id: str, context: TheContext, caller: TheCaller) -> JSONRespo
             **job_view(found.job, latest, context.live.holds.get(job_id)),
             "allocations": [allocation_view(item) for item in found.allocations],
             "history": [history_view(event) for event in found.history],
+            "outlook": outlook_view(outlook(context, found.job)),
         }
     )
 
