@@ -30,6 +30,7 @@ def ps(
     active: Annotated[bool, typer.Option("--active", help="Only jobs that are not over.")] = False,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's jobs (for operators).")] = None,
     project: Annotated[str | None, typer.Option(help="Only this project's jobs.")] = None,
+    array: Annotated[str | None, typer.Option(metavar="ID", help="Only the jobs of this array.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
     all_: Annotated[bool, typer.Option("--all", "-a", help="All of them, however many.")] = False,
     as_json: AsJson = False,
@@ -46,10 +47,10 @@ def ps(
         states += [item.value for item in JobState if item not in FINAL_STATES]
     with connect() as client:
         if all_:
-            jobs = tuple(client.every_job(states=states, tenant=tenant, project=project))
+            jobs = tuple(client.every_job(states=states, tenant=tenant, project=project, array=array))
             page = JobPage(jobs=jobs, next_before_seq=None)
         else:
-            page = client.jobs(states=states, tenant=tenant, project=project, limit=limit)
+            page = client.jobs(states=states, tenant=tenant, project=project, array=array, limit=limit)
     if as_json:
         show_json({"jobs": page.jobs, "next_before_seq": page.next_before_seq})
     elif not page.jobs:
@@ -100,7 +101,7 @@ def logs(
 
 
 def cancel(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of the jobs to cancel.")],
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, or of arrays, to cancel.")],
     wait: Annotated[bool, typer.Option("--wait", help="Return when their processes are gone.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -40,7 +40,8 @@ def _row(job: Job, now_ms: int, full: bool) -> tuple[object, ...]:
     kind = (job.type or job.types[0]) + ("*" if job.rehearsal else "")
     why = reason(job) if full else short_reason(job)
     time_text = duration(time_ms(job, now_ms))
-    return job.id, job.tenant, job.name, job.state, job.tier, gang, kind, job.attempt, time_text, why
+    name = job.name if job.array is None else f"{job.name}[{job.array.index}]"
+    return job.id, job.tenant, name, job.state, job.tier, gang, kind, job.attempt, time_text, why
 
 
 def time_ms(job: Job, now_ms: int) -> int:
@@ -91,6 +92,8 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("workdir", job.workdir),
         ("environment", " ".join(f"{name}={value}" for name, value in job.environment.items()) or None),
         ("gang", f"{job.gang} of {' or '.join(job.types)}"),
+        ("waits for", _awaited(job)),
+        ("array", _array(job)),
         ("runs on", job.type and job.type + (" (rehearsal)" if job.rehearsal else "")),
         ("tier", f"{job.tier}, priority {job.priority}"),
         ("walltime", None if job.walltime_ms is None else duration(job.walltime_ms)),
@@ -105,6 +108,19 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("ended", instant(job.ended_ms)),
         ("time", duration(time_ms(job, now_ms))),
     ]
+
+
+def _awaited(job: JobDetail) -> str | None:
+    return ", ".join(f"{item.job} to {'succeed' if item.ok else 'end'}" for item in job.after) or None
+
+
+def _array(job: JobDetail) -> str | None:
+    array = job.array
+    return (
+        None
+        if array is None
+        else f"{array.array}, index {array.index}, {array.size} jobs, at most {array.at_once} at once"
+    )
 
 
 def _expected_start(job: JobDetail, now_ms: int) -> str | None:

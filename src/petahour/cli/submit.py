@@ -53,6 +53,22 @@ def submit(
     preemption_signal: Annotated[str | None, typer.Option(help="Such as SIGUSR1.")] = None,
     grace: Annotated[str | None, typer.Option(help="From that signal to the kill, such as 30s.")] = None,
     memory: Annotated[str | None, typer.Option(help="Per rank, such as 8GiB.")] = None,
+    switch: Annotated[
+        str | None,
+        typer.Option(help="required: all nodes under one leaf switch; preferred: where that is to be had."),
+    ] = None,
+    exclusive: Annotated[
+        bool | None, typer.Option("--exclusive", help="Nodes nobody else uses; all their accelerators are paid for.")
+    ] = None,
+    after_ok: Annotated[
+        list[str] | None, typer.Option(metavar="JOB", help="Start when it has succeeded; may be repeated.")
+    ] = None,
+    after_any: Annotated[
+        list[str] | None, typer.Option(metavar="JOB", help="Start when it is over; may be repeated.")
+    ] = None,
+    array: Annotated[
+        str | None, typer.Option(metavar="INDEXES", help="One job for each, such as 0-15%4: at most 4 at once.")
+    ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Submitting again with the same key gives the same job.")
     ] = None,
@@ -71,6 +87,8 @@ def submit(
         raise typer.BadParameter("--json prints one document; it does not go with --follow.")
     if timeout is not None and (follow or not wait):
         raise typer.BadParameter("--timeout goes with --wait, without --follow.")
+    if follow and array:
+        raise typer.BadParameter("--follow is for one job; wait for an array with --wait.")
     said: dict[str, object] = {
         "command": context.meta.get(COMMAND) or None,
         "name": name,
@@ -88,6 +106,11 @@ def submit(
         "preemption_signal": preemption_signal,
         "grace": grace,
         "memory": memory,
+        "switch": switch,
+        "exclusive": exclusive,
+        "after_ok": tuple(after_ok) if after_ok else None,
+        "after_any": tuple(after_any) if after_any else None,
+        "array": array,
     }
     request = _request(file, {field: value for field, value in said.items() if value is not None}, env or [])
     _send(request, idempotency_key, wait=wait, timeout_s=timeout, follow=follow, as_json=as_json)
@@ -123,24 +146,37 @@ def _send(
         job = client.submit(request, idempotency_key=key)
         if not as_json:
             # While output is followed, stdout is the job's own.
-            typer.echo(f"{job.id} submitted" + (f": {job.hold.text}" if job.hold else ""), err=follow)
-        job = _until_over(client, job, timeout_s=timeout_s, follow=follow) if wait or follow else job
+            typer.echo(_submitted(job), err=follow)
+        jobs = _until_over(client, job, timeout_s=timeout_s, follow=follow) if wait or follow else [job]
     if as_json:
-        show_json(job)
+        show_json(jobs[0] if len(jobs) == 1 else {"jobs": jobs})
     elif wait or follow:
-        code = "" if job.exit_code is None else f", exit code {job.exit_code}"
-        message = f": {job.message}" if job.message else ""
-        typer.echo(f"{job.id} {job.state}{code}{message}", err=follow)
-    if (wait or follow) and job.state != "succeeded":
+        for one in jobs:
+            code = "" if one.exit_code is None else f", exit code {one.exit_code}"
+            message = f": {one.message}" if one.message else ""
+            typer.echo(f"{one.id} {one.state}{code}{message}", err=follow)
+    if (wait or follow) and any(one.state != "succeeded" for one in jobs):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _until_over(client: Client, job: Job, *, timeout_s: float | None, follow: bool) -> Job:
+def _submitted(job: Job) -> str:
+    if job.array is None:
+        return f"{job.id} submitted" + (f": {job.hold.text}" if job.hold else "")
+    array = job.array
+    at_once = f", at most {array.at_once} at once" if array.at_once < array.size else ""
+    return f"{array.array} submitted: {array.size} jobs, the first is {job.id}{at_once}"
+
+
+def _until_over(client: Client, job: Job, *, timeout_s: float | None, follow: bool) -> list[Job]:
     from petahour.cli.render import progress
 
     if follow:
         for chunk in client.follow_log(job.id):
             typer.echo(chunk.text, nl=False)
-        return client.job(job.id)
-    with progress(f"Waiting for {job.id}"):
-        return client.wait(job.id, timeout_s=timeout_s)
+        return [client.job(job.id)]
+    if job.array is None:
+        with progress(f"Waiting for {job.id}"):
+            return [client.wait(job.id, timeout_s=timeout_s)]
+    with progress(f"Waiting for the jobs of {job.array.array}"):
+        ids = [one.id for one in client.every_job(array=job.array.array)]
+        return [client.wait(one, timeout_s=timeout_s) for one in reversed(ids)]

@@ -98,6 +98,7 @@ class Client:
         states: Collection[str] = (),
         tenant: str | None = None,
         project: str | None = None,
+        array: str | None = None,
         limit: int = 100,
         before_seq: int | None = None,
     ) -> JobPage:
@@ -106,18 +107,26 @@ class Client:
             "state": tuple(states) or None,
             "tenant": tenant,
             "project": project,
+            "array": array,
             "limit": limit,
             "before_seq": before_seq,
         }
         return self._get(JobPage, "/v1/jobs", query)
 
     def every_job(
-        self, *, states: Collection[str] = (), tenant: str | None = None, project: str | None = None
+        self,
+        *,
+        states: Collection[str] = (),
+        tenant: str | None = None,
+        project: str | None = None,
+        array: str | None = None,
     ) -> Iterator[Job]:
         """All jobs, newest first, page by page."""
         before: int | None = None
         while True:
-            page = self.jobs(states=states, tenant=tenant, project=project, limit=1_000, before_seq=before)
+            page = self.jobs(
+                states=states, tenant=tenant, project=project, array=array, limit=1_000, before_seq=before
+            )
             yield from page.jobs
             before = page.next_before_seq
             if before is None:

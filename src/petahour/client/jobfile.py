@@ -12,11 +12,11 @@ from petahour.client.requests import JobRequest
 from petahour.model.errors import TooLargeError, ValidationError
 
 MAX_FILE_BYTES = 1024 * 1024
-_TEXT = ("tenant", "project", "name", "workdir", "tier", "checkpoint_dir", "preemption_signal")
+_TEXT = ("tenant", "project", "name", "workdir", "tier", "checkpoint_dir", "preemption_signal", "array")
 _WHOLE = ("priority", "retries")
 _EITHER = ("walltime", "grace", "memory")
-_LISTS = ("command", "types")
-_GANG = ("nodes", "accelerators_per_node")
+_LISTS = ("command", "types", "after_ok", "after_any")
+_GANG = ("nodes", "accelerators_per_node", "switch", "exclusive")
 _FIELDS = frozenset({*_TEXT, *_WHOLE, *_EITHER, *_LISTS, "gang", "environment", "env"})
 
 
@@ -127,13 +127,19 @@ class _File:
             raise self.refuse(name, value, "a list of texts", f'Write it like {name} = ["...", "..."].')
         return tuple(value)
 
-    def _gang(self, value: object) -> dict[str, int]:
+    def _gang(self, value: object) -> dict[str, object]:
         if not isinstance(value, dict):
             raise self.refuse("gang", value, "a table", "Write [gang] with nodes and accelerators_per_node.")
         for name in value:
             if name not in _GANG:
                 raise self.refuse(f"gang.{name}", None, "an unknown field", f"Fields are {', '.join(_GANG)}.")
-        return {name: self._whole(f"gang.{name}", item) for name, item in value.items()}
+        readers = {"switch": self._text, "exclusive": self._yes_or_no}
+        return {name: readers.get(name, self._whole)(f"gang.{name}", item) for name, item in value.items()}
+
+    def _yes_or_no(self, name: str, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.refuse(name, value, "true or false", "Write it without quotes.")
+        return value
 
     def _environment(self, values: Mapping[str, object]) -> dict[str, str]:
         if "env" in values and "environment" in values:

@@ -11,7 +11,8 @@ class JobRequest:
     """A job to run. The control plane checks every rule; see the job file reference for the fields.
 
     ``tenant`` is for operators only. ``walltime`` and ``grace`` are durations such as ``"1h30m"``, ``memory`` a
-    size such as ``"8GiB"``, each also a plain number of seconds or bytes.
+    size such as ``"8GiB"``, each also a plain number of seconds or bytes. ``after_ok`` and ``after_any`` are ids of
+    jobs it waits for. ``array`` such as ``"0-15%4"`` makes one job for each index, at most four of them at once.
     """
 
     command: tuple[str, ...]
@@ -31,9 +32,19 @@ class JobRequest:
     preemption_signal: str = "SIGTERM"
     grace: str | int = "30s"
     memory: str | int | None = None
+    switch: str = "preferred"
+    exclusive: bool = False
+    after_ok: tuple[str, ...] = ()
+    after_any: tuple[str, ...] = ()
+    array: str | None = None
 
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/jobs``; what is not said is left out."""
+        gang: dict[str, object] = {"nodes": self.nodes, "accelerators_per_node": self.accelerators_per_node}
+        if self.switch != "preferred":
+            gang["switch"] = self.switch
+        if self.exclusive:
+            gang["exclusive"] = True
         full: dict[str, object] = {
             "tenant": self.tenant,
             "project": self.project,
@@ -41,7 +52,7 @@ class JobRequest:
             "command": list(self.command),
             "workdir": self.workdir,
             "environment": dict(self.environment),
-            "gang": {"nodes": self.nodes, "accelerators_per_node": self.accelerators_per_node},
+            "gang": gang,
             "types": list(self.types),
             "tier": self.tier,
             "priority": self.priority,
@@ -51,5 +62,8 @@ class JobRequest:
             "preemption_signal": self.preemption_signal,
             "grace": self.grace,
             "memory": self.memory,
+            "after_ok": list(self.after_ok) or None,
+            "after_any": list(self.after_any) or None,
+            "array": self.array,
         }
         return {name: value for name, value in full.items() if value is not None}

@@ -22,13 +22,36 @@ class Whoami:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GangShape:
-    """``nodes`` x ``accelerators_per_node``."""
+    """``nodes`` x ``accelerators_per_node``; ``switch`` is ``required`` where all nodes lie under one leaf switch."""
 
     nodes: int
     accelerators_per_node: int
+    switch: str = "preferred"
+    exclusive: bool = False
 
     def __str__(self) -> str:
-        return f"{self.nodes} x {self.accelerators_per_node}"
+        text = f"{self.nodes} x {self.accelerators_per_node}"
+        if self.switch == "required":
+            text += " under one switch"
+        return text + (" on nodes of its own" if self.exclusive else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Awaited:
+    """A job that another one waits for; ``ok``: it must succeed."""
+
+    job: str
+    ok: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArrayPlace:
+    """Which job of an array it is, of how many, and how many of them may be under way at once."""
+
+    array: str
+    index: int
+    size: int
+    at_once: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +98,8 @@ class Job:
     started_ms: int | None
     seq: int = 0
     losses: int = 0
+    after: tuple[Awaited, ...] = ()
+    array: ArrayPlace | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,22 @@ from petahour.store.protocol import Transaction
 
 
 def cancel(context: Context, caller: Caller, job_id: str) -> Job:
-    """The job after the request. Cancelling twice is one cancel; a finished job cannot be cancelled."""
+    """The job after the request. Cancelling twice is one cancel; a finished job cannot be cancelled.
+
+    The id of an array cancels those of its jobs that are not over, and gives the first of them.
+    """
+    live = context.live
+    tasks = [job.id for job in (*live.queued.values(), *live.active.values()) if _of_array(job, job_id)]
+    done = [_cancel_one(context, caller, task) for task in sorted(tasks)] or [_cancel_one(context, caller, job_id)]
+    context.wake()
+    return done[0]
+
+
+def _of_array(job: Job, array: str) -> bool:
+    return job.spec.array is not None and job.spec.array.array == array
+
+
+def _cancel_one(context: Context, caller: Caller, job_id: str) -> Job:
     with context.store.write() as tx:
         job = visible_job(tx, caller, job_id)
         authorize(caller, Action.CANCEL_JOB, job.tenant)
@@ -35,7 +50,6 @@ def cancel(context: Context, caller: Caller, job_id: str) -> Job:
             job = move(tx, job, JobState.CANCELLED, kind=EventKind.JOB_STATE, at_ms=now_ms, cause=cause)
         else:
             job = _cancel_running(tx, job, now_ms, cause)
-    context.wake()
     return job
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from petahour.catalog.catalog import Catalog
 from petahour.control.settings import Settings
@@ -18,6 +19,8 @@ def launch_of(
 ) -> Launch:
     """The same allocation always gives the same launch, so that a repeated start says nothing new."""
     spec = job.spec
+    # A gang with nodes of its own holds more than its ranks run on.
+    slots = tuple(replace(slot, indexes=slot.indexes[: spec.gang.accelerators_per_node]) for slot in allocation.slots)
     return Launch(
         allocation=allocation.id,
         job=job.id,
@@ -27,10 +30,8 @@ def launch_of(
         command=spec.command,
         workdir=spec.workdir,
         environment=spec.environment,
-        slot_environments=tuple(
-            _visible_devices(catalog, allocation.type, nodes[slot.node], slot) for slot in allocation.slots
-        ),
-        slots=allocation.slots,
+        slot_environments=tuple(_visible_devices(catalog, allocation.type, nodes[slot.node], slot) for slot in slots),
+        slots=slots,
         type=allocation.type,
         rehearsal=allocation.rehearsal,
         cpu_affinity=allocation.type == CPU and not allocation.rehearsal,

@@ -99,7 +99,7 @@ class LiveState:
         self.state = State(self._policy, ())
         self._load_nodes(tx)
         self._load_people(tx)
-        self._put_jobs(tx.jobs.unfinished())
+        self._put_jobs(tx, tx.jobs.unfinished())
         self._put_allocations(tx.allocations.active())
         self._seq = seq
 
@@ -117,7 +117,7 @@ class LiveState:
             self._load_people(tx)
         if kinds & _FLEET_EVENTS:
             self._load_nodes(tx)
-        self._put_jobs(tx.jobs.many(jobs))
+        self._put_jobs(tx, tx.jobs.many(jobs))
         self._put_allocations(tx.allocations.many(allocations))
         self.refresh_funds(tx, tenants)
 
@@ -132,18 +132,31 @@ class LiveState:
         self.nodes = {node.name: node for node in tx.fleet.every()}
         self.state.put_nodes(self.nodes.values())
 
-    def _put_jobs(self, jobs: Iterable[Job]) -> None:
+    def _put_jobs(self, tx: Transaction, jobs: Iterable[Job]) -> None:
+        gates = self.state.gates
         for job in jobs:
             if self.queued.pop(job.id, None) is not None:
                 self.state.dequeue(job.id)
             self.active.pop(job.id, None)
+            if job.state.final:
+                gates.over(job.id, ok=job.state is JobState.SUCCEEDED)
+                self._waited.pop(job.id, None)
+                continue
+            gates.put(job)
             if job.state is JobState.QUEUED:
                 self.queued[job.id] = job
-                self._waited[job.id] = self.state.enqueue(self._known(waiting_of(self.state, job)))
+                if not gates.shut(job.id):
+                    self._enqueue(job)
             elif job.state.holds_accelerators:
                 self.active[job.id] = job
-            else:
-                self._waited.pop(job.id, None)
+        for other in tx.jobs.many(gates.ask()):
+            if other.state.final:
+                gates.over(other.id, ok=other.state is JobState.SUCCEEDED)
+        for job_id in gates.release():
+            self._enqueue(self.queued[job_id])
+
+    def _enqueue(self, job: Job) -> None:
+        self._waited[job.id] = self.state.enqueue(self._known(waiting_of(self.state, job)))
 
     def _put_allocations(self, allocations: Iterable[Allocation]) -> None:
         # Ends come first: what they free may have been given away since.

@@ -29,6 +29,11 @@ class JobRequest:
     preemption_signal: str = "SIGTERM"
     grace: str | int = "30s"
     memory: str | int | None = None
+    switch: str = "preferred"
+    exclusive: bool = False
+    after_ok: tuple[str, ...] = ()
+    after_any: tuple[str, ...] = ()
+    array: str | None = None
 
     def digest(self) -> str:
         """A hash that tells whether two requests ask for the same."""

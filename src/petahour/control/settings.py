@@ -39,6 +39,8 @@ class Settings:
     walltime_ms: int = 366 * 24 * HOUR_MS
     grace_ms: int = 60 * MINUTE_MS
     retries: int = 1_000
+    dependencies: int = 1_000
+    array_size: int = 5_000
     memory_bytes: int = 2**50
     log_bytes: int = 64 * 1024 * 1024
     log_read_bytes: int = 1024 * 1024

@@ -10,8 +10,8 @@ from petahour.catalog.catalog import Catalog
 from petahour.control.request import JobRequest
 from petahour.control.settings import Settings
 from petahour.model.errors import TooLargeError, ValidationError
-from petahour.model.jobs import MAX_PRIORITY, JobSpec, Tier
-from petahour.model.resources import Gang
+from petahour.model.jobs import MAX_PRIORITY, After, JobSpec, Tier
+from petahour.model.resources import Gang, Switch
 from petahour.model.tenants import Project
 from petahour.model.time import format_duration, parse_duration
 
@@ -27,7 +27,12 @@ _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 def specify(request: JobRequest, project: Project, catalog: Catalog, settings: Settings) -> JobSpec:
     """The validated job. Raises ValidationError or TooLargeError naming field, rule and remedy."""
     root = Path(project.directory)
-    gang = Gang(nodes=request.nodes, accelerators_per_node=request.accelerators_per_node)
+    gang = Gang(
+        nodes=request.nodes,
+        accelerators_per_node=request.accelerators_per_node,
+        switch=_switch(request.switch),
+        exclusive=request.exclusive,
+    )
     command = _command(request.command, settings)
     return JobSpec(
         name=_name(request.name or Path(command[0]).name or "job"),
@@ -46,6 +51,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         preemption_signal=_signal(request.preemption_signal),
         grace_ms=_grace(request.grace, settings),
         memory_bytes=None if request.memory is None else _memory(request.memory, settings),
+        after=_after(request, settings),
     )
 
 
@@ -156,6 +162,29 @@ def _tier(tier: str) -> Tier:
     except ValueError:
         known = ", ".join(Tier)
         raise ValidationError(field="tier", value=tier, rule="a known tier", remedy=f"Use one of {known}.") from None
+
+
+def _switch(name: str) -> Switch:
+    try:
+        return Switch(name)
+    except ValueError:
+        known = " or ".join(Switch)
+        raise ValidationError(
+            field="gang.switch", value=name, rule=known, remedy='Write switch = "required" for one leaf switch.'
+        ) from None
+
+
+def _after(request: JobRequest, settings: Settings) -> tuple[After, ...]:
+    """Each job once; who must have succeeded need not be named among those that must be over."""
+    named = dict.fromkeys(request.after_any, False) | dict.fromkeys(request.after_ok, True)
+    if len(named) > settings.dependencies:
+        raise TooLargeError(
+            field="after_ok",
+            value=len(named),
+            rule=f"at most {settings.dependencies} jobs to wait for",
+            remedy="Let one job wait for them and this one for that.",
+        )
+    return tuple(After(job=job, ok=ok) for job, ok in sorted(named.items()))
 
 
 def _walltime(walltime: str | int | None, settings: Settings) -> int | None:

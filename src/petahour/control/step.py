@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from petahour.control.await_jobs import cancel_hopeless
 from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
 from petahour.control.context import Context
@@ -59,6 +60,9 @@ class Reconciler:
         self._reconcile()
         closed = self._meter()
         self._refresh()
+        while cancel_hopeless(self._context):
+            # Who waited for one of these is hopeless in turn.
+            self._refresh()
         placed = stopping = 0
         if self._decide_again:
             placed, stopping = self._decide()

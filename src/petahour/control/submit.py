@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from petahour.control.arrays import parse_array, task_of
 from petahour.control.authorize import Action, authorize
+from petahour.control.await_jobs import require_awaited
 from petahour.control.context import Context
 from petahour.control.keys import own_tenant
 from petahour.control.request import JobRequest
+from petahour.control.settings import Settings
 from petahour.control.specify import specify
 from petahour.control.tenants import known_tenant
 from petahour.control.transitions import submitted
@@ -21,10 +24,12 @@ MAX_KEY_LENGTH = 200
 
 
 def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | None = None) -> tuple[Job, bool]:
-    """The stored job, and whether it is new. The same key with the same request gives the first job again.
+    """The stored job, of an array the first one, and whether it is new. The same key with the same request gives it
+    again.
 
     Raises ConflictError when the key was used for another request, ImpossibleError when no state of this
-    fleet could ever run the job, OverloadedError when the queue is full.
+    fleet could ever run the job, NotFoundError when it waits for a job that the tenant has not, OverloadedError when
+    the queue is full.
     """
     tenant = own_tenant(caller, request.tenant)
     authorize(caller, Action.SUBMIT_JOB, tenant)
@@ -47,25 +52,44 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
             remedy=f'Create it with "petahour tenant project create {tenant} {request.project}".',
         )
     spec = specify(request, project, context.catalog, context.settings)
+    specs = _each(context.ids.new("job"), spec, request.array, context.settings)
     _require_possible(context, tenant, spec, currency)
-    _require_room(context, tenant)
-    job = Job(
-        id=context.ids.new("job"),
-        seq=0,
-        tenant=tenant,
-        project=project.name,
-        user=caller.user,
-        spec=spec,
-        state=JobState.QUEUED,
-        submitted_ms=context.clock.now_ms(),
-    )
+    _require_room(context, tenant, len(specs))
+    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
         if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
             return known, False
-        job = tx.jobs.add(job, key=key, request_hash=digest)
-        submitted(tx, job)
+        require_awaited(tx, tenant, spec)
+        jobs = [
+            Job(
+                id=job_id,
+                seq=0,
+                tenant=tenant,
+                project=project.name,
+                user=caller.user,
+                spec=one,
+                state=JobState.QUEUED,
+                submitted_ms=now_ms,
+            )
+            for job_id, one in specs
+        ]
+        stored = [
+            tx.jobs.add(job, key=key if place == 0 else None, request_hash=digest) for place, job in enumerate(jobs)
+        ]
+        for job in stored:
+            submitted(tx, job)
     context.wake()
-    return job, True
+    return stored[0], True
+
+
+def _each(job_id: str, spec: JobSpec, array: str | None, settings: Settings) -> list[tuple[str, JobSpec]]:
+    """Id and spec of every job of the request: of an array, its id and the index."""
+    if array is None:
+        return [(job_id, spec)]
+    indexes = parse_array(array, settings)
+    return [
+        (f"{job_id}-{index}", task_of(spec, job_id, indexes, place)) for place, index in enumerate(indexes.indexes)
+    ]
 
 
 def _repeated(tx: Transaction, tenant: str, key: str, digest: str) -> Job | None:
@@ -102,18 +126,15 @@ def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: st
         raise why
 
 
-def _require_room(context: Context, tenant: str) -> None:
+def _require_room(context: Context, tenant: str, more: int) -> None:
     queued = context.live.queued
     settings = context.settings
-    mine = sum(1 for job in list(queued.values()) if job.tenant == tenant) if _crowded(context) else 0
-    if len(queued) >= settings.queue_limit or mine >= settings.tenant_queue_limit:
+    crowded = len(queued) + more > settings.tenant_queue_limit
+    mine = sum(1 for job in list(queued.values()) if job.tenant == tenant) if crowded else 0
+    if len(queued) + more > settings.queue_limit or mine + more > settings.tenant_queue_limit:
         raise OverloadedError(
             field="queue",
             value=len(queued),
             rule=f"at most {settings.tenant_queue_limit} queued jobs a tenant, {settings.queue_limit} in all",
             remedy="Submit again when some have started.",
         )
-
-
-def _crowded(context: Context) -> bool:
-    return len(context.live.queued) >= context.settings.tenant_queue_limit

@@ -67,6 +67,24 @@ def check_transition(before: JobState, after: JobState) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class After:
+    """The job starts when another one is over: ``ok``, only when that one has succeeded."""
+
+    job: str
+    ok: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArrayTask:
+    """One of the jobs of an array: its index, how many there are, and how many may be under way at once."""
+
+    array: str
+    index: int
+    size: int
+    at_once: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec:
     """What a tenant asks for, validated. Paths are absolute and inside the project's directory.
 
@@ -88,6 +106,8 @@ class JobSpec:
     preemption_signal: str = "SIGTERM"
     grace_ms: int = 30_000
     memory_bytes: int | None = None
+    after: tuple[After, ...] = ()
+    array: ArrayTask | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,12 +20,25 @@ class NodeState(StrEnum):
     DOWN = "down"
 
 
+class Switch(StrEnum):
+    """Whether a gang's nodes must lie under one leaf switch, or do so only where that is to be had."""
+
+    PREFERRED = "preferred"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gang:
-    """``nodes`` x ``accelerators_per_node``; starts together or not at all."""
+    """``nodes`` x ``accelerators_per_node``; starts together or not at all.
+
+    ``exclusive``: nobody else's work runs on its nodes, all of whose accelerators it holds and pays for, though its
+    ranks run on ``accelerators_per_node`` of them.
+    """
 
     nodes: int = 1
     accelerators_per_node: int = 1
+    switch: Switch = Switch.PREFERRED
+    exclusive: bool = False
 
     def __post_init__(self) -> None:
         _bounded("gang.nodes", self.nodes, MAX_GANG_NODES)
@@ -35,8 +48,16 @@ class Gang:
     def accelerators(self) -> int:
         return self.nodes * self.accelerators_per_node
 
+    @property
+    def bound(self) -> bool:
+        """Whether enough nodes with enough accelerators are not enough for it."""
+        return self.exclusive or (self.switch is Switch.REQUIRED and self.nodes > 1)
+
     def __str__(self) -> str:
-        return f"{self.nodes} x {self.accelerators_per_node}"
+        text = f"{self.nodes} x {self.accelerators_per_node}"
+        if self.switch is Switch.REQUIRED and self.nodes > 1:
+            text += " under one switch"
+        return text + (" on nodes of its own" if self.exclusive else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from petahour.model.jobs import Tier
 from petahour.model.resources import Gang
 from petahour.scheduler.sweeps import Sweep
 
-Shape = tuple[tuple[str, ...], int, int, int]  # types, nodes, accelerators on each, and on one more
+Shape = tuple[tuple[str, ...], int, int, int, str, bool]  # types, nodes, accelerators on each and on one more, rules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -33,7 +33,9 @@ class Ask:
     def __post_init__(self) -> None:
         # Read at every turn, hence kept; the class is frozen for everybody else.
         object.__setattr__(self, "accelerators", self.gang.accelerators + self.rest)
-        object.__setattr__(self, "shape", (self.types, self.gang.nodes, self.gang.accelerators_per_node, self.rest))
+        gang = self.gang
+        shape = (self.types, gang.nodes, gang.accelerators_per_node, self.rest, gang.switch.value, gang.exclusive)
+        object.__setattr__(self, "shape", shape)
 
     def speed(self, type_name: str) -> float:
         """Speed on the type relative to the first acceptable one; 1.0 where nobody measured."""
@@ -58,7 +60,8 @@ class Asks:
         rest: int = 0,
         speeds: tuple[float, ...] = (),
     ) -> Ask:
-        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, rest, speeds)
+        rules = gang.switch, gang.exclusive
+        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds)
         known = self._known.get(key)
         if known is None:
             known = Ask(tenant=tenant, tier=tier, priority=priority, types=types, gang=gang, rest=rest, speeds=speeds)

@@ -9,7 +9,6 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import NamedTuple
 
-from petahour.model.resources import Gang
 from petahour.scheduler.ask import Ask, Grant, Waiting
 from petahour.scheduler.funds import hold_micros
 from petahour.scheduler.lines import Line, Rank
@@ -195,13 +194,15 @@ class _Pass:
         everyone = state.may_yield() or state.money is not None or (policy.backfill and not policy.patient)
         self._nobody_yields = not everyone
         old = self._oldest()
-        for (types, nodes, width, rest), lines in state.lines.by_shape():
-            gang = Gang(nodes=nodes, accelerators_per_node=width)
-            if everyone or any(pool.fits(gang, rest) for name in types for pool in state.room.by_type.get(name, ())):
+        for shape, lines in state.lines.by_shape():
+            ask = next(iter(lines)).ask
+            if everyone or any(
+                pool.fits(ask.gang, ask.rest) for name in ask.types for pool in state.room.by_type.get(name, ())
+            ):
                 for line in lines:
                     if not (self._turns and takes_turns(state, line.head())):
                         yield line
-            elif old is not None and old.ask.shape == (types, nodes, width, rest):
+            elif old is not None and old.ask.shape == shape:
                 its = state.lines.line_of(old.id)
                 if its is not None:
                     yield its
@@ -260,7 +261,7 @@ class _Pass:
         ask, money = job.ask, self._state.money
         micros = 0
         if money is not None:
-            price = hold_micros(money, job, type_name)
+            price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
             micros = price
@@ -288,14 +289,16 @@ class _Pass:
         pool.take(grants)
         self._taken.append((pool, grants))
         share = (job.ask.tenant, pool.type)
-        self._used[share] = self._used.get(share, 0) + job.ask.accelerators
+        self._used[share] = self._used.get(share, 0) + self._state.room.holds(job.ask, pool.type)
         if micros:
             self._spent[job.ask.tenant] = self._spent.get(job.ask.tenant, 0) + micros
 
     def _share(self, ask: Ask, type_name: str) -> Share:
         key = (ask.tenant, type_name)
         used = self._state.used.get(key, 0) + self._used.get(key, 0)
-        return share_of(self._state.quotas.get(key), used, tier=ask.tier, accelerators=ask.accelerators)
+        return share_of(
+            self._state.quotas.get(key), used, tier=ask.tier, accelerators=self._state.room.holds(ask, type_name)
+        )
 
     def _available(self, tenant: str) -> int:
         money = self._state.money
@@ -308,7 +311,8 @@ class _Pass:
         ask, money = job.ask, self._state.money
         for type_name in ask.types:
             share = self._share(ask, type_name)
-            micros = hold_micros(money, job, type_name) if money is not None else 0
+            holds = self._state.room.holds(ask, type_name)
+            micros = hold_micros(money, job, type_name, holds) if money is not None else 0
             if share is Share.REFUSED or micros is None:
                 continue
             for pool in self._state.room.by_type.get(type_name, ()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from petahour.model.jobs import Tier
+from petahour.model.resources import Switch
 from petahour.model.time import to_iso
 from petahour.scheduler.ask import Ask, Waiting
 from petahour.scheduler.decide import Decisions, Why
@@ -30,6 +31,9 @@ class Holds(Mapping[str, Hold]):
         self._placed = {start.job.id for start in made.starts}
 
     def __getitem__(self, job_id: str) -> Hold:
+        shut = self._state.gates.hold(job_id)
+        if shut is not None:
+            return shut
         job = self._state.lines.job(job_id)
         if job is None or job_id in self._placed:
             raise KeyError(job_id)
@@ -37,7 +41,8 @@ class Holds(Mapping[str, Hold]):
         return Hold(job=job_id, code=why.code, text=self._text(job, why))
 
     def __iter__(self) -> Iterator[str]:
-        return (job.id for job in self._state.lines.every() if job.id not in self._placed)
+        yield from self._state.gates.held()
+        yield from (job.id for job in self._state.lines.every() if job.id not in self._placed)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -53,9 +58,9 @@ class Holds(Mapping[str, Hold]):
                 state.quotas.get((ask.tenant, type_name)),
                 state.used.get((ask.tenant, type_name), 0),
                 tier=ask.tier,
-                accelerators=ask.accelerators,
+                accelerators=state.room.holds(ask, type_name),
             )
-            if state.money is not None and hold_micros(state.money, job, type_name) is None:
+            if state.money is not None and hold_micros(state.money, job, type_name, 1) is None:
                 refusals.append(Why(HoldCode.PRICE, type_name))
             elif share is Share.REFUSED:
                 refusals.append(Why(HoldCode.QUOTA, type_name, state.used.get((ask.tenant, type_name), 0)))
@@ -82,7 +87,7 @@ class Holds(Mapping[str, Hold]):
 
     def _quota(self, ask: Ask, why: Why) -> str:
         quota = self._state.quotas.get((ask.tenant, why.type))
-        nominal, used, need = quota.nominal if quota else 0, why.amount, ask.accelerators
+        nominal, used, need = quota.nominal if quota else 0, why.amount, self._room.holds(ask, why.type)
         if ask.tier is Tier.RESERVED:
             return (
                 f"reserved work lies within your quota of {nominal} {why.type}; {used} in use, this gang needs {need}"
@@ -102,7 +107,7 @@ class Holds(Mapping[str, Hold]):
             free = sum(self._made.free_after[pool.index] for pool in pools)
             kept = sum(self._made.free_before[pool.index] for pool in pools) - free
             shut = sum(pool.shut_accelerators for pool in pools)
-            text = f"needs {_gang(ask)} {type_name} in one pool; {free} of {total} free"
+            text = f"needs {_gang(ask)} {type_name} {_where(ask)}; {free} of {total} free"
             if kept:
                 text += f", {kept} kept for jobs ahead"
             if shut:
@@ -120,7 +125,15 @@ class Holds(Mapping[str, Hold]):
 
 
 def _gang(ask: Ask) -> str:
-    return f"{ask.gang} + {ask.rest}" if ask.rest else str(ask.gang)
+    text = f"{ask.gang.nodes} x {ask.gang.accelerators_per_node}"
+    return f"{text} + {ask.rest}" if ask.rest else text
+
+
+def _where(ask: Ask) -> str:
+    one_switch = ask.gang.switch is Switch.REQUIRED and ask.gang.nodes > 1
+    return ("under one switch" if one_switch else "in one pool") + (
+        ", on nodes nobody else uses" if ask.gang.exclusive else ""
+    )
 
 
 def _decimal(micros: int) -> str:

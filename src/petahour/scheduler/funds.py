@@ -24,10 +24,10 @@ class Money:
     hold_interval_ms: int
 
 
-def hold_micros(money: Money, job: Waiting, type_name: str) -> int | None:
+def hold_micros(money: Money, job: Waiting, type_name: str, accelerators: int) -> int | None:
     """Micro-units to hold for the shorter of walltime and interval, rounded up; None: not for sale."""
     price = money.prices_micros.get((job.ask.tenant, type_name, job.ask.tier))
     if price is None:
         return None
     duration_ms = min(job.walltime_ms or money.hold_interval_ms, money.hold_interval_ms)
-    return -(-price * job.ask.accelerators * duration_ms // HOUR_MS)
+    return -(-price * accelerators * duration_ms // HOUR_MS)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from petahour.model.errors import ImpossibleError
 from petahour.model.jobs import JobSpec, Tier
-from petahour.model.resources import Node
+from petahour.model.resources import Node, Switch
 from petahour.model.tenants import Quota
 
 
@@ -27,15 +27,25 @@ def why_impossible(
 def _fleet_limit(spec: JobSpec, type_name: str, nodes: list[Node]) -> tuple[str, str] | None:
     need = spec.gang
     pools: dict[tuple[str, bool], list[int]] = {}
+    switches: dict[tuple[str, bool, str], int] = {}
     for node in nodes:
         if node.type == type_name:
             pools.setdefault((node.pool, node.rehearsal), []).append(node.accelerators)
+            if node.accelerators >= need.accelerators_per_node:
+                leaf = (node.pool, node.rehearsal, node.switch)
+                switches[leaf] = switches.get(leaf, 0) + 1
     if not pools:
         here = ", ".join(sorted({node.type for node in nodes})) or "none"
         return f"this fleet has no {type_name}", f"Types here: {here}."
     fitting = max(sum(1 for size in sizes if size >= need.accelerators_per_node) for sizes in pools.values())
     if fitting >= need.nodes:
-        return None
+        if need.switch is not Switch.REQUIRED or max(switches.values()) >= need.nodes:
+            return None
+        most = f"no switch has more than {max(switches.values())} nodes with {need.accelerators_per_node} {type_name}"
+        return (
+            f"{most}, the gang wants {need.nodes} under one",
+            'Ask for fewer nodes, or let the gang span switches: gang.switch = "preferred".',
+        )
     width = max(max(sizes) for sizes in pools.values())
     if need.accelerators_per_node > width:
         return (

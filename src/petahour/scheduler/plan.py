@@ -19,6 +19,8 @@ class HoldCode(StrEnum):
     FUNDS = "funds"
     PRICE = "price"
     IMPOSSIBLE = "impossible"
+    DEPENDENCY = "dependency"
+    ARRAY = "array"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

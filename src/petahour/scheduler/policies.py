@@ -74,9 +74,8 @@ def _nominal(state: State, job: Waiting) -> bool:
         return False
     ask = job.ask
     key = (ask.tenant, ask.types[0])
-    share = share_of(
-        state.quotas.get(key), state.used.get(key, 0), tier=ask.tier, accelerators=ask.accelerators
-    )  # fmt: skip
+    holds = state.room.holds(ask, ask.types[0])
+    share = share_of(state.quotas.get(key), state.used.get(key, 0), tier=ask.tier, accelerators=holds)
     return share is Share.NOMINAL
 
 

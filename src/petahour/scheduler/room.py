@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from petahour.model.errors import InvariantError
-from petahour.model.resources import Gang, Node, NodeState, Slot
-from petahour.scheduler.ask import Grant
+from petahour.model.resources import Gang, Node, NodeState, Slot, Switch
+from petahour.scheduler.ask import Ask, Grant
 
 
 class Pool:
@@ -22,6 +22,7 @@ class Pool:
         "_by_free",
         "_free",
         "_index",
+        "_of_size",
         "_switches",
         "_taking",
         "accelerators",
@@ -50,6 +51,9 @@ class Pool:
         self.free = 0
         self._by_free = [0] * (self.width + 1)
         self._switches = _ranges([node.switch for node in ordered])
+        self._of_size: dict[int, int] = {}
+        for number, size in enumerate(self.sizes):
+            self._of_size[size] = self._of_size.get(size, 0) | 1 << number
         for number, node in enumerate(ordered):
             if node.state is NodeState.UP:
                 self.open(number)
@@ -114,6 +118,8 @@ class Pool:
         Best fit: the fullest nodes that still fit; for several nodes one switch that suffices, the fullest such.
         """
         need = gang.accelerators_per_node
+        if gang.bound:
+            return self._fit_bound(gang, rest)
         if gang.nodes == 1 and not rest:
             for free in self._by_free[need:]:
                 if free:
@@ -137,6 +143,8 @@ class Pool:
 
     def fits(self, gang: Gang, rest: int = 0) -> bool:
         """Whether ``fit`` would find a place."""
+        if gang.bound:
+            return self._fit_bound(gang, rest) is not None
         if gang.nodes == 1 and not rest:
             return any(self._by_free[gang.accelerators_per_node :])
         if rest:
@@ -145,8 +153,17 @@ class Pool:
 
     def could_hold(self, gang: Gang, rest: int = 0) -> bool:
         """Whether the gang would fit if all nodes took work and were empty."""
-        wide = sum(1 for size in self.sizes if size >= gang.accelerators_per_node)
-        return wide >= gang.nodes and (not rest or sum(1 for size in self.sizes if size >= rest) > gang.nodes)
+        groups = self._switches if gang.switch is Switch.REQUIRED else [(0, (1 << len(self.sizes)) - 1)]
+        for low, ones in groups:
+            sizes = self.sizes[low : low + ones.bit_length()]
+            wide = sum(1 for size in sizes if size >= gang.accelerators_per_node)
+            if wide >= gang.nodes and (not rest or sum(1 for size in sizes if size >= rest) > gang.nodes):
+                return True
+        return False
+
+    def holds(self, ask: Ask) -> int:
+        """How many accelerators a gang of this ask holds here; where its nodes may differ in size, the most."""
+        return ask.gang.nodes * self.width if ask.gang.exclusive else ask.accelerators
 
     def number(self, name: str) -> int | None:
         """The index of the node of this name, None for a stranger."""
@@ -163,6 +180,45 @@ class Pool:
     def free_mask(self, node: int) -> int:
         """The node's free accelerators, whether or not it takes work."""
         return self._free[node]
+
+    def _fit_bound(self, gang: Gang, rest: int) -> tuple[Grant, ...] | None:
+        """``fit`` for a gang that wants one switch, or nodes of its own."""
+        among = self._whole() if gang.exclusive else self._taking
+        groups = [ones << low for low, ones in self._switches]
+        everywhere = (1 << len(self.sizes)) - 1
+        if gang.switch is not Switch.REQUIRED:
+            groups.append(everywhere)
+        best: list[int] | None = None
+        fewest = len(self.sizes) + 1
+        for group in groups:
+            count = (self._at_least(gang.accelerators_per_node) & among & group).bit_count()
+            if gang.nodes <= count < fewest:
+                chosen = self._in_group(gang, rest, among & group)
+                if chosen is not None:
+                    best, fewest = chosen, count
+        if best is None:
+            return None
+        needs = [gang.accelerators_per_node] * gang.nodes + [rest] * (len(best) - gang.nodes)
+        return tuple(
+            sorted(
+                Grant(node, self._free[node] if gang.exclusive else lowest(self._free[node], need))
+                for node, need in zip(best, needs, strict=True)
+            )
+        )
+
+    def _in_group(self, gang: Gang, rest: int, among: int) -> list[int] | None:
+        chosen = self._fullest(among, gang.accelerators_per_node, gang.nodes)
+        if len(chosen) < gang.nodes or not rest:
+            return chosen if len(chosen) == gang.nodes else None
+        last = self._fullest(among & ~sum(1 << node for node in chosen), rest, 1)
+        return chosen + last if last else None
+
+    def _whole(self) -> int:
+        """Nodes that take work and of which nothing is held."""
+        whole = 0
+        for size, nodes in self._of_size.items():
+            whole |= self._by_free[size] & nodes
+        return whole
 
     def _at_least(self, need: int) -> int:
         fitting = 0
@@ -206,6 +262,12 @@ class Room:
         self.by_type: dict[str, tuple[Pool, ...]] = {}
         for pool in self.pools:
             self.by_type[pool.type] = (*self.by_type.get(pool.type, ()), pool)
+
+    def holds(self, ask: Ask, type_name: str) -> int:
+        """How many accelerators of the type a gang of this ask holds, at the most."""
+        if not ask.gang.exclusive:
+            return ask.accelerators
+        return max((pool.holds(ask) for pool in self.by_type.get(type_name, ())), default=ask.accelerators)
 
     def find(self, node: str) -> Pool | None:
         """The pool a node belongs to."""

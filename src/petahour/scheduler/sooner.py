@@ -67,7 +67,7 @@ def _offers(state: State, money: Money, job: Waiting) -> Iterator[tuple[Fraction
                 speeds=(ask.speed(type_name),) if type_name in ask.types else (),
             )
             other = job._replace(id=f"{job.id} otherwise", ask=changed, sweep=None)
-            held = hold_micros(money, other, type_name)
+            held = hold_micros(money, other, type_name, state.room.holds(ask, type_name))
             if price is None or held is None or held > money.available_micros.get(ask.tenant, 0):
                 continue
             if any(pool.could_hold(ask.gang, ask.rest) for pool in state.room.by_type[type_name]):

@@ -16,6 +16,7 @@ from petahour.scheduler.ask import Asks, Running, Waiting
 from petahour.scheduler.expect import Expectation
 from petahour.scheduler.forecast import End, Forecast
 from petahour.scheduler.funds import Money
+from petahour.scheduler.gates import Gates
 from petahour.scheduler.lines import Lines
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.room import Room
@@ -68,6 +69,7 @@ class State:
         self.turns: Turns | None = None
         self.reserved: Reservation | None = None
         self.service = Service()
+        self.gates = Gates()
         self.asks = Asks()
         self.lines = Lines(
             lambda job: policy.line(self, job), lambda job: policy.rank(self, job), shared=policy.shared

@@ -51,6 +51,8 @@ def _encodable(data: object) -> bool:
 class GangBody(Body):
     nodes: Whole = 1
     accelerators_per_node: Whole = 1
+    switch: Text = Field(default="preferred", description="preferred or required: all nodes under one leaf switch.")
+    exclusive: bool = Field(default=False, description="Nodes nobody else uses; all accelerators are paid for.")
 
 
 class JobBody(Body):
@@ -72,6 +74,9 @@ class JobBody(Body):
     preemption_signal: Text = "SIGTERM"
     grace: Text | Whole = "30s"
     memory: Text | Whole | None = Field(None, examples=["8GiB"])
+    after_ok: list[Text] = Field(default_factory=list, description="Jobs that must have succeeded before it starts.")
+    after_any: list[Text] = Field(default_factory=list, description="Jobs that must be over before it starts.")
+    array: Text | None = Field(None, description="Indexes, one job each; %N: so many at once.", examples=["0-15%4"])
 
     def request(self) -> JobRequest:
         return JobRequest(
@@ -92,6 +97,11 @@ class JobBody(Body):
             preemption_signal=self.preemption_signal,
             grace=self.grace,
             memory=self.memory,
+            switch=self.gang.switch,
+            exclusive=self.gang.exclusive,
+            after_ok=tuple(self.after_ok),
+            after_any=tuple(self.after_any),
+            array=self.array,
         )
 
 

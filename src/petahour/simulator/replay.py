@@ -167,7 +167,8 @@ class _Run:
         length_ms = overhead_ms + round(self._left_ms[number] / speed)
         now_ms = self._now_ms
         bound_ms = now_ms + job.walltime_ms if job.walltime_ms is not None else None
-        accelerators, grants = job.ask.accelerators, start.grants
+        grants = start.grants
+        accelerators = self._state.room.pools[start.pool].holds(job.ask)
         running = Running(
             job.id, job, start.type, start.pool, grants, accelerators, now_ms, start.borrowed, False, "", bound_ms
         )

@@ -26,6 +26,7 @@ class JobFilter:
     tenant: str | None = None
     project: str | None = None
     states: tuple[JobState, ...] = ()
+    array: str | None = None
     before_seq: int | None = None
     limit: int = 100
 

@@ -11,7 +11,7 @@ from tests.unit.scheduler.building import A100, ASCEND, NOW_MS, PRICE, allocatio
 
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.jobs import Job, Tier
-from petahour.model.resources import Node, NodeState
+from petahour.model.resources import Node, NodeState, Switch, accelerators_of
 from petahour.model.tenants import Quota
 from petahour.scheduler.ask import Grant
 from petahour.scheduler.decide import decide
@@ -53,6 +53,8 @@ def jobs(draw: st.DrawFn) -> list[Job]:
             types=draw(st.sampled_from(((A100,), (ASCEND, A100), (A100, ASCEND)))),
             tier=draw(st.sampled_from(tuple(Tier))),
             priority=draw(st.integers(-1, 1)),
+            switch=draw(st.sampled_from((Switch.PREFERRED, Switch.PREFERRED, Switch.REQUIRED))),
+            exclusive=draw(st.sampled_from((False, False, True))),
         )
         for seq in range(1, draw(st.integers(0, 12)) + 1)
     ]
@@ -106,14 +108,20 @@ def require_sound(before: Snapshot, plan: Plan) -> None:
         assert {item.type for item in members} == {place.type}
         assert place.type in asked.spec.types
         assert all(item.state is NodeState.UP for item in members)
-        for slot in place.slots:
-            assert len(slot.indexes) == gang.accelerators_per_node
+        if gang.switch is Switch.REQUIRED:
+            assert len({item.switch for item in members}) == 1
+        for slot, item in zip(place.slots, members, strict=True):
+            whole = gang.exclusive
+            assert len(slot.indexes) == (item.accelerators if whole else gang.accelerators_per_node)
+            assert len(slot.indexes) >= gang.accelerators_per_node
             assert free[slot.node] & mask_of(slot) == mask_of(slot)
             free[slot.node] &= ~mask_of(slot)
         key = (asked.tenant, place.type)
-        used[key] += gang.accelerators
+        used[key] += accelerators_of(place.slots)
         quota = before.quotas.get(key)
-        assert place.borrowed == (used[key] > (quota.nominal if quota else 0))
+        # Where nodes differ in size, a gang with nodes of its own is taken to hold the largest.
+        if not gang.exclusive:
+            assert place.borrowed == (used[key] > (quota.nominal if quota else 0))
         if quota and quota.borrowing_limit is not None:
             assert used[key] <= max(quota.nominal + quota.borrowing_limit, before.used.get(key, 0))
         spent[asked.tenant] += _held(before, asked, place.type)
@@ -129,7 +137,8 @@ def require_sound(before: Snapshot, plan: Plan) -> None:
 def _held(before: Snapshot, asked: Job, type_name: str) -> int:
     state = state_of(before, PETAHOUR)
     assert state.money is not None
-    return hold_micros(state.money, waiting_of(state, asked), type_name) or 0
+    waits = waiting_of(state, asked)
+    return hold_micros(state.money, waits, type_name, state.room.holds(waits.ask, type_name)) or 0
 
 
 @given(snapshots())
@@ -193,7 +202,8 @@ def test_a_job_refused_for_capacity_really_has_none(before: Snapshot) -> None:
             for name in asked.spec.types:
                 share_refused = False
                 quota = before.quotas.get((asked.tenant, name))
-                total = before.used.get((asked.tenant, name), 0) + asked.spec.gang.accelerators
+                holds = alone.holds(waiting_of(state_of(before, PETAHOUR), asked).ask, name)
+                total = before.used.get((asked.tenant, name), 0) + holds
                 if total > (quota.nominal if quota else 0):
                     beyond = quota is not None and quota.borrowing_limit is not None
                     share_refused = asked.spec.tier is Tier.RESERVED or (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.jobs import Job, JobSpec, JobState, Tier
-from petahour.model.resources import Gang, Node, NodeState, Slot
+from petahour.model.resources import Gang, Node, NodeState, Slot, Switch
 from petahour.model.tenants import Quota
 from petahour.model.time import HOUR_MS
 from petahour.scheduler.room import mask_of
@@ -33,12 +33,14 @@ def job(
     tier: Tier = Tier.ON_DEMAND,
     priority: int = 0,
     walltime_ms: int | None = HOUR_MS,
+    switch: Switch = Switch.PREFERRED,
+    exclusive: bool = False,
 ) -> Job:
     spec = JobSpec(
         name=f"job{seq}",
         command=("train",),
         workdir="/work",
-        gang=Gang(nodes=gang[0], accelerators_per_node=gang[1]),
+        gang=Gang(nodes=gang[0], accelerators_per_node=gang[1], switch=switch, exclusive=exclusive),
         types=tuple(types),
         tier=tier,
         priority=priority,

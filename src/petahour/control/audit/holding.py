@@ -120,7 +120,11 @@ def _gangs(facts: Facts) -> Iterator[str]:
         gang = job.spec.gang
         sizes = [len(slot.indexes) for slot in allocation.slots]
         distinct = len({slot.node for slot in allocation.slots})
-        if sizes != [gang.accelerators_per_node] * gang.nodes or distinct != gang.nodes:
+        enough = all(
+            size >= gang.accelerators_per_node if gang.exclusive else size == gang.accelerators_per_node
+            for size in sizes
+        )
+        if not enough or len(sizes) != gang.nodes or distinct != gang.nodes:
             shown = ", ".join(f"{slot.node}{list(slot.indexes)}" for slot in allocation.slots)
             yield f"allocation {allocation.id} of a gang {gang} holds {shown}"
         if allocation.type not in job.spec.types:

@@ -30,7 +30,9 @@ def submit_job(
     caller: TheCaller,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> JSONResponse:
-    """Submit a job. The same Idempotency-Key with the same body gives the same job (200)."""
+    """Submit a job. The same Idempotency-Key with the same body gives the same job (200). Of an array, the first job
+    is answered; GET /v1/jobs?array=ID lists them all.
+    """
     job, new = submit(context, caller, body.request(), key=idempotency_key)
     return JSONResponse(_view(context, job), status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
@@ -42,11 +44,14 @@ def jobs(
     state: Annotated[list[JobState] | None, Query()] = None,
     tenant: str | None = None,
     project: str | None = None,
+    array: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before_seq: Annotated[int | None, Query(ge=0, le=MAX_NUMBER)] = None,
 ) -> JSONResponse:
     """Jobs, newest first."""
-    wanted = JobFilter(tenant=tenant, project=project, states=tuple(state or ()), before_seq=before_seq, limit=limit)
+    wanted = JobFilter(
+        tenant=tenant, project=project, states=tuple(state or ()), array=array, before_seq=before_seq, limit=limit
+    )
     found, latest = list_jobs(context, caller, wanted)
     holds = context.live.holds
     return JSONResponse(

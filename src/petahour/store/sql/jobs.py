@@ -50,6 +50,8 @@ class SqlJobs:
             query = query.where(jobs.c.project == wanted.project)
         if wanted.states:
             query = query.where(jobs.c.state.in_([state.value for state in wanted.states]))
+        if wanted.array is not None:
+            query = query.where(jobs.c.id.startswith(f"{wanted.array}-", autoescape=True))
         if wanted.before_seq is not None:
             query = query.where(jobs.c.seq < wanted.before_seq)
         return rows(self._connection, query, job_of)

@@ -11,8 +11,8 @@ import orjson
 
 from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.events import Event, EventKind
-from petahour.model.jobs import Job, JobSpec, JobState, Tier
-from petahour.model.resources import Gang, Node, NodeState, Slot
+from petahour.model.jobs import After, ArrayTask, Job, JobSpec, JobState, Tier
+from petahour.model.resources import Gang, Node, NodeState, Slot, Switch
 from petahour.model.tenants import ApiKey, Role, User
 from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord, WaiveReason
 
@@ -33,7 +33,9 @@ def job_row(job: Job) -> dict[str, object]:
 
 def job_of(row: Row) -> Job:
     raw = orjson.loads(row["spec"])
-    raw["gang"] = Gang(**raw["gang"])
+    raw["gang"] = Gang(**{**raw["gang"], "switch": Switch(raw["gang"].get("switch", Switch.PREFERRED))})
+    raw["after"] = tuple(After(**item) for item in raw.get("after", ()))
+    raw["array"] = ArrayTask(**raw["array"]) if raw.get("array") else None
     raw["tier"] = Tier(raw["tier"])
     raw["command"] = tuple(raw["command"])
     raw["types"] = tuple(raw["types"])
