@@ -78,6 +78,40 @@ def void(held: Transfer, *, at_ms: int) -> Transfer:
         kind=TransferKind.VOID,
         at_ms=at_ms,
         pending=held.id,
+        expires_ms=None,
+    )
+
+
+def expire(held: Transfer, *, at_ms: int) -> Transfer:
+    """Closes a hold whose time is over, without moving anything. Raises InvariantError before that."""
+    if held.kind is not TransferKind.PENDING:
+        raise InvariantError(rule="only a pending transfer can expire", value=held.id)
+    if held.expires_ms is None or at_ms < held.expires_ms:
+        raise InvariantError(rule="a pending transfer expires when its time is over", value=(held.id, at_ms))
+    return replace(
+        held,
+        id="trf-expire-" + held.id.removeprefix("trf-hold-"),
+        kind=TransferKind.EXPIRE,
+        at_ms=at_ms,
+        pending=held.id,
+        expires_ms=None,
+    )
+
+
+def post(held: Transfer, *, amount_micros: int, at_ms: int) -> Transfer:
+    """Closes a hold by moving at most what it held; the rest is free again. Raises InvariantError on more."""
+    if held.kind is not TransferKind.PENDING:
+        raise InvariantError(rule="only a pending transfer can be posted", value=held.id)
+    if not 0 <= amount_micros <= held.amount_micros:
+        raise InvariantError(rule="at most what was held is posted", value=(held.id, amount_micros))
+    return replace(
+        held,
+        id="trf-post-" + held.id.removeprefix("trf-hold-"),
+        kind=TransferKind.POST,
+        amount_micros=amount_micros,
+        at_ms=at_ms,
+        pending=held.id,
+        expires_ms=None,
     )
 
 
@@ -104,8 +138,8 @@ def post_charge(charge: Charge, *, at_ms: int) -> Transfer:
 
 def reversal(transfer: Transfer, *, at_ms: int, note: str) -> Transfer:
     """Takes a posted transfer back in full, as a transfer of its own at its own time."""
-    if transfer.kind not in (TransferKind.TOPUP, TransferKind.CHARGE, TransferKind.REVERSAL):
-        raise InvariantError(rule="only a top-up, a charge or a reversal can be reversed", value=transfer.id)
+    if transfer.kind.closes or transfer.kind is TransferKind.PENDING:
+        raise InvariantError(rule="only what moved money by itself can be reversed, no hold", value=transfer.id)
     return replace(
         transfer,
         id="trf-rev-" + transfer.id.removeprefix("trf-"),
@@ -138,7 +172,7 @@ def use_accounts(
 
 
 def apply(debit: Balance, credit: Balance, transfer: Transfer, pending: Transfer | None) -> tuple[Balance, Balance]:
-    """Both balances after a transfer; ``pending`` is the transfer that a post or void closes, else None.
+    """Both balances after a transfer; ``pending`` is the transfer that a post, void or expiry closes.
 
     A post moves its own amount, at most the held one, and releases the whole hold. The caller makes sure
     that a pending transfer is closed once. Raises InvariantError on anything that double entry forbids.
@@ -151,7 +185,7 @@ def apply(debit: Balance, credit: Balance, transfer: Transfer, pending: Transfer
             replace(debit, pending_debits_micros=debit.pending_debits_micros + amount),
             replace(credit, pending_credits_micros=credit.pending_credits_micros + amount),
         )
-    if transfer.kind in (TransferKind.POST, TransferKind.VOID):
+    if transfer.kind.closes:
         held = _check_closing(transfer, pending)
         moved = amount if transfer.kind is TransferKind.POST else 0
         if debit.pending_debits_micros < held or credit.pending_credits_micros < held:
@@ -216,6 +250,8 @@ def check_double_entry(balances: Iterable[Balance]) -> None:
 def _check_entry(debit: Balance, credit: Balance, transfer: Transfer) -> None:
     if transfer.amount_micros < 0:
         raise InvariantError(rule="a transfer's amount is not negative", value=transfer.id)
+    if transfer.expires_ms is not None and transfer.kind is not TransferKind.PENDING:
+        raise InvariantError(rule="only a pending transfer expires", value=transfer.id)
     if transfer.debit == transfer.credit:
         raise InvariantError(rule="a transfer goes between two accounts", value=transfer.id)
     if (debit.account, credit.account) != (transfer.debit, transfer.credit):
@@ -226,20 +262,24 @@ def _check_entry(debit: Balance, credit: Balance, transfer: Transfer) -> None:
 
 def _check_none(transfer: Transfer, pending: Transfer | None) -> None:
     if transfer.pending or pending is not None:
-        raise InvariantError(rule="only a post or a void closes a pending transfer", value=transfer.id)
+        raise InvariantError(rule="only a post, a void or an expiry closes a pending transfer", value=transfer.id)
 
 
 def _check_closing(transfer: Transfer, pending: Transfer | None) -> int:
     """The held amount that the transfer releases."""
     if pending is None or pending.kind is not TransferKind.PENDING or pending.id != transfer.pending:
-        raise InvariantError(rule="a post or a void closes a pending transfer that is there", value=transfer.id)
+        raise InvariantError(
+            rule="a post, a void or an expiry closes a pending transfer that is there", value=transfer.id
+        )
     same = (pending.debit, pending.credit, pending.currency)
     if same != (transfer.debit, transfer.credit, transfer.currency):
         raise InvariantError(rule="a hold is closed on its own accounts", value=transfer.id)
     if transfer.amount_micros > pending.amount_micros:
         raise InvariantError(rule="at most what was held is posted", value=transfer.id)
-    if transfer.kind is TransferKind.VOID and transfer.amount_micros != pending.amount_micros:
-        raise InvariantError(rule="a void releases the whole hold", value=transfer.id)
+    if transfer.kind is not TransferKind.POST and transfer.amount_micros != pending.amount_micros:
+        raise InvariantError(rule="a void or an expiry releases the whole hold", value=transfer.id)
+    if transfer.kind is TransferKind.EXPIRE and (pending.expires_ms is None or transfer.at_ms < pending.expires_ms):
+        raise InvariantError(rule="a pending transfer expires when its time is over", value=transfer.id)
     return pending.amount_micros
 
 

@@ -58,25 +58,55 @@ class Charge:
 
 
 class AccountKind(StrEnum):
-    """The operator's cash, every tenant's prepaid credit, revenue; rehearsal sums have accounts of their own."""
+    """Whose money an account counts. All are credit-normal: what a tenant owes is a negative receivable.
+
+    Of a tenant: ``prepaid`` credit, the ``receivable`` that invoices add to and payments settle, and what is
+    ``committed`` to reservations. Of the operator: ``cash``; ``revenue`` with a detail ``TYPE/TIER``; what was
+    given away as ``credits-granted`` and ``service-credits``; ``tax`` collected; ``rounding``; ``bad-debt``.
+    Rehearsal sums have accounts of their own.
+    """
 
     CASH = "cash"
     PREPAID = "prepaid"
+    RECEIVABLE = "receivable"
+    COMMITTED = "committed"
     REVENUE = "revenue"
+    CREDITS_GRANTED = "credits-granted"
+    SERVICE_CREDITS = "service-credits"
+    TAX = "tax"
+    ROUNDING = "rounding"
+    BAD_DEBT = "bad-debt"
     REHEARSAL_USE = "rehearsal-use"
     REHEARSAL_REVENUE = "rehearsal-revenue"
-    ROUNDING = "rounding"
 
 
 class TransferKind(StrEnum):
-    """``pending`` reserves; ``post`` and ``void`` close a pending one; the rest move money at once."""
+    """``pending`` reserves; ``post``, ``void`` and ``expire`` close a pending one; the rest move money at once."""
 
     TOPUP = "topup"
+    REFUND = "refund"
+    GRANT = "grant"
+    SERVICE_CREDIT = "service-credit"
     CHARGE = "charge"
+    COMMITMENT = "commitment"
+    FEE = "fee"
+    TAX = "tax"
+    ROUNDING = "rounding"
+    PAYMENT = "payment"
+    WRITE_OFF = "write-off"
     REVERSAL = "reversal"
     PENDING = "pending"
     POST = "post"
     VOID = "void"
+    EXPIRE = "expire"
+
+    @property
+    def closes(self) -> bool:
+        """It ends a pending transfer."""
+        return self in _CLOSING
+
+
+_CLOSING = frozenset({TransferKind.POST, TransferKind.VOID, TransferKind.EXPIRE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +114,8 @@ class Transfer:
     """Double entry: ``amount_micros`` out of ``debit`` into ``credit`` (account ids). Append-only.
 
     The id derives from ``cause`` (a usage record, a top-up key, an allocation), so a repeat is a no-op.
-    ``pending`` names the pending transfer that a post or void closes.
+    ``pending`` names the pending transfer that a post, void or expiry closes. ``expires_ms`` (pending ones
+    only): from when on it may be given up without asking; None: it stays until it is closed.
     """
 
     id: str
@@ -97,6 +128,7 @@ class Transfer:
     cause: str
     pending: str = ""
     note: str = ""
+    expires_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

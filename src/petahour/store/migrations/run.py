@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
-from petahour.model.errors import ConflictError
+from petahour.model.errors import ConflictError, InvariantError
 
 # Two control planes may start at once; the second waits here until the first has migrated.
 MIGRATION_LOCK = 0x70657461686F7573
@@ -27,7 +30,11 @@ def migrate(engine: Engine) -> None:
     """Upgrade to head. Raises ConflictError on a database that a newer Petahour has migrated."""
     config = configuration()
     script = ScriptDirectory.from_config(config)
-    with engine.execution_options(begin="IMMEDIATE").connect() as connection, connection.begin():
+    with (
+        engine.execution_options(begin="IMMEDIATE").connect() as connection,
+        _free_to_rebuild(connection),
+        connection.begin(),
+    ):
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         current = MigrationContext.configure(connection).get_current_revision()
@@ -41,3 +48,28 @@ def migrate(engine: Engine) -> None:
         if current != script.get_current_head():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            _check_references(connection)
+
+
+@contextmanager
+def _free_to_rebuild(connection: Connection) -> Iterator[None]:
+    """SQLite alters a table by making it anew, which its foreign keys would forbid; they are checked at the end.
+
+    They can be switched between transactions only.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF").close()
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken is not None:
+            raise InvariantError(rule="a migration keeps every reference", value=tuple(broken))

@@ -2,46 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, select
 
+from petahour.billing.chain import GENESIS, link
 from petahour.billing.ledger import apply
-from petahour.model.errors import InvariantError
-from petahour.model.usage import Balance, Charge, Transfer, UsageRecord
-from petahour.store.sql.rows import charge_of, plain, transfer_of, transfer_row, usage_of
+from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageRecord
+from petahour.store.sql.bulk import Row, insert_many, known_ids, upsert_many
+from petahour.store.sql.rows import charge_of, charge_row, transfer_of, transfer_row, usage_of, usage_row
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
-from petahour.store.sql.statements import insert_new, one, rows
+from petahour.store.sql.statements import batches, one, rows
+
+_BALANCE = tuple(field.name for field in fields(Balance))
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Noun = TypeVar("_Noun", bound=_Identified)
 
 
 class SqlLedger:
-    """The rows of money."""
+    """The rows of money. It guards the end of the chain and the balances read within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._last_hash: str | None = None
+
+    # -- writing: what is stored already stays as it is ------------------------------------------------------
 
     def add_usage(self, record: UsageRecord) -> bool:
-        return insert_new(self._connection, usage_records, usage_records.c.id, plain(asdict(record)))
+        return bool(self.add_usages([record]))
+
+    def add_usages(self, records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
+        """Store those that are new; which they are."""
+        return self._add(usage_records, records, usage_row)
 
     def add_charge(self, charge: Charge) -> bool:
-        return insert_new(self._connection, charges, charges.c.id, plain(asdict(charge)))
+        return bool(self.add_charges([charge]))
+
+    def add_charges(self, new: Sequence[Charge]) -> Sequence[Charge]:
+        """Store those that are new; which they are."""
+        return self._add(charges, new, charge_row)
 
     def post(self, transfer: Transfer) -> bool:
-        if self.transfer(transfer.id) is not None:
-            return False
-        pending = None
-        if transfer.pending:
-            pending = self.transfer(transfer.pending)
-            if pending is None:
-                raise InvariantError(rule="a pending transfer exists before it is closed", value=transfer.id)
-        debit = self.balance(transfer.debit, transfer.currency)
-        credit = self.balance(transfer.credit, transfer.currency)
-        for balance in apply(debit, credit, transfer, pending):
-            self._keep(balance)
-        self._connection.execute(insert(transfers), transfer_row(transfer))
-        return True
+        return bool(self.post_all([transfer]))
+
+    def post_all(self, posted: Sequence[Transfer]) -> Sequence[Transfer]:
+        """Post those that are new, in this order, chained to what was posted before; which they are."""
+        fresh = self._new(transfers.c.id, posted)
+        if not fresh:
+            return fresh
+        held = self._pending_of(fresh)
+        balances = self._balances_of(fresh)
+        chained = []
+        previous = self._head()
+        for transfer in fresh:
+            debit = balances.get(transfer.debit) or Balance(account=transfer.debit, currency=transfer.currency)
+            credit = balances.get(transfer.credit) or Balance(account=transfer.credit, currency=transfer.currency)
+            for balance in apply(debit, credit, transfer, held.get(transfer.pending)):
+                balances[balance.account] = balance
+            if transfer.kind is TransferKind.PENDING:
+                held[transfer.id] = transfer
+            previous = link(previous, transfer)
+            chained.append({**transfer_row(transfer), "hash": previous})
+        upsert_many(self._connection, accounts, "account", [_balance_row(balance) for balance in balances.values()])
+        insert_many(self._connection, transfers, chained)
+        self._last_hash = previous
+        return fresh
+
+    def _add(self, table: Table, nouns: Sequence[_Noun], row: Callable[[_Noun], Row]) -> Sequence[_Noun]:
+        fresh = self._new(table.c.id, nouns)
+        insert_many(self._connection, table, [row(noun) for noun in fresh])
+        return fresh
+
+    def _new(self, column: Column[Any], nouns: Sequence[_Noun]) -> list[_Noun]:
+        """Those whose id is not stored, the first of each id, in the order given."""
+        first: dict[str, _Noun] = {}
+        for noun in nouns:
+            first.setdefault(noun.id, noun)
+        for stored in known_ids(self._connection, column, first):
+            del first[stored]
+        return list(first.values())
+
+    def _head(self) -> str:
+        if self._last_hash is None:
+            query = select(transfers.c.hash).order_by(transfers.c.seq.desc()).limit(1)
+            self._last_hash = self._connection.execute(query).scalar() or GENESIS
+        return self._last_hash
+
+    def _pending_of(self, fresh: Iterable[Transfer]) -> dict[str, Transfer]:
+        wanted = [transfer.pending for transfer in fresh if transfer.pending]
+        found: dict[str, Transfer] = {}
+        for batch in batches(wanted):
+            query = select(transfers).where(transfers.c.id.in_(batch))
+            found |= {item.id: item for item in rows(self._connection, query, transfer_of)}
+        return found
+
+    def _balances_of(self, fresh: Iterable[Transfer]) -> dict[str, Balance]:
+        found: dict[str, Balance] = {}
+        for batch in batches(account for transfer in fresh for account in (transfer.debit, transfer.credit)):
+            query = select(accounts).where(accounts.c.account.in_(batch))
+            found |= {item.account: item for item in rows(self._connection, query, _balance_of)}
+        return found
+
+    # -- reading -----------------------------------------------------------------------------------------------
 
     def transfer(self, transfer_id: str) -> Transfer | None:
         return one(self._connection, select(transfers).where(transfers.c.id == transfer_id), transfer_of)
@@ -73,11 +143,17 @@ class SqlLedger:
             query = query.where(or_(transfers.c.debit.in_(accounts), transfers.c.credit.in_(accounts)))
         return rows(self._connection, query, transfer_of)
 
-    def _keep(self, balance: Balance) -> None:
-        row = asdict(balance)
-        same = accounts.c.account == balance.account
-        if not self._connection.execute(update(accounts).where(same), row).rowcount:
-            self._connection.execute(insert(accounts), row)
+    def expired(self, *, now_ms: int, limit: int) -> Sequence[Transfer]:
+        """Open pending transfers whose time is over, the longest expired first."""
+        closing = transfers.alias("closing")
+        query = (
+            select(transfers)
+            .where(transfers.c.expires_ms <= now_ms)
+            .where(~select(closing.c.id).where(closing.c.pending == transfers.c.id).exists())
+            .order_by(transfers.c.expires_ms, transfers.c.seq)
+            .limit(limit)
+        )
+        return rows(self._connection, query, transfer_of)
 
 
 def _of_tenant(query: Select[Any], column: ColumnElement[Any], tenant: str | None) -> Select[Any]:
@@ -86,3 +162,7 @@ def _of_tenant(query: Select[Any], column: ColumnElement[Any], tenant: str | Non
 
 def _balance_of(row: Mapping[str, Any]) -> Balance:
     return Balance(**row)
+
+
+def _balance_row(balance: Balance) -> dict[str, object]:
+    return {name: getattr(balance, name) for name in _BALANCE}

@@ -18,6 +18,11 @@ from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord, Wa
 
 Row = Mapping[str, Any]
 
+# Money is written and read by the thousand: its columns are looked up once.
+_USAGE = tuple(field.name for field in fields(UsageRecord))
+_CHARGE = tuple(field.name for field in fields(Charge))
+_TRANSFER = tuple(field.name for field in fields(Transfer))
+
 
 def plain(row: Mapping[str, object]) -> dict[str, object]:
     """Enumerations as the text they stand for: drivers differ in what they make of an enum."""
@@ -95,9 +100,22 @@ def event_of(row: Row) -> Event:
     return Event(**{**row, "kind": EventKind(row["kind"]), "data": orjson.loads(row["data"])})
 
 
+def usage_row(record: UsageRecord) -> dict[str, object]:
+    row = {name: getattr(record, name) for name in _USAGE}
+    row["tier"] = record.tier.value
+    row["waive_reason"] = record.waive_reason and record.waive_reason.value
+    return row
+
+
 def usage_of(row: Row) -> UsageRecord:
     reason = WaiveReason(row["waive_reason"]) if row["waive_reason"] else None
     return UsageRecord(**{**row, "tier": Tier(row["tier"]), "waive_reason": reason})
+
+
+def charge_row(charge: Charge) -> dict[str, object]:
+    row = {name: getattr(charge, name) for name in _CHARGE}
+    row["tier"] = charge.tier.value
+    return row
 
 
 def charge_of(row: Row) -> Charge:
@@ -105,11 +123,14 @@ def charge_of(row: Row) -> Charge:
 
 
 def transfer_row(transfer: Transfer) -> dict[str, object]:
-    return plain({**asdict(transfer), "pending": transfer.pending or None})
+    row = {name: getattr(transfer, name) for name in _TRANSFER}
+    row["kind"] = transfer.kind.value
+    row["pending"] = transfer.pending or None
+    return row
 
 
 def transfer_of(row: Row) -> Transfer:
-    known = {field.name: row[field.name] for field in fields(Transfer)}
+    known = {name: row[name] for name in _TRANSFER}
     known["kind"] = TransferKind(row["kind"])
     known["pending"] = row["pending"] or ""
     return Transfer(**known)

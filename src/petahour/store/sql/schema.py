@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -29,6 +32,12 @@ metadata = MetaData(
 
 # SQLite gives rowids (and thus monotonic numbers) only to a column declared INTEGER PRIMARY KEY.
 Sequence64 = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index over the few rows that meet a condition: the others cost nothing to insert."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 tenants = Table(
     "tenants",
@@ -181,7 +190,7 @@ usage_records = Table(
     "usage_records",
     metadata,
     Column("id", String(100), primary_key=True),
-    Column("allocation", ForeignKey("allocations.id"), nullable=False, index=True),
+    Column("allocation", ForeignKey("allocations.id"), nullable=False),
     Column("job", String(40), nullable=False),
     Column("tenant", String(40), nullable=False),
     Column("project", String(40), nullable=False),
@@ -197,6 +206,9 @@ usage_records = Table(
     Column("waive_reason", String(20)),
     CheckConstraint("end_ms > start_ms", name="interval"),
     CheckConstraint("billed_ams + waived_ams = (end_ms - start_ms) * accelerators", name="whole"),
+    CheckConstraint("billed_ams >= 0 AND waived_ams >= 0", name="positive"),
+    # No instant of an allocation begins two records.
+    Index("ux_usage_records_allocation_start", "allocation", "start_ms", unique=True),
     Index("ix_usage_records_tenant_hour", "tenant", "hour_ms"),
 )
 
@@ -216,6 +228,7 @@ charges = Table(
     Column("currency", String(3), nullable=False),
     Column("hour_ms", BigInteger, nullable=False),
     CheckConstraint("amount_micros >= 0", name="amount"),
+    CheckConstraint("price_micros >= 0", name="price"),
     Index("ix_charges_tenant_hour", "tenant", "hour_ms"),
 )
 
@@ -244,9 +257,17 @@ transfers = Table(
     Column("currency", String(3), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("cause", String(160), nullable=False),
-    # A pending transfer is closed at most once.
-    Column("pending", ForeignKey("transfers.id"), unique=True),
+    Column("pending", ForeignKey("transfers.id")),
     Column("note", Text, nullable=False),
+    Column("expires_ms", BigInteger),
+    # SHA-256 over this row and the hash of the row before: `billing.chain.link`.
+    Column("hash", String(64), nullable=False),
     CheckConstraint("amount_micros >= 0", name="amount"),
     CheckConstraint("debit <> credit", name="two_accounts"),
+    CheckConstraint("(kind IN ('post', 'void', 'expire')) = (pending IS NOT NULL)", name="closing"),
+    CheckConstraint("expires_ms IS NULL OR kind = 'pending'", name="expiring"),
+    CheckConstraint("length(hash) = 64", name="hash"),
+    # A pending transfer is closed at most once.
+    Index("ux_transfers_pending", "pending", unique=True, **_where("pending IS NOT NULL")),
+    Index("ix_transfers_expires", "expires_ms", **_where("expires_ms IS NOT NULL")),
 )

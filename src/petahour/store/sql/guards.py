@@ -1,0 +1,70 @@
+"""Triggers that keep the record as it was written: no row of it is changed or deleted, by whatever program.
+
+A migration that makes one of these tables anew (as Alembic's batch mode does on SQLite) loses its triggers and
+calls ``guard`` again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+APPEND_ONLY = ("events", "usage_records", "charges", "transfers")
+
+# What an account counted stays counted, and an account stays what it is.
+_SHRINKS = "NEW.debits_micros < OLD.debits_micros OR NEW.credits_micros < OLD.credits_micros"
+_RENAMED = "NEW.account <> OLD.account OR NEW.currency <> OLD.currency"
+
+
+def guard(connection: Connection) -> None:
+    """Put every trigger in place. Those that are there already are replaced."""
+    statements = _for_sqlite() if connection.dialect.name == "sqlite" else _for_postgresql()
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def unguard(connection: Connection) -> None:
+    """Take the triggers away, for a migration that changes old rows. Nothing else calls this."""
+    for table in (*APPEND_ONLY, "accounts"):
+        for verb in ("update", "delete", "truncate"):
+            on = "" if connection.dialect.name == "sqlite" else f" ON {table}"
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{on}")
+
+
+def _for_sqlite() -> Iterator[str]:
+    for table in APPEND_ONLY:
+        for verb in ("update", "delete"):
+            yield from _sqlite_trigger(table, verb, "", f"{table} are append-only")
+    yield from _sqlite_trigger("accounts", "delete", "", "accounts are kept for ever")
+    condition = f" WHEN {_SHRINKS} OR {_RENAMED}"
+    yield from _sqlite_trigger("accounts", "update", condition, "the sums of accounts only grow")
+
+
+def _sqlite_trigger(table: str, verb: str, condition: str, said: str) -> Iterator[str]:
+    name = f"{table}_no_{verb}"
+    yield f"DROP TRIGGER IF EXISTS {name}"
+    event = f"BEFORE {verb.upper()} ON {table}{condition}"
+    yield f"CREATE TRIGGER {name} {event} BEGIN SELECT RAISE(ABORT, '{said}'); END"
+
+
+def _for_postgresql() -> Iterator[str]:
+    yield """
+        CREATE OR REPLACE FUNCTION petahour_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '%% are append-only', TG_TABLE_NAME
+                USING ERRCODE = 'restrict_violation';
+        END $$"""
+    for table in APPEND_ONLY:
+        yield from _postgresql_trigger(table, "update", "FOR EACH ROW")
+        yield from _postgresql_trigger(table, "delete", "FOR EACH ROW")
+        yield from _postgresql_trigger(table, "truncate", "FOR EACH STATEMENT")
+    yield from _postgresql_trigger("accounts", "delete", "FOR EACH ROW")
+    yield from _postgresql_trigger("accounts", "truncate", "FOR EACH STATEMENT")
+    yield from _postgresql_trigger("accounts", "update", f"FOR EACH ROW WHEN ({_SHRINKS} OR {_RENAMED})")
+
+
+def _postgresql_trigger(table: str, verb: str, each: str) -> Iterator[str]:
+    name = f"{table}_no_{verb}"
+    yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+    yield f"CREATE TRIGGER {name} BEFORE {verb.upper()} ON {table} {each} EXECUTE FUNCTION petahour_append_only()"

@@ -1,0 +1,112 @@
+"""What the database itself refuses, whatever program asks: changed or deleted records, and rows that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import IntegrityError
+from tests.integration.store import samples
+from tests.integration.store.samples import people_and_node
+
+from petahour.model.events import Event, EventKind
+from petahour.model.usage import TransferKind
+from petahour.store.sql.store import SqlStore
+
+FREE = "0" * 64
+
+
+@pytest.fixture
+def engine(store: SqlStore, url: str) -> Iterator[Engine]:
+    """Another program at the same database, in which every kind of record lies once."""
+    with store.write() as tx:
+        people_and_node(tx)
+        tx.jobs.add(samples.job(1), key=None, request_hash="h")
+        tx.allocations.add(samples.allocation(1))
+        tx.ledger.add_usage(samples.USAGE)
+        tx.ledger.add_charge(samples.CHARGE)
+        tx.ledger.post(samples.transfer("t-1", TransferKind.TOPUP, 5))
+        tx.ledger.post(samples.transfer("t-2", TransferKind.PENDING, 3))
+        tx.events.append(Event(kind=EventKind.TENANT_CREATED, at_ms=1))
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    other = create_engine(parsed)
+    yield other
+    other.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET at_ms = 2",
+        "DELETE FROM events",
+        "UPDATE usage_records SET tenant = 'other'",
+        "DELETE FROM usage_records",
+        "UPDATE charges SET amount_micros = 1",
+        "DELETE FROM charges",
+        "UPDATE transfers SET note = 'mine'",
+        "UPDATE transfers SET hash = hash",
+        "DELETE FROM transfers",
+        "DELETE FROM accounts",
+        "UPDATE accounts SET debits_micros = debits_micros - 1 WHERE account LIKE 'cash:%'",
+        "UPDATE accounts SET credits_micros = 0 WHERE account LIKE 'prepaid:%'",
+        "UPDATE accounts SET account = 'cash:mine:CNY' WHERE account LIKE 'cash:%'",
+    ],
+)
+def test_the_record_is_never_changed(engine: Engine, statement: str) -> None:
+    with pytest.raises(IntegrityError, match=r"append-only|kept for ever|only grow"), engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", ["events", "usage_records", "charges", "transfers", "accounts"])
+def test_no_table_of_the_record_is_emptied(engine: Engine, table: str) -> None:
+    statement = f"DELETE FROM {table}" if engine.dialect.name == "sqlite" else f"TRUNCATE {table} CASCADE"
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "t-1"},
+        {"amount_micros": -1},
+        {"debit": "prepaid:acme:CNY"},
+        {"debit": "cash:nobody:CNY"},
+        {"pending": "t-2"},
+        {"kind": "void"},
+        {"kind": "void", "pending": "t-none"},
+        {"expires_ms": 7},
+        {"hash": "short"},
+    ],
+)
+def test_rows_that_cannot_be_are_refused(engine: Engine, changed: dict[str, object]) -> None:
+    row: dict[str, object] = {
+        "id": "t-9",
+        "kind": "topup",
+        "debit": "cash:operator:CNY",
+        "credit": "prepaid:acme:CNY",
+        "amount_micros": 1,
+        "currency": "CNY",
+        "at_ms": 1,
+        "cause": "k",
+        "pending": None,
+        "note": "",
+        "expires_ms": None,
+        "hash": FREE,
+    }
+    insert = f"INSERT INTO transfers ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA foreign_keys=ON"))
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(insert), row | changed)
+    with engine.begin() as connection:
+        connection.execute(text(insert), row)
+
+
+def test_a_charge_needs_its_usage_and_a_usage_its_allocation(store: SqlStore) -> None:
+    for add in (lambda tx: tx.ledger.add_charge(samples.CHARGE), lambda tx: tx.ledger.add_usage(samples.USAGE)):
+        with pytest.raises(IntegrityError), store.write() as tx:
+            add(tx)
