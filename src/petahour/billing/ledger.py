@@ -181,31 +181,32 @@ def apply(debit: Balance, credit: Balance, transfer: Transfer, pending: Transfer
     amount = transfer.amount_micros
     if transfer.kind is TransferKind.PENDING:
         _check_none(transfer, pending)
-        return (
-            replace(debit, pending_debits_micros=debit.pending_debits_micros + amount),
-            replace(credit, pending_credits_micros=credit.pending_credits_micros + amount),
-        )
+        return _moved(debit, pending_debits=amount), _moved(credit, pending_credits=amount)
     if transfer.kind.closes:
         held = _check_closing(transfer, pending)
         moved = amount if transfer.kind is TransferKind.POST else 0
         if debit.pending_debits_micros < held or credit.pending_credits_micros < held:
             raise InvariantError(rule="a closed hold is part of both balances", value=transfer.id)
-        return (
-            replace(
-                debit,
-                debits_micros=debit.debits_micros + moved,
-                pending_debits_micros=debit.pending_debits_micros - held,
-            ),
-            replace(
-                credit,
-                credits_micros=credit.credits_micros + moved,
-                pending_credits_micros=credit.pending_credits_micros - held,
-            ),
-        )
+        return _moved(debit, debits=moved, pending_debits=-held), _moved(credit, credits=moved, pending_credits=-held)
     _check_none(transfer, pending)
-    return (
-        replace(debit, debits_micros=debit.debits_micros + amount),
-        replace(credit, credits_micros=credit.credits_micros + amount),
+    return _moved(debit, debits=amount), _moved(credit, credits=amount)
+
+
+def _moved(
+    balance: Balance,
+    *,
+    debits: int = 0,
+    credits: int = 0,  # noqa: A002 - the word of the glossary
+    pending_debits: int = 0,
+    pending_credits: int = 0,
+) -> Balance:
+    return Balance(
+        account=balance.account,
+        currency=balance.currency,
+        debits_micros=balance.debits_micros + debits,
+        credits_micros=balance.credits_micros + credits,
+        pending_debits_micros=balance.pending_debits_micros + pending_debits,
+        pending_credits_micros=balance.pending_credits_micros + pending_credits,
     )
 
 

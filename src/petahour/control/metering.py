@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
@@ -11,28 +12,37 @@ from petahour.billing.rate import rate
 from petahour.control.credit import prepaid
 from petahour.model.allocations import Allocation
 from petahour.model.time import HOUR_MS
+from petahour.model.usage import Charge, UsageRecord
 from petahour.store.protocol import Transaction
 
 
 def post_usage(tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int) -> Allocation:
     """Meter up to ``until_ms``, rate and post. Ids derive from the allocation: a repeat changes nothing."""
-    records = meter(allocation, until_ms=until_ms)
-    for record in records:
-        if tx.ledger.add_usage(record):
-            charge = rate(
-                record,
-                price_book=allocation.price_book,
-                price_micros=allocation.price_micros,
-                currency=allocation.currency,
-            )
-            tx.ledger.add_charge(charge)
-            if charge.amount_micros:
-                tx.ledger.post(post_charge(charge, at_ms=at_ms))
-    if not records:
-        return allocation
-    metered = replace(allocation, metered_ms=records[-1].end_ms)
-    tx.allocations.save(metered)
-    return metered
+    return post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms)[0]
+
+
+def post_usages(
+    tx: Transaction, allocations: Sequence[Allocation], *, until_ms: int, at_ms: int
+) -> Sequence[Allocation]:
+    """The same for many allocations at once; they are returned as they now are, in the order given."""
+    metered = [(allocation, meter(allocation, until_ms=until_ms)) for allocation in allocations]
+    of_record = {record.id: allocation for allocation, records in metered for record in records}
+    fresh = tx.ledger.add_usages([record for _, records in metered for record in records])
+    charges = [_charge(of_record[record.id], record) for record in fresh]
+    tx.ledger.add_charges(charges)
+    tx.ledger.post_all([post_charge(charge, at_ms=at_ms) for charge in charges if charge.amount_micros])
+    after = [replace(item, metered_ms=records[-1].end_ms) if records else item for item, records in metered]
+    tx.allocations.save_metered([item for item, (_, records) in zip(after, metered, strict=True) if records])
+    return after
+
+
+def _charge(allocation: Allocation, record: UsageRecord) -> Charge:
+    return rate(
+        record,
+        price_book=allocation.price_book,
+        price_micros=allocation.price_micros,
+        currency=allocation.currency,
+    )
 
 
 def hold_micros(price_micros: int, accelerators: int, duration_ms: int) -> int:

@@ -155,4 +155,4 @@ class Balance:
 
 def account_id(kind: AccountKind, currency: str, owner: str = "operator", detail: str = "") -> str:
     """``prepaid:acme:CNY``, ``revenue:operator:CNY:a100-80g-sxm/spot``."""
-    return ":".join(part for part in (kind, owner, currency, detail) if part)
+    return f"{kind.value}:{owner}:{currency}:{detail}" if detail else f"{kind.value}:{owner}:{currency}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.errors import InvariantError
+from petahour.store.sql.bulk import update_many
 from petahour.store.sql.rows import allocation_of, allocation_row
 from petahour.store.sql.schema import allocations, held_accelerators
 from petahour.store.sql.statements import batches, one, rows
@@ -16,6 +18,14 @@ from petahour.store.sql.statements import batches, one, rows
 _CHANGING = (
     "state", "started_ms", "ended_ms", "metered_ms", "stop_cause", "stop_for", "stop_ms", "end_kind", "hold_transfer",
 )  # fmt: skip
+
+
+def _changing(allocation: Allocation) -> tuple[object, ...]:
+    """The id and the values of what changes."""
+    return tuple(
+        value.value if isinstance(value, StrEnum) else value
+        for value in (allocation.id, *(getattr(allocation, name) for name in _CHANGING))
+    )
 
 
 class SqlAllocations:
@@ -40,6 +50,15 @@ class SqlAllocations:
         row = allocation_row(allocation)
         changing = {name: row[name] for name in _CHANGING}
         self._connection.execute(update(allocations).where(allocations.c.id == allocation.id), changing)
+
+    def save_all(self, changed: Sequence[Allocation]) -> None:
+        update_many(self._connection, allocations, ("id", *_CHANGING), [_changing(item) for item in changed])
+
+    def save_metered(self, changed: Sequence[Allocation]) -> None:
+        """Store up to when they are metered, and nothing else of them."""
+        update_many(
+            self._connection, allocations, ("id", "metered_ms"), [(item.id, item.metered_ms) for item in changed]
+        )
 
     def release(self, allocation_id: str) -> None:
         self._connection.execute(delete(held_accelerators).where(held_accelerators.c.allocation == allocation_id))

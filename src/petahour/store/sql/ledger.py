@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, select
@@ -12,11 +11,21 @@ from petahour.billing.chain import GENESIS, link
 from petahour.billing.ledger import apply
 from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageRecord
 from petahour.store.sql.bulk import Row, insert_many, known_ids, upsert_many
-from petahour.store.sql.rows import charge_of, charge_row, transfer_of, transfer_row, usage_of, usage_row
+from petahour.store.sql.rows import (
+    BALANCE,
+    CHARGE,
+    TRANSFER,
+    USAGE,
+    balance_row,
+    charge_of,
+    charge_row,
+    transfer_of,
+    transfer_row,
+    usage_of,
+    usage_row,
+)
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
 from petahour.store.sql.statements import batches, one, rows
-
-_BALANCE = tuple(field.name for field in fields(Balance))
 
 
 class _Identified(Protocol):
@@ -41,14 +50,14 @@ class SqlLedger:
 
     def add_usages(self, records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
         """Store those that are new; which they are."""
-        return self._add(usage_records, records, usage_row)
+        return self._add(usage_records, USAGE, records, usage_row)
 
     def add_charge(self, charge: Charge) -> bool:
         return bool(self.add_charges([charge]))
 
     def add_charges(self, new: Sequence[Charge]) -> Sequence[Charge]:
         """Store those that are new; which they are."""
-        return self._add(charges, new, charge_row)
+        return self._add(charges, CHARGE, new, charge_row)
 
     def post(self, transfer: Transfer) -> bool:
         return bool(self.post_all([transfer]))
@@ -70,15 +79,17 @@ class SqlLedger:
             if transfer.kind is TransferKind.PENDING:
                 held[transfer.id] = transfer
             previous = link(previous, transfer)
-            chained.append({**transfer_row(transfer), "hash": previous})
-        upsert_many(self._connection, accounts, "account", [_balance_row(balance) for balance in balances.values()])
-        insert_many(self._connection, transfers, chained)
+            chained.append((*transfer_row(transfer), previous))
+        upsert_many(self._connection, accounts, BALANCE, [balance_row(balance) for balance in balances.values()])
+        insert_many(self._connection, transfers, (*TRANSFER, "hash"), chained)
         self._last_hash = previous
         return fresh
 
-    def _add(self, table: Table, nouns: Sequence[_Noun], row: Callable[[_Noun], Row]) -> Sequence[_Noun]:
+    def _add(
+        self, table: Table, names: Sequence[str], nouns: Sequence[_Noun], row: Callable[[_Noun], Row]
+    ) -> Sequence[_Noun]:
         fresh = self._new(table.c.id, nouns)
-        insert_many(self._connection, table, [row(noun) for noun in fresh])
+        insert_many(self._connection, table, names, [row(noun) for noun in fresh])
         return fresh
 
     def _new(self, column: Column[Any], nouns: Sequence[_Noun]) -> list[_Noun]:
@@ -162,7 +173,3 @@ def _of_tenant(query: Select[Any], column: ColumnElement[Any], tenant: str | Non
 
 def _balance_of(row: Mapping[str, Any]) -> Balance:
     return Balance(**row)
-
-
-def _balance_row(balance: Balance) -> dict[str, object]:
-    return {name: getattr(balance, name) for name in _BALANCE}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import Any, cast
 
 import orjson
 
@@ -14,14 +15,29 @@ from petahour.model.events import Event, EventKind
 from petahour.model.jobs import After, ArrayTask, Job, JobSpec, JobState, Tier
 from petahour.model.resources import Gang, Node, NodeState, Slot, Switch
 from petahour.model.tenants import ApiKey, Role, User
-from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord, WaiveReason
+from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageRecord, WaiveReason
 
 Row = Mapping[str, Any]
 
-# Money is written and read by the thousand: its columns are looked up once.
-_USAGE = tuple(field.name for field in fields(UsageRecord))
-_CHARGE = tuple(field.name for field in fields(Charge))
-_TRANSFER = tuple(field.name for field in fields(Transfer))
+# Money is written and read by the thousand: its columns are named once, and its rows are tuples in their order.
+USAGE = tuple(field.name for field in fields(UsageRecord))
+CHARGE = tuple(field.name for field in fields(Charge))
+TRANSFER = tuple(field.name for field in fields(Transfer))
+BALANCE = tuple(field.name for field in fields(Balance))
+
+
+def _values(names: tuple[str, ...], *enums: str) -> Callable[[object], tuple[object, ...]]:
+    """What reads these columns of a noun; of enumerations the text they stand for."""
+    return cast(
+        Callable[[object], tuple[object, ...]],
+        attrgetter(*(f"{name}.value" if name in enums else name for name in names)),
+    )
+
+
+_usage_values = _values(USAGE, "tier")
+_transfer_values = _values(TRANSFER, "kind")
+charge_row = _values(CHARGE, "tier")
+balance_row = _values(BALANCE)
 
 
 def plain(row: Mapping[str, object]) -> dict[str, object]:
@@ -100,11 +116,10 @@ def event_of(row: Row) -> Event:
     return Event(**{**row, "kind": EventKind(row["kind"]), "data": orjson.loads(row["data"])})
 
 
-def usage_row(record: UsageRecord) -> dict[str, object]:
-    row = {name: getattr(record, name) for name in _USAGE}
-    row["tier"] = record.tier.value
-    row["waive_reason"] = record.waive_reason and record.waive_reason.value
-    return row
+def usage_row(record: UsageRecord) -> tuple[object, ...]:
+    """The values of ``USAGE``."""
+    row = _usage_values(record)
+    return row if record.waive_reason is None else (*row[:-1], record.waive_reason.value)
 
 
 def usage_of(row: Row) -> UsageRecord:
@@ -112,25 +127,21 @@ def usage_of(row: Row) -> UsageRecord:
     return UsageRecord(**{**row, "tier": Tier(row["tier"]), "waive_reason": reason})
 
 
-def charge_row(charge: Charge) -> dict[str, object]:
-    row = {name: getattr(charge, name) for name in _CHARGE}
-    row["tier"] = charge.tier.value
-    return row
-
-
 def charge_of(row: Row) -> Charge:
     return Charge(**{**row, "tier": Tier(row["tier"])})
 
 
-def transfer_row(transfer: Transfer) -> dict[str, object]:
-    row = {name: getattr(transfer, name) for name in _TRANSFER}
-    row["kind"] = transfer.kind.value
-    row["pending"] = transfer.pending or None
-    return row
+def transfer_row(transfer: Transfer) -> tuple[object, ...]:
+    """The values of ``TRANSFER``."""
+    row = _transfer_values(transfer)
+    return row if transfer.pending else (*row[:_PENDING], None, *row[_PENDING + 1 :])
+
+
+_PENDING = TRANSFER.index("pending")
 
 
 def transfer_of(row: Row) -> Transfer:
-    known = {name: row[name] for name in _TRANSFER}
+    known = {name: row[name] for name in TRANSFER}
     known["kind"] = TransferKind(row["kind"])
     known["pending"] = row["pending"] or ""
     return Transfer(**known)
