@@ -15,8 +15,9 @@ from petahour.cli.options import AsJson
 from petahour.model.errors import ValidationError
 
 if TYPE_CHECKING:
-    from petahour.model.resources import Node
+    from petahour.simulator.drains import Drain
     from petahour.simulator.faults import Faults
+    from petahour.simulator.generate import Fleet
     from petahour.simulator.replay import Replay
     from petahour.simulator.result import Result
     from petahour.simulator.trace import Trace
@@ -45,7 +46,13 @@ def simulate(
     node_mtbf: Annotated[
         str | None, typer.Option(help="Nodes fail: the mean time between failures of one, such as 30d.")
     ] = None,
-    repair: Annotated[str, typer.Option(help="The mean time until a failed node is back.")] = "4h",
+    accelerator_mtbf: Annotated[
+        str | None, typer.Option(help="Single accelerators fail: the mean time between failures of one.")
+    ] = None,
+    repair: Annotated[str, typer.Option(help="The mean time until what failed is back.")] = "4h",
+    drain: Annotated[
+        Path | None, typer.Option(help="A file of planned drains and maintenance windows; see the guide.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For everything that is drawn at random.")] = 0,
     restart_cost: Annotated[str, typer.Option(help="What a job spends before it goes on after a stop.")] = "62s",
     checkpoint_every: Annotated[
@@ -68,18 +75,21 @@ def simulate(
     counted and told, never dropped in silence.
     """
     from petahour.cli.render import print_plain, show_json
+    from petahour.simulator.drains import check_drains
     from petahour.simulator.readers import ReadOptions, out_of_order, read_trace
     from petahour.simulator.report import as_json as json_of
     from petahour.simulator.report import comparison, summarise, write_per_job, write_report
 
     hows = _hows(policy, seed, restart_cost, checkpoint_every, max_preemptions, preemptible=preemptible)
-    if node_mtbf is not None:
-        faults = _faults(node_mtbf, repair)
-        hows = [replace(how, faults=faults) for how in hows]
+    faults = _faults(node_mtbf, accelerator_mtbf, repair)
+    planned = _drains(drain)
     options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
     jobs = read_trace(trace, format_name, options)
     jobs, where = _fleet(jobs, fleet, nodes, accelerators_per_node)
-    results = _run(jobs, where, hows, quiet=as_json)
+    check_drains(planned, [node.name for node in where.nodes])
+    faults = replace(faults, drains=(*where.drains, *planned))
+    hows = [replace(how, nodes=where.nodes, faults=faults if faults.any() else None) for how in hows]
+    results = _run(jobs, hows, quiet=as_json)
     if audit:
         _audit(results)
     summaries = [summarise(result) for result in results]
@@ -128,19 +138,29 @@ def _hows(
     return [replace(how, policy=policy_named(name)) for name in names]
 
 
-def _faults(node_mtbf: str, repair: str) -> Faults:
+def _faults(node_mtbf: str | None, accelerator_mtbf: str | None, repair: str) -> Faults:
     from petahour.model.time import parse_duration
     from petahour.simulator.faults import Faults
 
     return Faults(
-        node_mtbf_ms=parse_duration(node_mtbf, field="node_mtbf"), repair_ms=parse_duration(repair, field="repair")
+        node_mtbf_ms=None if node_mtbf is None else parse_duration(node_mtbf, field="node_mtbf"),
+        accelerator_mtbf_ms=None
+        if accelerator_mtbf is None
+        else parse_duration(accelerator_mtbf, field="accelerator_mtbf"),
+        repair_ms=parse_duration(repair, field="repair"),
     )
 
 
-def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tuple[Trace, Sequence[Node]]:
-    """The nodes to replay on, and the trace with the fleet's speeds where it has none of its own."""
+def _drains(file: Path | None) -> Sequence[Drain]:
+    from petahour.simulator.drains import read_drains
+
+    return () if file is None else read_drains(file)
+
+
+def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tuple[Trace, Fleet]:
+    """The fleet to replay on, and the trace with the fleet's speeds where it has none of its own."""
     from petahour.simulator.fleet import plain_nodes
-    from petahour.simulator.generate import read_fleet, with_speeds
+    from petahour.simulator.generate import Fleet, read_fleet, with_speeds
 
     if file is not None and count is not None:
         raise ValidationError(
@@ -148,11 +168,11 @@ def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tu
         )
     if file is not None:
         known = read_fleet(file)
-        return with_speeds(trace, known), known.nodes
+        return with_speeds(trace, known), known
     if count is not None:
-        return trace, plain_nodes(count, width)
+        return trace, Fleet(nodes=plain_nodes(count, width))
     if trace.nodes:
-        return trace, trace.nodes
+        return trace, Fleet(nodes=trace.nodes)
     raise ValidationError(
         field="fleet",
         value=None,
@@ -161,17 +181,17 @@ def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tu
     )
 
 
-def _run(trace: Trace, nodes: Sequence[Node], hows: Sequence[Replay], *, quiet: bool) -> list[Result]:
+def _run(trace: Trace, hows: Sequence[Replay], *, quiet: bool) -> list[Result]:
     from petahour.cli.render import progress
     from petahour.simulator.replay import replay
 
     results = []
     for how in hows:
         if quiet or not sys.stderr.isatty():
-            results.append(replay(trace, replace(how, nodes=nodes)))
+            results.append(replay(trace, how))
             continue
         with progress(f"Replaying {len(trace.jobs):,} jobs under {how.policy.name} ..."):
-            results.append(replay(trace, replace(how, nodes=nodes)))
+            results.append(replay(trace, how))
     return results
 
 

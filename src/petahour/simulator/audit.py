@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from petahour.simulator.result import NEVER, Outcome, Result
+from petahour.simulator.faults import WHOLE, Cause
+from petahour.simulator.result import NEVER, Outage, Outcome, Result
 
 MOST = 20  # findings of one kind that are told
+LAST_MS = 2**62  # after every instant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +28,7 @@ class Finding:
 
 def audit(result: Result) -> list[Finding]:
     """All findings, none when everything holds."""
-    return [*_gangs(result), *_capacity(result), *_lives(result)]
+    return [*_gangs(result), *_capacity(result), *_outages(result), *_lives(result)]
 
 
 def _gangs(result: Result) -> list[Finding]:
@@ -48,12 +50,19 @@ def _gangs(result: Result) -> list[Finding]:
 
 
 def _capacity(result: Result) -> list[Finding]:
-    """No node gives more than it has, and all of them together no more than is in service."""
+    """No node gives more than it has, failed accelerators less, and all together no more than is in service."""
     runs, placed = result.runs, result.placements
     lasting = runs.end_ms > runs.start_ms  # a run of no length holds nothing between instants
     kept = lasting[placed.run]
-    node, count, run = placed.node[kept], placed.accelerators[kept].astype(np.int64), placed.run[kept]
-    at_ms = np.concatenate((runs.end_ms[run], runs.start_ms[run]))
+    out = np.array(
+        [(one.node, one.from_ms, _until(one)) for one in result.outages if one.accelerator != WHOLE], np.int64
+    ).reshape(-1, 3)
+    node = np.concatenate((placed.node[kept], out[:, 0]))
+    count = np.concatenate((placed.accelerators[kept].astype(np.int64), np.ones(len(out), np.int64)))
+    run = placed.run[kept]
+    start_ms = np.concatenate((runs.start_ms[run], out[:, 1]))
+    end_ms = np.concatenate((runs.end_ms[run], out[:, 2]))
+    at_ms = np.concatenate((end_ms, start_ms))
     change = np.concatenate((-count, count))
     order = np.lexsort((change, at_ms, np.concatenate((node, node))))
     nodes = np.concatenate((node, node))[order]
@@ -66,7 +75,7 @@ def _capacity(result: Result) -> list[Finding]:
         lambda step: f"{result.nodes[nodes[step]].name} gives {level[step]} at {at_ms[order][step]} ms",
     )
     wide = runs.accelerators[lasting].astype(np.int64)
-    steps = [(int(at), int(capacity)) for at, capacity in result.capacity]
+    steps = list(dict(result.capacity).items())  # of several at one instant the last
     starts, ends = np.sort(runs.start_ms[lasting]), np.sort(runs.end_ms[lasting])
     up = np.concatenate(([0], np.cumsum(wide[np.argsort(runs.start_ms[lasting], kind="stable")])))
     down = np.concatenate(([0], np.cumsum(wide[np.argsort(runs.end_ms[lasting], kind="stable")])))
@@ -77,6 +86,49 @@ def _capacity(result: Result) -> list[Finding]:
         np.flatnonzero(held > np.array([capacity for _, capacity in steps], np.int64)),
         lambda step: f"{held[step]} accelerators are held of {steps[step][1]} at {steps[step][0]} ms",
     )
+
+
+def _outages(result: Result) -> list[Finding]:
+    """Nothing runs on a node that is down, nothing starts on one that is drained, and only faults break runs."""
+    runs, placed = result.runs, result.placements
+    by_node: dict[int, list[Outage]] = {}
+    for outage in result.outages:
+        by_node.setdefault(outage.node, []).append(outage)
+    order = np.argsort(placed.node, kind="stable")
+    numbers = np.arange(len(result.nodes) + 1)
+    edge = np.searchsorted(placed.node[order], numbers)
+    findings: list[Finding] = []
+    broken = np.zeros(len(runs.job), np.bool_)
+    for node, outages in by_node.items():
+        mine = placed.run[order[edge[node] : edge[node + 1]]]
+        for outage in outages:
+            findings += _during(result, outage, mine)
+            if outage.cause in (Cause.NODE, Cause.ACCELERATOR):
+                broken[mine[runs.end_ms[mine] == outage.from_ms]] = True
+    return findings[:MOST] + _told(
+        "a run fails only with a node or an accelerator that it holds",
+        np.flatnonzero((runs.outcome == Outcome.FAILED) & ~broken),
+        lambda run: f"run {run} of job {_name(result, run)} failed at {runs.end_ms[run]} ms",
+    )
+
+
+def _during(result: Result, outage: Outage, mine: NDArray[np.int64]) -> list[Finding]:
+    """The runs of a node that one outage does not allow."""
+    runs, until_ms = result.runs, _until(outage)
+    start_ms, end_ms = runs.start_ms[mine], runs.end_ms[mine]
+    if outage.cause is Cause.ACCELERATOR:
+        return []
+    if outage.cause is Cause.DRAIN:
+        rule, wrong = "nothing starts on a drained node", (start_ms >= outage.from_ms) & (start_ms < until_ms)
+    else:
+        rule = "nothing runs on a node that is down"
+        wrong = (start_ms < until_ms) & (end_ms > outage.from_ms)
+    name = result.nodes[outage.node].name
+    return _told(rule, mine[wrong], lambda run: f"run {run} of job {_name(result, run)} on {name}")
+
+
+def _until(outage: Outage) -> int:
+    return LAST_MS if outage.until_ms == NEVER else outage.until_ms
 
 
 def _lives(result: Result) -> list[Finding]:

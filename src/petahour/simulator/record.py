@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 
 import numpy as np
 
 from petahour.scheduler.ask import Running
 from petahour.scheduler.state import State
-from petahour.simulator.result import NEVER, Jobs, Outcome, Placements, Result, Runs
+from petahour.simulator.faults import Change
+from petahour.simulator.result import NEVER, Jobs, Outage, Outcome, Placements, Result, Runs
 from petahour.simulator.trace import Trace
 
 
@@ -32,6 +34,8 @@ class Recorder:
         self._run: dict[str, array[int]] = {
             name: array("q") for name in ("job", "start", "end", "accelerators", "type", "outcome", "first")
         }
+        self._outages: list[Outage] = []
+        self._out: dict[tuple[int, ...], int] = {}
         self._placed_run, self._placed_node, self._placed_count = array("q"), array("q"), array("q")
 
     def impossible(self, job: int) -> None:
@@ -40,7 +44,27 @@ class Recorder:
 
     def capacity(self, now_ms: int, change: int) -> None:
         """So many accelerators more are in service, or fewer when negative."""
-        self._capacity.append((now_ms, self._capacity[-1][1] + change))
+        if change:
+            self._capacity.append((now_ms, self._capacity[-1][1] + change))
+
+    def out(self, change: Change) -> None:
+        """Something goes out of service or is back."""
+        key = (change.pool, change.node, change.accelerator, change.cause, change.plan)
+        if change.begins:
+            self._out[key] = len(self._outages)
+            node = self._first_node[change.pool] + change.node
+            self._outages.append(
+                Outage(
+                    node=node,
+                    accelerator=change.accelerator,
+                    cause=change.cause,
+                    from_ms=change.at_ms,
+                    until_ms=NEVER,
+                )
+            )
+        else:
+            place = self._out.pop(key)
+            self._outages[place] = replace(self._outages[place], until_ms=change.at_ms)
 
     def started(self, job: int, now_ms: int) -> None:
         """A run begins."""
@@ -105,4 +129,5 @@ class Recorder:
             impossible=np.array(self._impossible, np.int64),
             capacity=tuple(self._capacity),
             wall_s=wall_s,
+            outages=tuple(self._outages),
         )

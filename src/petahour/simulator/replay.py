@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 from petahour.model.jobs import Tier
-from petahour.model.resources import Gang, Node
+from petahour.model.resources import Node
 from petahour.model.time import SECOND_MS
-from petahour.scheduler.ask import Ask, Running, Waiting
+from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.decide import Start, decide
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.state import Bounds, State
-from petahour.simulator.faults import Change, FaultClock, Faults
+from petahour.simulator.faults import Cause, Change, FaultClock, Faults
+from petahour.simulator.gangs import Gangs
+from petahour.simulator.outages import OutOfService
 from petahour.simulator.record import Recorder
 from petahour.simulator.result import Outcome, Result
 from petahour.simulator.trace import Trace, TraceJob
@@ -53,13 +55,14 @@ class _Run:
     def __init__(self, trace: Trace, how: Replay) -> None:
         self._trace, self._how = trace, how
         self._state = State(how.policy, how.nodes, bounds=_bounds(how))
-        self._asks = _Gangs(how, self._state)
+        self._asks = Gangs(self._state, preemptible=how.preemptible)
         self._record = Recorder(trace, self._state)
         self._left_ms = [float(job.duration_ms) for job in trace.jobs]
         self._ends: list[tuple[int, int, int]] = []  # (instant, job, attempt)
         self._attempts = [0] * len(trace.jobs)
         self._now_ms = 0
         self._faults = FaultClock(how.faults, self._state.room, how.seed) if how.faults is not None else None
+        self._out = OutOfService(self._state)
         self._turns: list[tuple[int, int, int]] = []  # as ends: when a run's claim next changes by itself
         self._least_claim = 0.0
         self._again_ms: int | None = None  # when turns are over that more than one job takes
@@ -77,8 +80,10 @@ class _Run:
                 now_ms = turns[0][0]
             if self._again_ms is not None and (now_ms is None or self._again_ms < now_ms):
                 now_ms = self._again_ms
-            if self._faults is not None and (now_ms is None or self._faults.next_ms() < now_ms):
-                now_ms = self._faults.next_ms()
+            if self._faults is not None:
+                fault_ms = self._faults.next_ms()
+                if fault_ms is not None and (now_ms is None or fault_ms < now_ms):
+                    now_ms = fault_ms
             if now_ms is None:
                 break
             self._now_ms = now_ms
@@ -135,8 +140,7 @@ class _Run:
         return job.walltime_ms
 
     def _end(self, number: int) -> None:
-        running = self._state.release(self._trace.jobs[number].id, self._now_ms)
-        assert running is not None
+        running = self._release(self._trace.jobs[number].id)
         self._state.expectation.learn(running.job, running.job.attained_ms + self._now_ms - running.placed_ms)
         lost_ms = self._how.costs.restart_ms if self._attempts[number] > 1 else 0
         self._record.ended(number, running, self._now_ms, Outcome.FINISHED, lost_ms=lost_ms)
@@ -179,21 +183,22 @@ class _Run:
         self._record.started(number, now_ms)
 
     def _change(self, change: Change) -> None:
-        """A node fails, with all that runs on it, or is back."""
-        pool = self._state.room.pools[change.pool]
-        if not change.fails:
-            pool.open(change.node)
-            self._record.capacity(self._now_ms, pool.sizes[change.node])
-            return
-        pool.shut(change.node)
-        self._record.capacity(self._now_ms, -pool.sizes[change.node])
-        for running in list(self._state.running.values()):
-            if running.pool == change.pool and any(grant.node == change.node for grant in running.grants):
-                self._stop(running.id, Outcome.FAILED)
+        """A node or an accelerator goes out of service, with what cannot go on there, or is back."""
+        for running in self._out.stopped_by(change):
+            self._stop(running.id, Outcome.DRAINED if change.cause is Cause.MAINTENANCE else Outcome.FAILED)
+        self._record.capacity(self._now_ms, self._out.apply(change))
+        self._record.out(change)
 
-    def _stop(self, running_id: str, outcome: Outcome) -> None:
+    def _release(self, running_id: str) -> Running:
+        """A run ends; what it held of drained nodes goes out of service."""
         running = self._state.release(running_id, self._now_ms)
         assert running is not None
+        if self._faults is not None:
+            self._record.capacity(self._now_ms, self._out.left(running))
+        return running
+
+    def _stop(self, running_id: str, outcome: Outcome) -> None:
+        running = self._release(running_id)
         job = running.job
         number = job.seq
         self._attempts[number] += 1
@@ -204,7 +209,7 @@ class _Run:
         if costs.checkpoint_ms is not None:
             kept_ms = useful_ms - useful_ms % costs.checkpoint_ms
         else:
-            kept_ms = useful_ms if outcome is Outcome.PREEMPTED else 0
+            kept_ms = 0 if outcome is Outcome.FAILED else useful_ms
         self._left_ms[number] = max(0.0, self._left_ms[number] - kept_ms * job.ask.speed(running.type))
         self._record.ended(number, running, self._now_ms, outcome, lost_ms=ran_ms - kept_ms)
         declared_ms = job.declared_ms
@@ -246,43 +251,3 @@ def _bounds(how: Replay) -> Bounds:
 def _declared_ms(job: TraceJob) -> float | None:
     """The work on the first type that a walltime stands for which covers the slowest of the types."""
     return job.walltime_ms * min(job.speeds) if job.walltime_ms is not None and job.speeds else None
-
-
-class _Gangs:
-    """How many nodes a trace's job takes: as few as hold it, full ones and a rest."""
-
-    def __init__(self, how: Replay, state: State) -> None:
-        self._how, self._state = how, state
-        self._asks = state.asks
-        self._known: dict[tuple[object, ...], Ask | None] = {}
-
-    def of(self, job: TraceJob) -> Ask | None:
-        """The job's ask; None when no state of the fleet could run it."""
-        tier = Tier.SPOT if self._how.preemptible else job.tier
-        key = (job.tenant, tier, job.priority, job.types, job.accelerators, job.speeds)
-        if key not in self._known:
-            self._known[key] = self._make(job, tier)
-        return self._known[key]
-
-    def _make(self, job: TraceJob, tier: Tier) -> Ask | None:
-        room = self._state.room
-        types = [name for name in (job.types or tuple(room.by_type)) if name in room.by_type]
-        for name in types:
-            width = max(pool.width for pool in room.by_type[name])
-            full, rest = divmod(job.accelerators, width)
-            if not full:
-                gang, rest = Gang(nodes=1, accelerators_per_node=rest), 0
-            else:
-                gang = Gang(nodes=full, accelerators_per_node=width)
-            if any(pool.could_hold(gang, rest) for pool in room.by_type[name]):
-                speeds = dict(zip(job.types, job.speeds, strict=True)) if job.speeds else {}
-                return self._asks.of(
-                    tenant=job.tenant,
-                    tier=tier,
-                    types=tuple(types),
-                    gang=gang,
-                    priority=job.priority,
-                    rest=rest,
-                    speeds=tuple(speeds[item] for item in types) if speeds else (),
-                )
-        return None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petahour.model.resources import Node
+from petahour.simulator.faults import Cause
 from petahour.simulator.trace import Trace
 
 NEVER = -1  # the instant of what did not happen
@@ -22,6 +23,7 @@ class Outcome(IntEnum):
     PREEMPTED = 1
     FAILED = 2  # its node or accelerator failed
     CUT = 3  # it still ran when the replay ended
+    DRAINED = 4  # told to stop for a maintenance window: it saved its work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,11 +68,26 @@ class Placements:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """A node, or one ``accelerator`` of it, out of service; ``until_ms`` is ``NEVER`` where the replay ended before.
+
+    ``node`` indexes ``Result.nodes``; ``accelerator`` is ``WHOLE`` where all of the node is meant.
+    """
+
+    node: int
+    accelerator: int
+    cause: Cause
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """One replay. ``impossible`` jobs (indexes into ``trace.jobs``) could not run on any state of this fleet.
 
     ``types`` are the names of the fleet's types. ``wall_s`` is the real time the replay took.
-    ``capacity``: (instant ms, accelerators in service) steps, the first at the trace's beginning.
+    ``capacity``: (instant ms, accelerators in service) steps, the first at the trace's beginning: of a drained node
+    what is held, of a failed one nothing. ``outages``: what was out of service, by its beginning.
     """
 
     policy: str
@@ -84,3 +101,4 @@ class Result:
     impossible: NDArray[np.int64]
     capacity: Sequence[tuple[int, int]]
     wall_s: float
+    outages: Sequence[Outage] = ()

@@ -15,6 +15,7 @@ from pydantic import ValidationError as SchemaError
 
 from petahour.model.errors import ValidationError
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, Node
+from petahour.simulator.drains import Drain, check_drains, parse_drains
 from petahour.simulator.fleet import ENGINE
 
 MAX_NODES = 100_000
@@ -41,10 +42,14 @@ class _Entry(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fleet:
-    """Nodes in the order of the file, and how fast each type is that has a speed there; any unit, it is a ratio."""
+    """Nodes in the order of the file, and how fast each type is that has a speed there; any unit, it is a ratio.
+
+    ``drains`` are planned for them.
+    """
 
     nodes: Sequence[Node]
     speeds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    drains: Sequence[Drain] = ()
 
 
 def node_name(name: str, number: int, count: int) -> str:
@@ -71,7 +76,7 @@ def read_fleet(path: Path) -> Fleet:
 
 def parse_fleet(text: str, file: str) -> Fleet:
     """The fleet of a file's text; ``file`` is what errors call it. Raises as ``read_fleet`` does."""
-    groups = _groups(text, file)
+    groups, drains = _tables(text, file)
     nodes: dict[str, Node] = {}
     speeds: dict[str, float] = {}
     total = 0
@@ -94,21 +99,25 @@ def parse_fleet(text: str, file: str) -> Fleet:
                 f"a type has one speed, and an earlier group says {speeds[entry.type]:g}",
                 "Say the same everywhere, or once.",
             )
-    return Fleet(nodes=tuple(nodes.values()), speeds=MappingProxyType(speeds))
+    check_drains(drains, list(nodes))
+    return Fleet(nodes=tuple(nodes.values()), speeds=MappingProxyType(speeds), drains=drains)
 
 
-def _groups(text: str, file: str) -> list[_Entry]:
+def _tables(text: str, file: str) -> tuple[list[_Entry], Sequence[Drain]]:
     try:
         parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _refuse(file, None, f"TOML ({error})", "Mend the file at that place.") from None
     tables = parsed.get("node")
-    extra = sorted(set(parsed) - {"node"})
+    extra = sorted(set(parsed) - {"node", "drain"})
     if extra:
-        raise _refuse(f"{file}: {extra[0]}", None, "a fleet file holds [[node]] groups alone", "Write [[node]].")
+        raise _refuse(
+            f"{file}: {extra[0]}", None, "a fleet file holds [[node]] groups and [[drain]] tables", "Write [[node]]."
+        )
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise _refuse(f"{file}: node", None, "at least one [[node]] group", "Add one: type, count, accelerators.")
-    return [_entry(file, number, table) for number, table in enumerate(tables, 1)]
+    groups = [_entry(file, number, table) for number, table in enumerate(tables, 1)]
+    return groups, parse_drains(parsed.get("drain"), file)
 
 
 def _entry(file: str, number: int, table: dict[str, object]) -> _Entry:
