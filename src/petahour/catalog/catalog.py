@@ -27,11 +27,22 @@ class Catalog:
         """The type of that name. Raises ValidationError naming the nearest known names."""
         found = self.types.get(name)
         if found is None:
+            raise unknown_type(name, self.types)
+        return found
+
+    def for_quote(self, name: str) -> AcceleratorType:
+        """The type of that name, when its figures are known well enough to quote it.
+
+        Raises ValidationError saying which figures nobody has established, and how to go on without them.
+        """
+        found = self.get(name)
+        if not found.quotable:
+            lacking = ", ".join(found.missing_for_quote) or "its figures as a whole"
             raise ValidationError(
                 field="types",
                 value=name,
-                rule="a type of accelerator that the catalogue knows",
-                remedy=nearest(name, self.types),
+                rule=f"a type with established figures; of {found.title} nobody has established {lacking}",
+                remedy="Measure a short run and quote from that, or state the figures in a catalogue overlay.",
             )
         return found
 
@@ -74,6 +85,16 @@ class Catalog:
             for stack in self.vendors.values()
             for name in (*stack.visible_devices, *stack.also_reads, *stack.container_variables)
         )
+
+
+def unknown_type(name: str, known: Iterable[str]) -> ValidationError:
+    """The error of a type that is not among the known ones; it offers the nearest names."""
+    return ValidationError(
+        field="types",
+        value=name,
+        rule="a type of accelerator that the catalogue knows",
+        remedy=nearest(name, known),
+    )
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from petahour.catalog.catalog import Catalog
 from petahour.catalog.facts import AcceleratorType
-from petahour.catalog.tables import read_slug, read_type, read_vendor, refuse
+from petahour.catalog.tables import attributed, read_slug, read_type, read_vendor, refuse
 from petahour.model.errors import ValidationError
 
 MOST_OVERLAY_BYTES = 1024 * 1024
@@ -24,8 +24,8 @@ def load_catalog(overlay: Path | None = None) -> Catalog:
     """The packaged catalogue, with the types and vendors of the overlay file added or changed.
 
     An overlay holds ``[[type]]`` and ``[[vendor]]`` tables like the packaged files. A table whose name is known
-    changes only the fields it gives, and must give ``source`` and ``confidence`` anew, so that a changed figure
-    is never attributed to the old source. Raises ValidationError naming file, field and rule.
+    changes only the fields it gives, and must give ``source`` and ``confidence`` anew: they are those of the figures
+    it changes, while the other figures keep theirs. Raises ValidationError naming file, field and rule.
     """
     if overlay is None:
         return _packaged()
@@ -106,12 +106,12 @@ def _merge(known: _Tables, added: list[tuple[str, _Table]], key: str, unless_giv
             refuse(where, key, name, "a name given once in a file")
         own.add(name)
         if name not in known:
-            known[name] = (where, {**unless_given, **table})
+            known[name] = (where, {**unless_given, **attributed(table)})
             continue
         for required in ("source", "confidence"):
             if required not in table:
                 refuse(where, required, None, "given anew when a table changes", "Say where the change is from.")
-        known[name] = (where, {**known[name][1], **table})
+        known[name] = (where, {**known[name][1], **attributed(table)})
 
 
 def _unambiguous(where: str, added: AcceleratorType, types: Mapping[str, AcceleratorType]) -> None:

@@ -33,7 +33,9 @@ def up(
     ] = None,
     fleet: Annotated[Path | None, typer.Option(help="fleet.toml with further nodes.")] = None,
     prices: Annotated[Path | None, typer.Option(help="Price books; sample prices without it.")] = None,
-    catalog: Annotated[Path | None, typer.Option(help="An overlay for the accelerator catalogue.")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(envvar="PETAHOUR_CATALOG", help="An overlay for the accelerator catalogue.")
+    ] = None,
     cpus: Annotated[
         int | None,
         typer.Option(min=0, max=1024, help="How many cpu accelerators to rent; this host's cores without it."),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 from typing import TypeVar
 
+from petahour.client.chips import Chip
 from petahour.client.decode import decode
 from petahour.client.errors import WaitTimeoutError
 from petahour.client.requests import JobRequest
@@ -212,6 +213,16 @@ class Client:
     def resume(self, node: str) -> Node:
         """Take new work on a drained node again."""
         return self._post(Node, f"/v1/fleet/nodes/{segment('node', node)}/resume", {}, repeatable=True)
+
+    # Catalogue
+
+    def catalog(self) -> tuple[Chip, ...]:
+        """Every type of accelerator that the control plane knows, with its operator's own figures."""
+        return self._list("/v1/catalog", "types", Chip)
+
+    def catalog_type(self, name: str) -> Chip:
+        """One type of accelerator."""
+        return self._get(Chip, f"/v1/catalog/{segment('type', name)}")
 
     # Tenants and what belongs to them
 

@@ -89,6 +89,8 @@ def _scalar(kind: type, value: object, place: str) -> object:
             raise _unexpected(place, value, f"one of {', '.join(kind)}") from None
     if kind is int and isinstance(value, bool):
         raise _unexpected(place, value, "int")
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)  # JSON does not tell 4 from 4.0.
     if not isinstance(value, kind):
         raise _unexpected(place, value, kind.__name__)
     return value

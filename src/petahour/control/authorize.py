@@ -12,6 +12,7 @@ class Action(StrEnum):
     """Everything a caller can ask for. ``own``-scoped actions need a tenant the caller belongs to."""
 
     WHOAMI = "whoami"
+    READ_CATALOG = "read-catalog"
     READ_FLEET = "read-fleet"
     CHANGE_FLEET = "change-fleet"
     READ_JOBS = "read-jobs"
@@ -41,6 +42,7 @@ _ADMINS = frozenset({Role.OPERATOR, Role.TENANT_ADMIN})
 
 PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.WHOAMI: _EVERYONE,
+    Action.READ_CATALOG: _EVERYONE,
     Action.READ_FLEET: _EVERYONE,
     Action.CHANGE_FLEET: frozenset({Role.OPERATOR}),
     Action.READ_JOBS: _EVERYONE,

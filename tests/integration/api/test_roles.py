@@ -21,6 +21,8 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("POST", "/v1/jobs/{job_id}/cancel"): (WORKERS, {}),
     ("GET", "/v1/jobs/{job_id}/logs"): (OWN, None),
     ("GET", "/v1/fleet"): (ALL, None),
+    ("GET", "/v1/catalog"): (ALL, None),
+    ("GET", "/v1/catalog/{accelerator_type}"): (ALL, None),
     ("POST", "/v1/fleet/nodes/{name}/drain"): (("operator",), {"reason": "test"}),
     ("POST", "/v1/fleet/nodes/{name}/resume"): (("operator",), {}),
     ("GET", "/v1/tenants"): (ALL, None),

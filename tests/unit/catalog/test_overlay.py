@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from petahour.catalog import Confidence, load_catalog
+from petahour.catalog import Confidence, Figure, load_catalog
 from petahour.model.errors import ValidationError
 
 GIB = 1024**3
@@ -32,6 +32,7 @@ title = "Acme"
 visible_devices = ["ACME_VISIBLE_DEVICES"]
 tool = "acme-smi"
 collectives = "ACCL"
+torch_package = "torch_acme"
 torch_device = "acme"
 source = "Acme's manual"
 confidence = "datasheet"
@@ -67,9 +68,21 @@ def test_a_type_of_the_only_vendor_in_a_file_need_not_repeat_it(tmp_path: Path) 
 def test_it_changes_only_the_fields_it_gives(tmp_path: Path) -> None:
     change = '[[type]]\nname = "br106"\nbf16_tflops = 200\nsource = "own runs"\nconfidence = "measured"\n'
     changed = load_catalog(overlay(tmp_path, NEW_VENDOR + change)).get("br106")
-    assert (changed.bf16_tflops, changed.confidence) == (200, Confidence.MEASURED)
+    assert (changed.half_tflops, changed.confidence) == (200, Confidence.MEASURED)
     assert (changed.vendor, changed.memory_bytes) == ("biren", 32 * GIB)
-    assert changed.quotable
+    assert changed.figures["bf16_tflops"] == Figure(value=200, source="own runs", confidence=Confidence.MEASURED)
+    assert changed.figures["memory_gib"].source == "HAMi's device table"
+
+
+def test_an_operator_may_establish_what_nobody_has(tmp_path: Path) -> None:
+    figures = (
+        "bf16_tflops = 200\nmemory_bandwidth_gb_s = 800\nlink_bandwidth_gb_s = 64\n"
+        "node_accelerators = 8\nnetwork_gbit_s = { value = 100, source = 'site plan', confidence = 'datasheet' }\n"
+    )
+    change = f'[[type]]\nname = "br106"\n{figures}source = "own runs"\nconfidence = "measured"\n'
+    changed = load_catalog(overlay(tmp_path, change)).for_quote("br106")
+    assert changed.figures["network_gbit_s"].source == "site plan"
+    assert (changed.link_gb_s_each_way, changed.link_domain, changed.network_gb_s) == (32, 8, 12.5)
 
 
 def test_a_change_must_state_its_own_source(tmp_path: Path) -> None:
@@ -102,6 +115,21 @@ def test_an_overlay_named_like_a_packaged_file_still_changes_it(tmp_path: Path) 
         (NEW_VENDOR + NEW_TYPE.replace("= 50", "= inf"), "type[0].bf16_tflops", "a number above 0"),
         (NEW_VENDOR + NEW_TYPE.replace("= 50", "= 0x" + "f" * 9000), "bf16_tflops", "a number above 0"),
         (NEW_VENDOR + NEW_TYPE.replace("= 50", '= "50"'), "type[0].bf16_tflops", "a number above 0"),
+        (NEW_VENDOR + NEW_TYPE.replace("= 50", "= 5e7"), "type[0].bf16_tflops", "at most 1e+06"),
+        (NEW_VENDOR + NEW_TYPE.replace("= 50", "= {}"), "type[0].bf16_tflops", "a number above 0"),
+        (NEW_VENDOR + NEW_TYPE.replace("= 50", "= { value = 5, from = 1 }"), "bf16_tflops.from", "a field that"),
+        (
+            NEW_VENDOR + NEW_TYPE.replace("= 50", "= { value = 5, confidence = 'x' }"),
+            "confidence",
+            "one of datasheet",
+        ),
+        (NEW_VENDOR + NEW_TYPE.replace("= 50", "= { value = 5, source = '' }"), "bf16_tflops.source", "not empty"),
+        (NEW_VENDOR + NEW_TYPE + "node_accelerators = 7.5\n", "type[0].node_accelerators", "a whole number"),
+        (NEW_VENDOR + NEW_TYPE + "topology = 'star'\n", "type[0].topology", "one of switch"),
+        (NEW_VENDOR + NEW_TYPE + "released = 'soon'\n", "type[0].released", "a month"),
+        (NEW_VENDOR + NEW_TYPE + "runs = 1\n", "type[0].runs", "a list of tables"),
+        (NEW_VENDOR + NEW_TYPE + "runs = [{ workload = 'x', accelerators = 8, mfu = 40 }]\n", "mfu", "a part of"),
+        (NEW_VENDOR + NEW_TYPE + "runs = [{ accelerators = 0 }]\n", "runs[0].accelerators", "a whole number"),
         (NEW_VENDOR + NEW_TYPE.replace('"datasheet"', '"sure"'), "confidence", "one of datasheet"),
         (NEW_VENDOR + NEW_TYPE.replace('"Acme One"', '" "'), "type[0].title", "not empty"),
         (NEW_VENDOR + NEW_TYPE.replace('["ACME ONE"]', '"ACME ONE"'), "aliases", "a list of texts"),

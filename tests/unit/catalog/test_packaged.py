@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from petahour.catalog import AcceleratorType, Catalog, Confidence, load_catalog
+from petahour.catalog import AcceleratorType, Catalog, Confidence, Precision, load_catalog
+from petahour.catalog.quantities import QUANTITIES
 from petahour.model.errors import ValidationError
 
 GIB = 1024**3
@@ -69,7 +70,7 @@ def test_a_type_without_a_16_bit_peak_or_memory_is_not_quotable(catalog: Catalog
 
 def test_a_volta_has_no_bf16(catalog: Catalog) -> None:
     v100 = catalog.get("v100-32g-sxm")
-    assert (v100.bf16_tflops, v100.fp16_tflops) == (None, 125)
+    assert (v100.value("bf16_tflops"), v100.value("fp16_tflops")) == (None, 125)
 
 
 @pytest.mark.parametrize(
@@ -128,10 +129,65 @@ def test_a_launcher_learns_every_variable_to_remove(catalog: Catalog) -> None:
 
 def _figures(accelerator: AcceleratorType) -> tuple[float, float, float, float]:
     figures = (
-        accelerator.bf16_tflops,
-        accelerator.int8_tops,
+        accelerator.value("bf16_tflops"),
+        accelerator.value("int8_tops"),
         accelerator.memory_bytes,
-        accelerator.memory_bandwidth_gb_s,
+        accelerator.value("memory_bandwidth_gb_s"),
     )
     first, second, third, fourth = (figure for figure in figures if figure is not None)
     return (first, second, third, fourth)
+
+
+@pytest.mark.parametrize("name", ["br106", "enflame-s60", "metax-c550", "cpu", "kunlun-p800", "ascend-910b4-1"])
+def test_a_type_without_its_figures_is_refused_with_what_lacks_and_the_remedy(catalog: Catalog, name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        catalog.for_quote(name)
+    for lacking in catalog.get(name).missing_for_quote:
+        assert lacking in caught.value.rule
+    assert "Measure a short run" in caught.value.remedy
+
+
+def test_every_figure_says_where_it_is_from_and_stands_in_its_own_unit(catalog: Catalog) -> None:
+    for accelerator in catalog.types.values():
+        for name, figure in accelerator.figures.items():
+            assert figure.source.strip(), (accelerator.name, name)
+            assert figure.value <= QUANTITIES[name].most
+            if name.startswith("measured_"):
+                assert figure.confidence is Confidence.MEASURED, (accelerator.name, name)
+            assert figure.confidence is not Confidence.NOT_ESTABLISHED, (accelerator.name, name)
+
+
+def test_what_is_delivered_is_less_than_what_is_stated(catalog: Catalog) -> None:
+    shares = {
+        (accelerator.name, name): share
+        for accelerator in catalog.types.values()
+        for name, share in accelerator.efficiencies.items()
+    }
+    assert shares["a100-40g-sxm", "measured_bf16_tflops"] == pytest.approx(259.2 / 312)
+    assert all(0.5 < share <= 1 for share in shares.values()), shares
+
+
+def test_a_wider_format_is_never_faster(catalog: Catalog) -> None:
+    """Halving the width never lowers a peak, and INT8 and FP8 agree where a chip has both."""
+    for accelerator in catalog.types.values():
+        half = accelerator.half_tflops
+        fp32, tf32 = (accelerator.peak_tflops(Precision(name)) for name in ("fp32", "tf32"))
+        fp8 = accelerator.peak_tflops(Precision.FP8)
+        for wide, narrow in ((fp32, half), (tf32, half), (half, fp8)):
+            assert wide is None or narrow is None or wide <= narrow, accelerator.name
+
+
+def test_figures_that_are_often_told_wrong(catalog: Catalog) -> None:
+    """BR100's 2.3 TB/s is its external I/O; Gaudi's ports that leave the node are no in-node link."""
+    assert catalog.get("br100").memory_bandwidth_gb_s == pytest.approx(2 * 819, rel=0.01)
+    gaudi = catalog.get("gaudi2")
+    assert gaudi.link_gb_s_each_way == 21 * 100 / 8
+    assert gaudi.network_gb_s == 3 * 100 / 8
+    assert catalog.get("rtx-4090").peak_tflops(Precision.FP8) == pytest.approx(2 * 165.2, rel=0.01)
+    assert catalog.get("ascend-910a").link_domain == 4
+
+
+def test_units_of_the_link_and_the_network(catalog: Catalog) -> None:
+    h800 = catalog.get("h800-80g-sxm")
+    assert (h800.link_gb_s_each_way, h800.link_domain, h800.node_accelerators) == (200, 8, 8)
+    assert (h800.network_gb_s, h800.power_w, h800.failures_per_day) == (50, 700, 0.00047)
