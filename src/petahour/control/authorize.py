@@ -31,6 +31,8 @@ class Action(StrEnum):
     READ_MONEY = "read-money"
     READ_USAGE = "read-usage"
     READ_INVOICE = "read-invoice"
+    MANAGE_INVOICES = "manage-invoices"
+    READ_REPORTS = "read-reports"
     AUDIT = "audit"
     READ_EVENTS = "read-events"
 
@@ -61,6 +63,8 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.READ_MONEY: _EVERYONE,
     Action.READ_USAGE: _EVERYONE,
     Action.READ_INVOICE: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT_ADMIN}),
+    Action.MANAGE_INVOICES: _READ_ALL,
+    Action.READ_REPORTS: _READ_ALL,
     Action.AUDIT: _READ_ALL,
     Action.READ_EVENTS: frozenset({Role.OPERATOR}),
 }

@@ -191,6 +191,15 @@ class LiveState:
 
 
 _OF_ITSELF = frozenset({EndKind.SUCCEEDED, EndKind.FAILED, EndKind.WALLTIME})
-_MONEY_EVENTS = frozenset({EventKind.CREDIT_ADDED, EventKind.JOB_PLACED, EventKind.JOB_ENDED})
+_MONEY_EVENTS = frozenset(
+    {
+        EventKind.CREDIT_ADDED,
+        EventKind.JOB_PLACED,
+        EventKind.JOB_ENDED,
+        EventKind.INVOICE_ISSUED,
+        EventKind.INVOICE_VOIDED,
+        EventKind.CREDIT_NOTE_ISSUED,
+    }
+)
 _PEOPLE_EVENTS = frozenset({EventKind.TENANT_CREATED, EventKind.QUOTA_SET})
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

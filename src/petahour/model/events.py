@@ -21,6 +21,10 @@ class EventKind(StrEnum):
     TENANT_CREATED = "tenant-created"
     CREDIT_ADDED = "credit-added"
     QUOTA_SET = "quota-set"
+    INVOICE_ISSUED = "invoice-issued"
+    INVOICE_PAID = "invoice-paid"
+    INVOICE_VOIDED = "invoice-voided"
+    CREDIT_NOTE_ISSUED = "credit-note-issued"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from petahour.store.migrations.run import migrate
 from petahour.store.sql.allocations import SqlAllocations
 from petahour.store.sql.events import SqlEvents
 from petahour.store.sql.fleet import SqlFleet
+from petahour.store.sql.invoices import SqlInvoices
 from petahour.store.sql.jobs import SqlJobs
 from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.people import SqlPeople
@@ -36,6 +37,7 @@ class SqlTransaction:
     people: SqlPeople
     events: SqlEvents
     ledger: SqlLedger
+    invoices: SqlInvoices
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -46,6 +48,7 @@ class SqlTransaction:
             people=SqlPeople(connection),
             events=SqlEvents(connection),
             ledger=SqlLedger(connection),
+            invoices=SqlInvoices(connection),
         )
 
 
