@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import NamedTuple
 
-from petahour.scheduler.ask import Ask, Grant, Waiting
+from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
+from petahour.scheduler.front import Front
 from petahour.scheduler.funds import hold_micros
-from petahour.scheduler.lines import Line, Rank
+from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.reserve import Reservation, earliest
@@ -21,6 +20,7 @@ from petahour.scheduler.turns import Turns, any_turns, may_stop, takes_turns, tu
 from petahour.scheduler.victims import Victims
 
 _POOR_TRIES = 8  # of one line in one pass: a later job of it may hold less money
+_BACKFILL_TRIES = 64  # of one shape in one pass, the most urgent ones, for what is kept for a blocked gang
 
 
 class Start(NamedTuple):
@@ -102,6 +102,7 @@ class _Pass:
         self._reservation: Reservation | None = None
         self._turns = any_turns(state)
         self._nobody_yields = False
+        self._front: Front | None = None
 
     def run(self) -> Decisions:
         pools = self._state.room.pools
@@ -120,6 +121,8 @@ class _Pass:
     def undo(self) -> None:
         for pool, grants in reversed(self._taken):
             pool.give(grants)
+        if self._front is not None:
+            self._front.close()
 
     # -- order ---------------------------------------------------------------------------------------------------
 
@@ -135,38 +138,27 @@ class _Pass:
 
     def _by_urgency(self) -> None:
         """The most urgent head of a line first; a line whose head finds no room is done with."""
-        urgency, now_ms, whys = self._policy.urgency, self._now_ms, self._made.whys
-        keeps_ms, state = self._policy.keeps_ms, self._state
-
-        def urgency_of(job: Waiting) -> Rank:
-            return urgency(state, job, now_ms)
-
-        lines = list(self._worthy())
-        followers: dict[int, Iterator[Waiting]] = {}
-        heap: list[tuple[Rank, int, int, Waiting]] = []
-        for number, line in enumerate(lines):
-            head = line.head()
-            heap.append((line.urgency(head, urgency_of, now_ms, keeps_ms), head.seq, number, head))
-        shapes = {line.ask.shape for line in lines}
-        # First of all those for whom others were stopped: what has become free so far is kept for them.
-        for job_id in state.yielding:
-            job = state.lines.job(job_id)
-            if job is not None:
-                followers[len(heap)] = iter(())
-                heap.append(((), job.seq, len(heap), job))
-        heapify(heap)
+        state, whys = self._state, self._made.whys
+        front, shapes = self._line_up()
         poor: dict[Ask, int] = {}
+        tries: dict[Shape, int] = {}
         decided: set[str] = set()
         helped = state.yielding
-        while heap:
-            number, job = heappop(heap)[2:]
+        while front:
+            number, job = front.pop()
             ask = job.ask
             if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
+            if self._turns and job.id not in helped and takes_turns(state, job):
+                continue
             why = self._decide(job)
-            if why is not None and why.code is HoldCode.CAPACITY and self._nobody_yields and not self._made.reserved:
-                # Nor will any other of this shape find room; when that holds for all shapes, the pass is over.
-                shapes.discard(ask.shape)
+            if why is not None and why.code is HoldCode.CAPACITY and self._nobody_yields:
+                # Nor will any other of this shape find room, unless it is over before a reservation begins; when
+                # that holds for all shapes, the pass is over.
+                tries[ask.shape] = tries.get(ask.shape, 0) + 1
+                if not self._made.reserved or tries[ask.shape] > _BACKFILL_TRIES:
+                    shapes.discard(ask.shape)
+                    front.forget(ask.shape)
                 if not shapes and not helped:
                     break
             if helped:
@@ -180,32 +172,46 @@ class _Pass:
                 else:
                     whys[ask] = why
                     continue
-            jobs = followers.get(number)
-            if jobs is None:
-                jobs = followers[number] = iter(lines[number])
-                next(jobs)
-            following = next(jobs, None)
-            if following is not None:
-                heappush(heap, (urgency_of(following), following.seq, number, following))
+            front.follow(number)
 
-    def _worthy(self) -> Iterator[Line]:
+    def _line_up(self) -> tuple[Front, set[Shape]]:
         """Where nobody can be made to yield, only lines whose gang finds room somewhere, or may reserve some."""
-        policy, state = self._policy, self._state
-        everyone = state.may_yield() or state.money is not None or (policy.backfill and not policy.patient)
+        policy, state, now_ms = self._policy, self._state, self._now_ms
+
+        def urgency_of(job: Waiting) -> Rank:
+            return policy.urgency(state, job, now_ms)
+
+        front = self._front = Front(urgency_of)
+        shapes = set()
+        everyone = state.may_yield() or (policy.backfill and not policy.patient)
         self._nobody_yields = not everyone
         old = self._oldest()
+        if policy.keeps_ms:
+            state.lines.renew(state.expectation.sweeps.changed(), urgency_of, now_ms, policy.keeps_ms)
         for shape, lines in state.lines.by_shape():
             ask = next(iter(lines)).ask
             if everyone or any(
                 pool.fits(ask.gang, ask.rest) for name in ask.types for pool in state.room.by_type.get(name, ())
             ):
-                for line in lines:
-                    if not (self._turns and takes_turns(state, line.head())):
-                        yield line
+                shapes.add(shape)
+                if policy.keeps_ms:
+                    heads = state.lines.heads(shape)
+                    heads.look(urgency_of, now_ms, policy.keeps_ms)
+                    front.add_heads(shape, heads)
+                else:
+                    for line in lines:
+                        front.add(line)
             elif old is not None and old.ask.shape == shape:
                 its = state.lines.line_of(old.id)
                 if its is not None:
-                    yield its
+                    shapes.add(shape)
+                    front.add(its)
+        # First of all those for whom others were stopped: what has become free so far is kept for them.
+        for job_id in state.yielding:
+            job = state.lines.job(job_id)
+            if job is not None:
+                front.add_first(job)
+        return front, shapes
 
     def _oldest(self) -> Waiting | None:
         """The job that has waited longest, where accelerators are kept for it."""

@@ -1,84 +1,35 @@
-"""Lines: queued jobs in order, so that a pass looks at the heads alone."""
+"""Lines: all that wait, by what their gangs look like and in which line they stand."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from heapq import heappop, heappush
 
-from petahour.model.errors import InvariantError
 from petahour.scheduler.ask import Ask, Shape, Waiting
-
-Rank = tuple[float, ...]
-SPREAD = 8
-
-
-class Line:
-    """Jobs in the order of (rank, seq). Joining at the end and leaving from the head cost nothing that grows."""
-
-    __slots__ = ("_head", "_items", "_kept", "ask", "level")
-
-    def __init__(self, ask: Ask, level: Hashable) -> None:
-        self.ask, self.level = ask, level
-        self._items: list[tuple[Rank, int, Waiting]] = []
-        self._head = 0
-        self._kept: tuple[int, int, int, Rank] | None = None
-
-    def urgency(self, head: Waiting, of: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> Rank:
-        """The head's urgency, found anew after one to ``SPREAD`` times ``keeps_ms``, or when its sweep knows more."""
-        sweep = head.sweep
-        if not keeps_ms or sweep is None or sweep.wider is None:
-            return of(head)
-        version = sweep.version + sweep.wider.version
-        kept = self._kept
-        if kept is None or kept[0] != head.seq or kept[1] != version or kept[2] <= now_ms:
-            # Not all at once: passes cost alike when every one of them finds a few anew.
-            until_ms = now_ms + keeps_ms * (1 + head.seq % SPREAD)
-            kept = self._kept = (head.seq, version, until_ms, of(head))
-        return kept[3]
-
-    def __len__(self) -> int:
-        return len(self._items) - self._head
-
-    def add(self, rank: Rank, job: Waiting) -> None:
-        item = (rank, job.seq, job)
-        if not self._items or self._items[-1] < item:
-            self._items.append(item)
-        else:
-            insort(self._items, item, lo=self._head)
-
-    def drop(self, rank: Rank, job: Waiting) -> None:
-        """The job no longer waits."""
-        place = bisect_left(self._items, (rank, job.seq), lo=self._head)
-        if place >= len(self._items) or self._items[place][1] != job.seq:
-            raise InvariantError(rule="a job that leaves its line stood in it", value=job.id)
-        if place == self._head:
-            self._head += 1
-        else:
-            del self._items[place]
-        if self._head > 64 and self._head * 2 > len(self._items):
-            del self._items[: self._head]
-            self._head = 0
-
-    def head(self) -> Waiting:
-        """The first in line."""
-        return self._items[self._head][2]
-
-    def __iter__(self) -> Iterator[Waiting]:
-        for place in range(self._head, len(self._items)):
-            yield self._items[place][2]
+from petahour.scheduler.heads import Heads
+from petahour.scheduler.line import Line, Rank
+from petahour.scheduler.sweeps import Sweep
 
 
 class Lines:
     """All queued jobs. ``line_of`` and ``rank_of`` are the policy's: which line a job joins and where in it.
 
-    Lines of different asks never mix unless the policy says so by giving them one level and ``shared``.
+    Lines of different asks never mix unless the policy says so by giving them one level and ``shared``. Where
+    urgencies are ``kept``, the jobs of a line are of one sweep, and ``heads`` has the lines of a shape in order.
     """
 
     def __init__(
-        self, line_of: Callable[[Waiting], Hashable], rank_of: Callable[[Waiting], Rank], *, shared: bool
+        self,
+        line_of: Callable[[Waiting], Hashable],
+        rank_of: Callable[[Waiting], Rank],
+        *,
+        shared: bool,
+        kept: bool = False,
     ) -> None:
-        self._line_of, self._rank_of, self._shared = line_of, rank_of, shared
+        self._line_of, self._rank_of, self._shared, self._kept = line_of, rank_of, shared, kept
+        self._heads: dict[Shape, Heads] = {}
+        self._of_sweep: dict[Sweep, dict[Line, None]] = {}
+        self._stale: dict[Line, None] = {}  # in the order in which they became so
         self._lines: dict[tuple[Ask | None, Hashable], Line] = {}
         self._places: dict[str, tuple[Line, Rank, Waiting]] = {}
         self._shapes: dict[Shape, dict[int, Line]] = {}
@@ -94,11 +45,17 @@ class Lines:
         level = self._line_of(job)
         key = (None if self._shared else job.ask, level)
         line = self._lines.get(key)
+        rank = self._rank_of(job)
         if line is None:
             line = self._lines[key] = Line(job.ask, level)
             self._shapes.setdefault(job.ask.shape, {})[id(line)] = line
-        rank = self._rank_of(job)
-        line.add(rank, job)
+            line.add(rank, job)
+            if self._kept:
+                self._open(line, job)
+        else:
+            line.add(rank, job)
+            if self._kept and line.head() is job:
+                self._stale[line] = None
         self._places[job.id] = (line, rank, job)
         heappush(self._oldest, (job.submitted_ms, job.id))
 
@@ -108,8 +65,13 @@ class Lines:
         if found is None:
             return None
         line, rank, job = found
+        headed = self._kept and line.head() is job
         line.drop(rank, job)
+        if headed and len(line):
+            self._stale[line] = None
         if not len(line):
+            if self._kept:
+                self._shut(line, job)
             del self._lines[None if self._shared else line.ask, line.level]
             lines = self._shapes[line.ask.shape]
             del lines[id(line)]
@@ -124,6 +86,18 @@ class Lines:
     def by_shape(self) -> list[tuple[Shape, Iterable[Line]]]:
         """The lines by what their gangs look like: those of one shape fit, or do not, alike."""
         return [(shape, lines.values()) for shape, lines in self._shapes.items()]
+
+    def heads(self, shape: Shape) -> Heads:
+        """The lines of a shape by urgency, where urgencies are kept."""
+        return self._heads[shape]
+
+    def renew(self, sweeps: Iterable[Sweep], urgency: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> None:
+        """Find urgencies anew where the head is another one, or more is known of its sweep: of these, it is."""
+        for sweep in sweeps:
+            self._stale.update(self._of_sweep.get(sweep, {}))
+        for line in self._stale:
+            self._heads.setdefault(line.ask.shape, Heads()).put(line, urgency, now_ms, keeps_ms)
+        self._stale.clear()
 
     def oldest(self) -> Waiting | None:
         """Who was submitted first of all that wait."""
@@ -147,3 +121,21 @@ class Lines:
     def every(self) -> list[Waiting]:
         """Every queued job, in no order that is promised."""
         return [job for _, _, job in list(self._places.values())]
+
+    def _open(self, line: Line, job: Waiting) -> None:
+        self._stale[line] = None
+        for sweep in (job.sweep, job.sweep and job.sweep.wider):
+            if sweep is not None:
+                self._of_sweep.setdefault(sweep, {})[line] = None
+
+    def _shut(self, line: Line, job: Waiting) -> None:
+        self._stale.pop(line, None)
+        heads = self._heads.get(line.ask.shape)
+        if heads is not None:
+            heads.leave(line)
+        for sweep in (job.sweep, job.sweep and job.sweep.wider):
+            if sweep is not None:
+                lines = self._of_sweep[sweep]
+                del lines[line]
+                if not lines:
+                    del self._of_sweep[sweep]

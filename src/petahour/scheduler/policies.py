@@ -10,7 +10,7 @@ from petahour.model.jobs import Tier
 from petahour.model.time import DAY_MS, MINUTE_MS
 from petahour.scheduler import expect
 from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.lines import Rank
+from petahour.scheduler.line import Rank
 from petahour.scheduler.policy import Policy, Rounds
 from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.state import State

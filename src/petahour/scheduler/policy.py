@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.lines import Rank
+from petahour.scheduler.line import Rank
 
 if TYPE_CHECKING:
     from petahour.scheduler.state import State
@@ -31,7 +31,8 @@ class Policy:
 
     ``line`` and ``rank``: which line of its ask a job joins and where in it; both hold as long as it waits.
     ``urgency`` orders the lines by their heads, least first; for ``keeps_ms`` it may be used again while a job's
-    sweep knows nothing new. ``shared``: one line for all asks, so that nobody overtakes (``strict``).
+    sweep knows nothing new, and the jobs of a line are of one sweep. ``shared``: one line for all asks, so that
+    nobody overtakes (``strict``).
 
     ``backfill``: the first blocked job that ``reserves`` says yes to gets a reservation that later starts may not
     delay; where the policy is ``patient``, only who has waited longest may be it. ``predicts``: where no walltime is

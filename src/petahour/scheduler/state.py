@@ -72,8 +72,13 @@ class State:
         self.gates = Gates()
         self.asks = Asks()
         self.lines = Lines(
-            lambda job: policy.line(self, job), lambda job: policy.rank(self, job), shared=policy.shared
+            lambda job: policy.line(self, job),
+            lambda job: policy.rank(self, job),
+            shared=policy.shared,
+            kept=policy.keeps_ms > 0,
         )
+        if policy.keeps_ms:
+            self.expectation.sweeps.watch()
         self.running: dict[str, Running] = {}
         self.yielding: dict[str, list[Running]] = {}
         self.used: dict[tuple[str, str], int] = {}

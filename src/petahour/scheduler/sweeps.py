@@ -23,12 +23,12 @@ class Sweep:
     begun if it had never been stopped.
     """
 
-    __slots__ = ("began_ms", "ended", "expected", "indexes", "logs", "size", "version", "wider")
+    __slots__ = ("_changed", "began_ms", "ended", "expected", "indexes", "logs", "size", "wider")
 
-    def __init__(self, wider: Sweep | None = None) -> None:
+    def __init__(self, wider: Sweep | None = None, changed: dict[Sweep, None] | None = None) -> None:
         self.wider = wider
+        self._changed = changed
         self.size = 0
-        self.version = 0  # changes with everything below
         self.ended = 0
         self.logs = 0.0
         self.began_ms: dict[str, int] = {}
@@ -37,7 +37,7 @@ class Sweep:
 
     def learn(self, ran_ms: int) -> None:
         """One of them ended of itself after so long."""
-        self.version += 1
+        self._tell()
         self.ended += 1
         self.logs += log2(ran_ms + _FLOOR_MS)
         if self.wider is not None:
@@ -45,15 +45,19 @@ class Sweep:
 
     def begin(self, job_id: str, began_ms: int) -> None:
         """One of them runs."""
-        self.version += 1
+        self._tell()
         self.expected = None
         self.began_ms[job_id] = began_ms
 
     def leave(self, job_id: str) -> None:
         """It runs no more."""
-        self.version += 1
+        self._tell()
         self.expected = None
         self.began_ms.pop(job_id, None)
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed[self] = None
 
     def typical_log(self, now_ms: int, prior: float, belief: float, *, runs: bool) -> float:
         """log2 of the run time in ms expected of one of them, where ``prior`` weighs as much as ``belief`` ends.
@@ -76,6 +80,18 @@ class Sweeps:
 
     def __init__(self) -> None:
         self._last: dict[Owner, tuple[int, Sweep]] = {}
+        self._changed: dict[Sweep, None] | None = None
+
+    def watch(self) -> None:
+        """Remember from now on of which sweeps more became known."""
+        self._changed = {}
+
+    def changed(self) -> list[Sweep]:
+        """Sweeps of which more became known since the last call."""
+        changed = list(self._changed or ())
+        if self._changed:
+            self._changed.clear()
+        return changed
 
     def join(self, job: Waiting) -> Sweep:
         """The stretch that the job belongs to, which is the last one of its kind or a new one."""
@@ -85,9 +101,9 @@ class Sweeps:
         if known is not None and 0 <= job.submitted_ms - known[0] <= GAP_MS:
             stretch = known[1]
             if stretch.size >= STRETCH:
-                stretch = Sweep(stretch.wider)
+                stretch = Sweep(stretch.wider, self._changed)
         else:
-            stretch = Sweep(Sweep())
+            stretch = Sweep(Sweep(None, self._changed), self._changed)
         stretch.size += 1
         if known is None or job.submitted_ms >= known[0]:
             self._last[key] = (job.submitted_ms, stretch)

@@ -1,0 +1,65 @@
+"""Lines whose urgencies are kept give their heads in the order of looking at every one of them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from petahour.model.jobs import Tier
+from petahour.model.resources import Gang
+from petahour.scheduler.ask import Asks, Waiting
+from petahour.scheduler.front import Front
+from petahour.scheduler.line import Rank
+from petahour.scheduler.lines import Lines
+from petahour.scheduler.sweeps import Sweeps
+
+KEEPS_MS = 10
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 9)), max_size=60), st.data())
+def test_heads_come_as_by_looking_at_all_of_them(acts: list[tuple[int, int, int]], data: st.DataObject) -> None:
+    asks, sweeps = Asks(), Sweeps()
+    sweeps.watch()
+    lines = Lines(lambda job: id(job.sweep), lambda job: (), shared=False, kept=True)
+    ask = asks.of(tenant="t", tier=Tier.SPOT, types=("a",), gang=Gang())
+    waiting: dict[str, Waiting] = {}
+    known: dict[object, int] = {}  # sweep -> how urgent its jobs are now
+
+    def urgency(job: Waiting) -> Rank:
+        return (known[job.sweep],)
+
+    for number, (act, which, value) in enumerate(acts):
+        if act < 2 or not waiting:
+            job = Waiting(f"job-{number}", number, ask, which * 100_000_000)
+            sweep = sweeps.join(job)
+            known.setdefault(sweep, value)
+            waiting[job.id] = job._replace(sweep=sweep)
+            lines.add(waiting[job.id])
+        elif act == 2:
+            lines.drop(waiting.pop(sorted(waiting)[which % len(waiting)]).id)
+        else:
+            sweep = waiting[sorted(waiting)[which % len(waiting)]].sweep
+            assert sweep is not None
+            known[sweep] = value
+            sweep.learn(1_000)
+        if data.draw(st.booleans()):
+            lines.renew(sweeps.changed(), urgency, number, KEEPS_MS)
+            assert taken(lines, urgency, number) == sorted(
+                (*urgency(line.head()), line.head().seq) for line in lines.waiting()
+            )
+            # A pass leaves them as they were.
+            assert taken(lines, urgency, number) == taken(lines, urgency, number)
+
+
+def taken(lines: Lines, urgency, now_ms: int) -> list[tuple[float, int]]:  # type: ignore[no-untyped-def]
+    front = Front(urgency)
+    for shape, _ in lines.by_shape():
+        heads = lines.heads(shape)
+        heads.look(urgency, now_ms, KEEPS_MS)
+        front.add_heads(shape, heads)
+    found = []
+    while front:
+        _, job = front.pop()
+        found.append((*urgency(job), job.seq))
+    front.close()
+    return found
