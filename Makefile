@@ -45,7 +45,7 @@ $(TEST_READY): requirements-dev.lock requirements-torch.txt $(RUN_READY)
 	$(BIN)/pip install --quiet -r requirements-torch.txt
 	touch $@
 
-# Tests run against a real PostgreSQL; it comes from the distribution.
+# Tests run against a real PostgreSQL and a real Slurm; they come from the distribution.
 servers:
 	./scripts/install-servers
 

@@ -1,4 +1,4 @@
-"""The local engine: what every engine does, and what it promises when processes and files are tampered with."""
+"""The local engine: what it promises when processes and files are tampered with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.engines.conformance import *  # noqa: F403
 from tests.integration.engines.harness import await_phase, launch, now_ms, output, until
 
 from petahour.engines.local import supervisor

@@ -17,9 +17,10 @@ import psutil
 
 from petahour.engines.local import supervisor
 from petahour.engines.local.layout import Layout, read_json, world_size, write_json
-from petahour.engines.local.ranks import free_port, ranks_of
+from petahour.engines.local.ranks import loopback_meeting, ranks_of
 from petahour.engines.local.verdict import RankState, rank_state, report_of
 from petahour.engines.local.wake import Wake
+from petahour.engines.output import read_output
 from petahour.engines.protocol import Launch, LogChunk, Phase, Report
 from petahour.model.allocations import EndKind
 from petahour.model.errors import NotFoundError, UnavailableError
@@ -134,17 +135,8 @@ class LocalEngine:
                 raise NotFoundError(
                     field="rank", value=rank, rule=f"a rank from 0 to {gang.ranks - 1}", remedy="Choose one of those."
                 )
-        try:
-            with self._layout.log(allocation, rank).open("rb") as file:
-                file.seek(offset)
-                data = file.read(limit_bytes)
-        except FileNotFoundError:
-            return LogChunk(text="", next_offset=offset, complete=complete)
-        whole = data if complete and len(data) < limit_bytes else _whole_characters(data)
-        return LogChunk(
-            text=whole.decode(errors="replace"),
-            next_offset=offset + len(whole),
-            complete=complete and len(data) < limit_bytes,
+        return read_output(
+            self._layout.log(allocation, rank), offset=offset, limit_bytes=limit_bytes, complete=complete
         )
 
     def subscribe(self, wake: Callable[[], None]) -> None:
@@ -168,7 +160,8 @@ class LocalEngine:
         layout.log(allocation, 0).parent.mkdir(parents=True, exist_ok=True)
         if launch.checkpoint_dir is not None:
             Path(launch.checkpoint_dir).mkdir(parents=True, exist_ok=True)
-        for rank in ranks_of(launch, port=free_port(), layout=layout, wake=self._wake.path, host_cpus=self._cpus):
+        meeting = loopback_meeting()
+        for rank in ranks_of(launch, meeting=meeting, layout=layout, wake=self._wake.path, host_cpus=self._cpus):
             place = layout.rank(allocation, rank.number)
             place.mkdir(parents=True, exist_ok=True)
             (place / "launch.json").write_bytes(_json(rank.launch))
@@ -305,18 +298,6 @@ def _of_that_leader(leader: int, started: int) -> bool:
     """The session is the rank's unless its leader's pid now belongs to another process."""
     now = supervisor.start_time(leader)
     return now is None or now == started
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """The data without a UTF-8 character that is cut off at its end."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return data if back >= length else data[:-back]
-        if byte < 0x80:
-            break
-    return data
 
 
 def _json(value: object) -> bytes:

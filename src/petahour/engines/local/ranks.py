@@ -17,10 +17,16 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rank:
-    """One rank's number, its supervisor's launch file, and nothing that changes between repeats."""
+    """One rank's number, its node's place in the gang, and its supervisor's launch file."""
 
     number: int
+    node_rank: int
     launch: Mapping[str, object]
+
+
+def loopback_meeting() -> dict[str, str]:
+    """Where the ranks of a gang on one host meet."""
+    return {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())}
 
 
 def free_port() -> int:
@@ -31,8 +37,13 @@ def free_port() -> int:
         return port
 
 
-def ranks_of(launch: Launch, *, port: int, layout: Layout, wake: str, host_cpus: list[int]) -> Iterator[Rank]:
-    """Every rank of the gang: nodes in slot order, then accelerators in index order."""
+def ranks_of(
+    launch: Launch, *, meeting: Mapping[str, str], layout: Layout, wake: str, host_cpus: list[int]
+) -> Iterator[Rank]:
+    """Every rank of the gang: nodes in slot order, then accelerators in index order.
+
+    ``meeting``: MASTER_ADDR and MASTER_PORT, as far as they are known before the gang is placed on its hosts.
+    """
     number = 0
     for node_rank, (slot, slot_environment) in enumerate(zip(launch.slots, launch.slot_environments, strict=True)):
         for local_rank, index in enumerate(slot.indexes):
@@ -40,8 +51,7 @@ def ranks_of(launch: Launch, *, port: int, layout: Layout, wake: str, host_cpus:
                 **_base(),
                 **dict(launch.environment),
                 **dict(slot_environment),
-                "MASTER_ADDR": LOOPBACK,
-                "MASTER_PORT": str(port),
+                **meeting,
                 "RANK": str(number),
                 "WORLD_SIZE": str(world_size(launch)),
                 "LOCAL_RANK": str(local_rank),
@@ -61,6 +71,7 @@ def ranks_of(launch: Launch, *, port: int, layout: Layout, wake: str, host_cpus:
                 environment["PETAHOUR_CHECKPOINT_DIR"] = launch.checkpoint_dir
             yield Rank(
                 number=number,
+                node_rank=node_rank,
                 launch={
                     "allocation": launch.allocation,
                     "name": f"petahour-{launch.allocation}-{number}",

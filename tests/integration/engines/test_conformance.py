@@ -1,4 +1,4 @@
-"""What every engine does. A test module imports these tests and has a fixture ``engine`` that gives one."""
+"""What every engine does, whichever it is: the fixture ``engine`` gives one after the other."""
 
 from __future__ import annotations
 
