@@ -79,6 +79,15 @@ class TellingEngine:
     def log(self, allocation: str, rank: int, *, offset: int, limit_bytes: int) -> LogChunk:
         return LogChunk(text="", next_offset=0, complete=True)
 
+    def nodes(self) -> Sequence[Node] | None:
+        return ()
+
+    def drain(self, node: str, reason: str) -> None:
+        pass
+
+    def resume(self, node: str) -> None:
+        pass
+
     def subscribe(self, wake: Callable[[], None]) -> None:
         pass
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from petahour.catalog import Catalog, load_catalog
+from petahour.cli.slurm_assembly import SlurmFiles, slurm_engine
 from petahour.control.clock import SystemClock
 from petahour.control.context import Context
+from petahour.control.engine_nodes import NodeAgreement
 from petahour.control.fleet import register
 from petahour.control.fleet_file import read_fleet
 from petahour.control.ids import RandomIds
@@ -22,6 +24,7 @@ from petahour.control.loop import ControlLoop
 from petahour.control.prices import load_price_books
 from petahour.control.settings import Settings
 from petahour.engines.local.engine import LocalEngine
+from petahour.engines.protocol import Engine
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.resources import CPU, Node
 from petahour.store.sql.store import SqlStore, open_store, sqlite_url
@@ -36,7 +39,7 @@ class Assembly:
 
     context: Context
     loop: ControlLoop
-    engine: LocalEngine
+    engines: tuple[Engine, ...]
     store: SqlStore
     lock: int
     operator_key: str | None
@@ -44,7 +47,8 @@ class Assembly:
     def close(self) -> None:
         """Stop stepping, let go of the engine and the store. What runs keeps running."""
         self.loop.stop()
-        self.engine.close()
+        for engine in self.engines:
+            engine.close()
         self.store.close()
         os.close(self.lock)
 
@@ -57,6 +61,7 @@ def assemble(
     prices_file: Path | None,
     catalog_file: Path | None,
     cpus: int | None,
+    slurm: SlurmFiles | None = None,
 ) -> Assembly:
     """Build everything, migrate, register the fleet, create the operator on the first start.
 
@@ -69,10 +74,13 @@ def assemble(
     declared = read_fleet(fleet_file, known) if fleet_file else ()
     store = open_store(database_url or sqlite_url(data_dir / "petahour.db"))
     clock = SystemClock()
-    engine = LocalEngine(data_dir / "engine", clock_ms=clock.now_ms)
+    local = LocalEngine(data_dir / "engine", clock_ms=clock.now_ms)
+    engines: list[Engine] = [local]
+    if slurm is not None:
+        engines.append(slurm_engine(data_dir / "slurm", slurm, known, clock))
     context = Context(
         store=store,
-        engines={engine.name: engine},
+        engines={engine.name: engine for engine in engines},
         catalog=known,
         prices=prices,
         clock=clock,
@@ -84,10 +92,28 @@ def assemble(
     loop = ControlLoop(context)
     context = replace(context, wake=loop.wake)
     _refuse_unknown_engines(declared, context)
-    register(context, [*host_nodes(known, cpus, engine.name), *declared])
+    # A host that drives Slurm rents nothing of its own unless told to: it may be one of Slurm's nodes.
+    own = host_nodes(known, cpus, local.name) if slurm is None or cpus else []
+    register(context, [*own, *declared], found_later={engine.name for engine in engines[1:]})
     key = first_operator(context)
     context.live.refresh(store, context.settings)
-    return Assembly(context=context, loop=loop, engine=engine, store=store, lock=lock, operator_key=key)
+    _refuse_missing_engines(context)
+    for engine in engines:
+        NodeAgreement().agree(context, engine)
+    context.live.refresh(store, context.settings)
+    return Assembly(context=context, loop=loop, engines=tuple(engines), store=store, lock=lock, operator_key=key)
+
+
+def _refuse_missing_engines(context: Context) -> None:
+    """What runs on an engine needs that engine, to be heard of and to be stopped."""
+    for allocation in context.live.allocations.values():
+        if allocation.engine not in context.engines:
+            raise ConflictError(
+                field="engine",
+                value=allocation.engine,
+                rule=f"{allocation.id} runs on an engine that this start leaves out",
+                remedy=f"Start with --engine {allocation.engine}.",
+            )
 
 
 def host_nodes(catalog: Catalog, cpus: int | None, engine: str) -> list[Node]:
@@ -122,6 +148,13 @@ def _refuse_unknown_engines(nodes: Sequence[Node], context: Context) -> None:
                 value=node.engine,
                 rule="an engine of this control plane",
                 remedy=f"Use one of {', '.join(context.engines)}.",
+            )
+        if context.engines[node.engine].nodes() != ():
+            raise ValidationError(
+                field=f"node.{node.name}.engine",
+                value=node.engine,
+                rule="this engine finds its nodes, they are not declared",
+                remedy="Leave the node out of the fleet file.",
             )
 
 

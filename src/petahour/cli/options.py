@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class EngineName(StrEnum):
+    """What runs jobs."""
+
+    LOCAL = "local"
+    SLURM = "slurm"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Month = Annotated[str | None, typer.Option(help="A month as YYYY-MM, in UTC; this month without it.")]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from petahour.cli.options import EngineName
 from petahour.model.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ def up(
         int | None,
         typer.Option(min=0, max=1024, help="How many cpu accelerators to rent; this host's cores without it."),
     ] = None,
+    engine: Annotated[EngineName, typer.Option(help="What runs jobs: this host alone, or Slurm's nodes.")] = (
+        EngineName.LOCAL
+    ),
+    slurm: Annotated[Path, typer.Option(help="With --engine slurm: partition, GRES and transport.")] = Path(
+        "slurm.toml"
+    ),
+    slurm_conf: Annotated[
+        Path | None, typer.Option(help="With --engine slurm: slurm.conf, where it is not in Slurm's own place.")
+    ] = None,
     operator_key_file: Annotated[
         Path | None, typer.Option(help="Write the first operator's key here (mode 0600) instead of printing it.")
     ] = None,
@@ -51,6 +61,7 @@ def up(
     SIGTERM or Ctrl-C stops it cleanly; jobs run on and are taken up at the next start.
     """
     from petahour.cli.assembly import assemble
+    from petahour.cli.slurm_assembly import SlurmFiles
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -62,6 +73,7 @@ def up(
         prices_file=prices,
         catalog_file=catalog,
         cpus=cpus,
+        slurm=SlurmFiles(settings=slurm, conf=slurm_conf) if engine is EngineName.SLURM else None,
     )
     try:
         _show_key(assembly.operator_key, operator_key_file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from petahour.control.authorize import Action, authorize
@@ -14,11 +14,12 @@ from petahour.model.tenants import Caller
 from petahour.store.protocol import Transaction
 
 
-def register(context: Context, nodes: Iterable[Node]) -> None:
+def register(context: Context, nodes: Iterable[Node], *, found_later: Container[str] = ()) -> None:
     """Make the stored fleet agree with what was found and declared at this start.
 
     New nodes are added. Known ones keep their drain state. One that is no longer there goes down, so that its
     history stays. A node whose shape changed while jobs hold it keeps its old shape until they end.
+    Nodes of the engines in ``found_later`` are left as they are: the control step brings them to agree.
     Raises ConflictError on two nodes of one name.
     """
     now_ms = context.clock.now_ms()
@@ -37,14 +38,14 @@ def register(context: Context, nodes: Iterable[Node]) -> None:
         for name, node in found.items():
             before = known.get(name)
             if before is None:
-                _put(tx, node, now_ms)
-            elif _shape(before) != _shape(node) and not tx.allocations.held(name):
-                _put(tx, replace(node, state=before.state, reason=before.reason), now_ms)
+                put_node(tx, node, now_ms)
+            elif shape_of(before) != shape_of(node) and not tx.allocations.held(name):
+                put_node(tx, replace(node, state=before.state, reason=before.reason), now_ms)
             if before is not None and before.state is NodeState.DOWN:
-                _change(tx, tx_node(tx, name), NodeState.UP, "", "found again", now_ms)
+                change_state(tx, tx_node(tx, name), NodeState.UP, "", "found again", now_ms)
         for name in known.keys() - found.keys():
-            if known[name].state is not NodeState.DOWN:
-                _change(tx, known[name], NodeState.DOWN, "not found at start", "not found at start", now_ms)
+            if known[name].state is not NodeState.DOWN and known[name].engine not in found_later:
+                change_state(tx, known[name], NodeState.DOWN, "not found at start", "not found at start", now_ms)
 
 
 def drain(context: Context, caller: Caller, name: str, *, reason: str) -> Node:
@@ -57,7 +58,9 @@ def drain(context: Context, caller: Caller, name: str, *, reason: str) -> Node:
                 field="node", value=name, rule="the node is down", remedy="There is nothing to drain."
             )
         if node.state is NodeState.UP:
-            node = _change(tx, node, NodeState.DRAINING, reason, f"drained by {caller.user}", context.clock.now_ms())
+            node = change_state(
+                tx, node, NodeState.DRAINING, reason, f"drained by {caller.user}", context.clock.now_ms()
+            )
     context.wake()
     return node
 
@@ -72,7 +75,7 @@ def resume(context: Context, caller: Caller, name: str) -> Node:
                 field="node", value=name, rule="the node is down", remedy="It resumes when it is found again."
             )
         if node.state is NodeState.DRAINING:
-            node = _change(tx, node, NodeState.UP, "", f"resumed by {caller.user}", context.clock.now_ms())
+            node = change_state(tx, node, NodeState.UP, "", f"resumed by {caller.user}", context.clock.now_ms())
     context.wake()
     return node
 
@@ -85,11 +88,13 @@ def tx_node(tx: Transaction, name: str) -> Node:
     return node
 
 
-def _shape(node: Node) -> tuple[object, ...]:
+def shape_of(node: Node) -> tuple[object, ...]:
+    """What a node is, whatever its state."""
     return node.pool, node.engine, node.type, node.accelerators, node.switch, node.rehearsal, node.devices
 
 
-def _put(tx: Transaction, node: Node, now_ms: int) -> None:
+def put_node(tx: Transaction, node: Node, now_ms: int) -> None:
+    """Store a node and record it."""
     tx.fleet.put(node)
     shape: dict[str, object] = {
         "type": node.type,
@@ -103,7 +108,8 @@ def _put(tx: Transaction, node: Node, now_ms: int) -> None:
     tx.events.append(Event(kind=EventKind.NODE_REGISTERED, at_ms=now_ms, node=node.name, data=shape))
 
 
-def _change(tx: Transaction, node: Node, after: NodeState, reason: str, cause: str, now_ms: int) -> Node:
+def change_state(tx: Transaction, node: Node, after: NodeState, reason: str, cause: str, now_ms: int) -> Node:
+    """Store a node's next state and record it with its cause."""
     changed = replace(node, state=after, reason=reason)
     tx.fleet.put(changed)
     data: dict[str, object] = {"before": node.state.value, "after": after.value, "cause": cause, "reason": reason}

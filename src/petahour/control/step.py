@@ -11,6 +11,7 @@ from petahour.control.await_jobs import cancel_hopeless
 from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
 from petahour.control.context import Context
+from petahour.control.engine_nodes import NodeAgreement
 from petahour.control.hear import hear
 from petahour.control.launch import launch_of
 from petahour.engines.protocol import Phase, Report
@@ -44,6 +45,7 @@ class Reconciler:
         self._context = context
         self._started: set[str] = set()
         self._stopped: set[str] = set()
+        self._nodes = NodeAgreement()
         self._decide_again = True
         self._reconciled_ms: int | None = None
 
@@ -57,6 +59,7 @@ class Reconciler:
         """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
         heard = self._hear()
         self._refresh()
+        self._agree_on_nodes()
         self._reconcile()
         closed = self._meter()
         self._refresh()
@@ -111,6 +114,12 @@ class Reconciler:
         live = self._context.live
         if live.refresh(self._context.store, self._context.settings):
             self._decide_again = True
+
+    def _agree_on_nodes(self) -> None:
+        """Nodes that an engine found, lost, drained or has again."""
+        wrote = [self._nodes.agree(self._context, engine) for engine in self._context.engines.values()]
+        if any(wrote):
+            self._refresh()
 
     # -- 3. reconcile: differences between engines and store, after a start and now and then -------------------
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from petahour.model.allocations import EndKind
-from petahour.model.resources import Slot
+from petahour.model.resources import Node, Slot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,12 @@ class Launch:
     checkpoint_dir: str | None
     memory_bytes: int | None
     log_limit_bytes: int
+
+
+# How the reason of a node begins that this control plane drained in an engine's own administration, and of one
+# that the engine's administration, or its failure, took out.
+OUR_REASON = "petahour: "
+THEIR_REASON = "engine: "
 
 
 class Phase(StrEnum):
@@ -103,6 +109,19 @@ class Engine(Protocol):
 
     def log(self, allocation: str, rank: int, *, offset: int, limit_bytes: int) -> LogChunk:
         """Output of a rank from a byte offset; empty when there is none yet. NotFoundError: no such rank."""
+
+    def nodes(self) -> Sequence[Node] | None:
+        """Nodes that the engine finds by itself, with their present state; the same ones again cost nothing.
+
+        Empty for an engine whose nodes are declared, None while it does not know yet. A reason begins with
+        ``OUR_REASON`` or ``THEIR_REASON``, which says who took the node out.
+        """
+
+    def drain(self, node: str, reason: str) -> None:
+        """Let nothing new onto the node, in the engine's own administration too where it has one. Does not wait."""
+
+    def resume(self, node: str) -> None:
+        """Take back such a drain. Does not wait."""
 
     def subscribe(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` (from any thread) when a poll would return something; a hint, never the only path."""

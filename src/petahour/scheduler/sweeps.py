@@ -68,7 +68,8 @@ class Sweep:
         if runs and self.began_ms:
             typical = logs / count if count else prior
             for began_ms in self.began_ms.values():
-                ran = log2(now_ms - began_ms + _FLOOR_MS)
+                # A run that is taken in again is looked at as of its placement, when others had not begun.
+                ran = log2(max(0, now_ms - began_ms) + _FLOOR_MS)
                 if ran > typical:
                     count += 1
                     logs += ran + 1

@@ -10,14 +10,19 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 DEMO = [sys.executable, "-m", "petahour.cli.main", "demo"]
 
 
-def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["local", "slurm"])
+def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path, engine: str) -> None:
     directory = tmp_path / "demo"
     done = subprocess.run(
-        [*DEMO, "--json", "--data-dir", str(directory)], capture_output=True, text=True, check=False
+        [*DEMO, "--json", "--engine", engine, "--data-dir", str(directory)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

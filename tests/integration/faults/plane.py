@@ -52,14 +52,21 @@ class Plane:
     """`petahour up` on one data directory and one port, start after start."""
 
     def __init__(
-        self, home: Path, *, database_url: str | None = None, cpus: int = 2, prefix: tuple[str, ...] = ()
+        self,
+        home: Path,
+        *,
+        database_url: str | None = None,
+        cpus: int = 2,
+        prefix: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        fleet: str = FLEET,
     ) -> None:
         self.home = home
         self.data = home / "data"
         self.log = home / "up.log"
         self._ready, self._key = home / "ready.json", home / "operator.key"
         fleet_file = home / "fleet.toml"
-        fleet_file.write_text(FLEET, "utf-8")
+        fleet_file.write_text(fleet, "utf-8")
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._command = [
@@ -68,6 +75,7 @@ class Plane:
             *("--data-dir", str(self.data), "--fleet", str(fleet_file)),
             *("--operator-key-file", str(self._key), "--ready-file", str(self._ready)),
             *(("--database-url", database_url) if database_url else ()),
+            *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(base_url=self.url, timeout=10)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,15 @@ class Cluster:
             rest=self.slurm.rest_settings() if rest else None,
         )
         return replace(plain, **more)  # type: ignore[arg-type]
+
+    def options(self, folder: Path, **more: object) -> tuple[str, ...]:
+        """The options of `petahour up` that drive it; ``more``: further lines of slurm.toml."""
+        lines = {"partition": PARTITION, "rehearsal": True, "python": sys.executable, "poll_ms": 250, **more}
+        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+        table = "".join(f'"{site}" = "{name}"\n' for site, name in TYPES.items())
+        path = folder / "slurm.toml"
+        path.write_text(f"{text}\n[gres]\n{table}", "utf-8")
+        return ("--engine", "slurm", "--slurm", str(path), "--slurm-conf", str(self.slurm.conf))
 
 
 MakeCluster = Callable[..., Cluster]

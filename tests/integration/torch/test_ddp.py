@@ -41,5 +41,5 @@ def test_a_killed_gang_resumes_and_ends_with_the_same_loss(plane: Plane) -> None
     assert "resumed at step 30" in rest
     assert _final_loss(rest) == _final_loss(whole)
     first = plane.get(f"/v1/jobs/{killed['id']}")["allocations"][0]
-    assert {slot["node"] for slot in first["slots"]} == {"show-0", "show-1"}
+    assert {slot["node"] for slot in first["slots"]} in ({"show-0", "show-1"}, {"n0", "n1"})
     assert first["end_kind"] == "failed"

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from petahour.cli.demo.fleet import Fleet
 from petahour.client import Client, PetahourError, UnavailableError
 from petahour.model.jobs import FINAL_STATES, JobState
 
@@ -21,31 +22,6 @@ STOP_LIMIT_S = 20.0
 CANCEL_LIMIT_S = 15.0
 LEAST_CPUS = 2
 MOST_CPUS = 4
-
-# Three vendors, none of whose chips need be here: jobs on these nodes run as ordinary processes.
-FLEET = """\
-[[node]]
-name = "a100"
-type = "a100-80g-sxm"
-accelerators = 2
-count = 2
-switch = "leaf-1"
-rehearsal = true
-
-[[node]]
-name = "ascend"
-type = "ascend-910b3"
-accelerators = 2
-switch = "leaf-2"
-rehearsal = true
-
-[[node]]
-name = "mtt"
-type = "mtt-s4000"
-accelerators = 2
-switch = "leaf-2"
-rehearsal = true
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,19 +35,18 @@ class Plane:
 
 
 @contextmanager
-def control_plane(directory: Path) -> Iterator[Plane]:
+def control_plane(directory: Path, fleet: Fleet) -> Iterator[Plane]:
     """Start one in the directory, and stop it at the end: jobs cancelled, SIGTERM, and a kill if that is ignored."""
-    fleet, key, ready = directory / "fleet.toml", directory / "operator.key", directory / "ready.json"
+    key, ready = directory / "operator.key", directory / "ready.json"
     log = directory / "control-plane.log"
-    fleet.write_text(FLEET, "utf-8")
     cpus = max(LEAST_CPUS, min(MOST_CPUS, len(os.sched_getaffinity(0))))
     options = {
         "--data-dir": directory / "data",
         "--port": 0,
-        "--fleet": fleet,
         "--cpus": cpus,
         "--operator-key-file": key,
         "--ready-file": ready,
+        **fleet.options,
     }
     command = [sys.executable, "-m", "petahour.cli.main", "up"]
     command += [str(word) for option in options.items() for word in option]

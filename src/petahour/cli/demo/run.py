@@ -14,22 +14,24 @@ from types import FrameType
 from rich.console import Console
 
 from petahour.cli.demo.expectations import Accounts, judge
+from petahour.cli.demo.fleet import fleet_of
 from petahour.cli.demo.plane import Plane, control_plane
 from petahour.cli.demo.report import report_json, show_report
 from petahour.cli.demo.stage import LineStage, LiveStage
 from petahour.cli.demo.story import Seen, play
+from petahour.cli.options import EngineName
 from petahour.cli.render import console, show_json
 from petahour.cli.session import month_or_this
 from petahour.client import Client
 from petahour.model.errors import ValidationError
 
 
-def run_demo(data_dir: Path | None, *, keep: bool, as_json: bool) -> bool:
+def run_demo(data_dir: Path | None, *, keep: bool, as_json: bool, engine: EngineName) -> bool:
     """Play, show, and say whether every expectation held."""
     begun_s = time.monotonic()
     screen = console(stderr=as_json)
     with _working_directory(data_dir, keep=keep, screen=screen) as directory, _signals_as_interrupts():
-        with control_plane(directory) as plane:
+        with fleet_of(engine, directory) as fleet, control_plane(directory, fleet) as plane:
             screen.print(f"A control plane serves {plane.url}, data in {directory}", soft_wrap=True, markup=False)
             with Client(plane.url, plane.key) as operator:
                 seen = _play(operator, plane, screen)

@@ -24,6 +24,7 @@ from petahour.engines.output import read_output
 from petahour.engines.protocol import Launch, LogChunk, Phase, Report
 from petahour.model.allocations import EndKind
 from petahour.model.errors import NotFoundError, UnavailableError
+from petahour.model.resources import Node
 
 SWEEP_S = 2.0
 GANG_GRACE_MS = 5_000  # for the rest of a gang when one rank has failed
@@ -138,6 +139,15 @@ class LocalEngine:
         return read_output(
             self._layout.log(allocation, rank), offset=offset, limit_bytes=limit_bytes, complete=complete
         )
+
+    def nodes(self) -> Sequence[Node] | None:
+        return ()  # this host's are found by the vendors' tools, others are declared
+
+    def drain(self, node: str, reason: str) -> None:
+        return
+
+    def resume(self, node: str) -> None:
+        return
 
     def subscribe(self, wake: Callable[[], None]) -> None:
         with self._lock:

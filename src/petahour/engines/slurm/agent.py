@@ -117,7 +117,7 @@ class Agent:
 
     def run(self) -> int:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
-            signal.signal(name, signal.SIG_IGN)
+            signal.signal(name, lambda *_: None)  # unlike an ignored signal, this is not passed on to the ranks
         self.look_for_stop()  # before anything starts: a supervisor that finds the request starts nothing
         meeting = {} if self.told else self.meet()
         for rank in self.ranks:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from petahour.engines.local.wake import Wake
 from petahour.engines.output import read_output
-from petahour.engines.protocol import Launch, LogChunk, Report
+from petahour.engines.protocol import OUR_REASON, Launch, LogChunk, Report
 from petahour.engines.slurm.commands import Commands
 from petahour.engines.slurm.gang import Gang, adopted
 from petahour.engines.slurm.gang_files import GangFiles
-from petahour.engines.slurm.gres import OURS
 from petahour.engines.slurm.rest import Rest
 from petahour.engines.slurm.roster import SURE, Roster
 from petahour.engines.slurm.script import DEFAULT_PATH, submission_of
@@ -139,7 +138,7 @@ class SlurmEngine:
             return None if self._roster.discovery is None else self._roster.discovery.nodes
 
     def drain(self, node: str, reason: str) -> None:
-        self._order(node, OURS + (reason or "drained"))
+        self._order(node, OUR_REASON + (reason or "drained"))
 
     def resume(self, node: str) -> None:
         self._order(node, "")

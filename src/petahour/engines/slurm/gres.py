@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from petahour.engines.protocol import OUR_REASON, THEIR_REASON
 from petahour.engines.slurm.reading import SlurmNode
 from petahour.engines.slurm.settings import SlurmSettings
 from petahour.model.resources import CPU, MAX_ACCELERATORS_PER_NODE, Node, NodeState
 
-OURS = "petahour: "
-THEIRS = "slurm: "
 _UP = frozenset({"IDLE", "MIXED", "ALLOCATED", "COMPLETING"})
 _TAKES_NONE = frozenset({"DRAIN", "FAIL", "FAILING", "MAINT", "NOT_RESPONDING", "POWERING_DOWN", "POWERED_DOWN",
                          "POWER_DOWN", "REBOOT_ISSUED", "REBOOT_REQUESTED", "RESERVED", "PLANNED_DOWN"})  # fmt: skip
@@ -121,12 +120,12 @@ def _place(host: SlurmNode, gres: Gres, node: Node, settings: SlurmSettings) -> 
 
 def state_of(host: SlurmNode) -> tuple[NodeState, str]:
     """Whether the host takes work, and why not. A reason that Petahour gave itself is handed back as it is."""
-    why = host.reason if host.reason.startswith(OURS) else f"{THEIRS}{host.reason or host.state.lower()}"
+    why = host.reason if host.reason.startswith(OUR_REASON) else f"{THEIR_REASON}{host.reason or host.state.lower()}"
     if host.state not in _UP:
         return NodeState.DOWN, why
     stopped = host.flags & _TAKES_NONE
     if stopped:
         if not host.reason:
-            why = f"{THEIRS}{', '.join(sorted(one.lower().replace('_', ' ') for one in stopped))}"
+            why = f"{THEIR_REASON}{', '.join(sorted(one.lower().replace('_', ' ') for one in stopped))}"
         return NodeState.DRAINING, why
     return NodeState.UP, ""

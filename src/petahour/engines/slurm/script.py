@@ -57,7 +57,7 @@ def submission_of(
             field="node", value=missing[0], rule="a node of this Slurm", remedy="See sinfo and slurm.toml's gres."
         )
     first = places[launch.slots[0].node]
-    count = len(launch.slots[0].indexes)
+    count = min(len(slot.indexes) for slot in launch.slots)  # Slurm gives each node of a job as many
     memory_mb = first.memory_mb_each * count
     if launch.memory_bytes is not None:
         memory_mb = max(1, -(-launch.memory_bytes * count // BYTES_PER_MB))

@@ -1,0 +1,49 @@
+"""Petahour over a real Slurm: what one administration does to a node or a job, the other knows."""
+
+from __future__ import annotations
+
+from tests.integration.faults.plane import Plane, marks, rank_command, require_once
+from tests.integration.slurm.cluster import Cluster
+
+
+def _node(plane: Plane, name: str) -> dict[str, object]:
+    found: dict[str, object] = next(node for node in plane.get("/v1/fleet")["nodes"] if node["name"] == name)
+    return found
+
+
+def test_slurms_nodes_are_the_fleet_and_a_gang_is_one_slurm_job(plane: Plane, cluster: Cluster) -> None:
+    assert {(node["name"], node["type"], node["accelerators"]) for node in plane.get("/v1/fleet")["nodes"]} == {
+        ("n0", "a100-80g-sxm", 8),
+        ("n1", "a100-80g-sxm", 8),
+        ("m0", "ascend-910b3", 8),
+        ("m1", "ascend-910b3", 8),
+    }
+    project = plane.found_tenant()
+    gang = plane.submit(rank_command(4), types=["ascend-910b3"], gang={"nodes": 2, "accelerators_per_node": 2})
+    plane.await_state(gang, "running")
+    allocation = plane.job(gang)["allocations"][0]["id"]
+    shown = cluster.slurm.command("squeue", "--noheader", "--name", allocation, "--format=%D %b %N %k")
+    assert shown.split()[:3] == ["2", "gres:npu:910b3:2", "m[0-1]"]
+    assert shown.split()[3].endswith(f":{allocation}")
+    assert plane.await_state(gang, "succeeded")["exit_code"] == 0
+    assert sorted(rank for mark, _, rank in marks(project) if mark == "end") == [0, 1, 2, 3]
+    require_once(project)
+    plane.require_sound()
+
+
+def test_drains_go_both_ways_and_are_taken_back_by_whoever_began(plane: Plane, cluster: Cluster) -> None:
+    slurm = cluster.slurm
+    slurm.command("scontrol", "update", "nodename=n1", "state=drain", "reason=bad fan")
+    plane.until(lambda: _node(plane, "n1")["state"] == "draining", 10, "Slurm's drain to be known")
+    assert _node(plane, "n1")["reason"] == "engine: bad fan"
+    slurm.command("scontrol", "update", "nodename=n1", "state=resume")
+    plane.until(lambda: _node(plane, "n1")["state"] == "up", 10, "Slurm's resume to be known")
+    plane.post("/v1/fleet/nodes/n0/drain", {"reason": "new cables"})
+
+    def reason() -> str:
+        return slurm.command("sinfo", "--noheader", "--nodes=n0", "--format=%E").strip()
+
+    plane.until(lambda: reason() == "petahour: new cables", 10, "Slurm to know the drain")
+    plane.post("/v1/fleet/nodes/n0/resume", {})
+    plane.until(lambda: reason() == "none", 10, "Slurm to know the resume")
+    assert _node(plane, "n0")["state"] == "up"
