@@ -11,6 +11,7 @@ from petahour.engines.slurm.gang import Gang
 from petahour.engines.slurm.gres import Discovery
 from petahour.engines.slurm.reading import SlurmJob
 
+Claimant = Callable[[str], int | None]  # the Slurm job that took an allocation for good, if one has
 SURE = 2  # answers of Slurm in a row that must agree before something is held to be gone, or an orphan
 
 
@@ -38,13 +39,13 @@ class Roster:
     discovery: Discovery | None = None
     wakers: list[Callable[[], None]] = field(default_factory=list)
 
-    def take(self, jobs: Mapping[str, Sequence[SlurmJob]], asked_s: float) -> None:
+    def take(self, jobs: Mapping[str, Sequence[SlurmJob]], asked_s: float, claimant: Claimant) -> None:
         """What Slurm has now, by allocation: give each gang its job, notice what is missing or a stranger."""
         self.answered += 1
         for allocation, gang in self.gangs.items():
             found = jobs.get(allocation, ())
             if found:
-                self._bind(allocation, gang, found)
+                self._bind(allocation, gang, found, claimant)
             elif gang.lookup or (gang.handed_in_s is not None and gang.handed_in_s < asked_s):
                 gang.missed += 1
                 self.hinted.add(allocation)
@@ -56,14 +57,18 @@ class Roster:
                 strangers[allocation] = Stranger(jobs=live, seen=1 + (before.seen if before else 0))
         self.strangers = strangers
 
-    def _bind(self, allocation: str, gang: Gang, found: Sequence[SlurmJob]) -> None:
-        """Its job is the one it was known by, else one that lives, else the latest; others that live are ended."""
-        job = max(
-            found, key=lambda one: (one.id == gang.job_id and one.live, one.live, one.state != "PENDING", one.id)
-        )
-        if gang.job_id is not None and not job.live:
-            job = next((one for one in found if one.id == gang.job_id), job)
-        self.cancels.update(one.id for one in found if one is not job and one.live)
+    def _bind(self, allocation: str, gang: Gang, found: Sequence[SlurmJob], claimant: Claimant) -> None:
+        """Its job is the one that claimed it; before that the one it was handed in as, or the latest.
+
+        More than one that lives means that it was handed in twice: those that cannot have it any more are ended.
+        """
+        live = [one for one in found if one.live]
+        claimed = claimant(allocation) if len(found) > 1 else None
+        known = gang.job_id if claimed is None else claimed
+        job = max(found, key=lambda one: (one.id == known and (one.live or not live), one.live, one.id))
+        if claimed is not None:
+            job = next((one for one in found if one.id == claimed), job)
+        self.cancels.update(one.id for one in live if one is not job and (one.pending or claimed == job.id))
         gang.missed, gang.lookup = 0, False
         if gang.job != job:
             gang.job, gang.job_id = job, job.id

@@ -129,9 +129,10 @@ class Watch:
         jobs = self._transport.jobs()
         with self._roster.lock:
             if jobs is not None:
-                self._roster.take(self._ours(jobs), now_s)
+                self._roster.take(self._ours(jobs), now_s, self._files.claimant)
             unsettled = any(gang.unsettled for gang in self._roster.gangs.values())
-            pause_s = SOON_S if unsettled else self._settings.poll_ms / 1_000 if self._roster.gangs else IDLE_S
+            busy = self._roster.gangs or self._roster.strangers or not self._roster.answered
+            pause_s = SOON_S if unsettled else self._settings.poll_ms / 1_000 if busy else IDLE_S
         took_s = time.monotonic() - now_s
         self._ask_at_s = now_s + max(pause_s, took_s / SHARE)
 
@@ -225,7 +226,9 @@ class Watch:
         """A job that Slurm does not start holds accelerators that others could use."""
         waited_ms = self._clock_ms() - job.submit_s * 1_000
         limit_ms = self._settings.pending_limit_ms
-        if self._settings.mode is Mode.PLACED and job.pending and waited_ms > limit_ms and not gang.stop_asked:
+        # A controller that was restarted may call a job pending that runs; its ranks know better.
+        waits = job.pending and not gang.begun and not gang.stop_asked
+        if self._settings.mode is Mode.PLACED and waits and waited_ms > limit_ms:
             gang.given_up = f"Slurm did not start it within {limit_ms // 1_000} s ({job.reason or 'no reason given'})"
 
     def _drain(self) -> None:
