@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests.integration.faults.conftest import MakePlane
 from tests.integration.faults.plane import Plane, marks, rank_command, require_once
-from tests.integration.slurm.cluster import Cluster
+from tests.integration.slurm.cluster import Cluster, MakeCluster
+
+NODE_TIMEOUT_S = 5
 
 
 def _node(plane: Plane, name: str) -> dict[str, object]:
@@ -47,3 +52,32 @@ def test_drains_go_both_ways_and_are_taken_back_by_whoever_began(plane: Plane, c
     plane.post("/v1/fleet/nodes/n0/resume", {})
     plane.until(lambda: reason() == "none", 10, "Slurm to know the resume")
     assert _node(plane, "n0")["state"] == "up"
+
+
+def test_a_dead_node_loses_its_gang_as_one_and_takes_work_when_it_is_back(
+    make_cluster: MakeCluster, make_plane: MakePlane, tmp_path: Path
+) -> None:
+    cluster = make_cluster(node_timeout_s=NODE_TIMEOUT_S)
+    plane = make_plane(options=cluster.options(tmp_path), fleet="", cpus=0)
+    plane.start()
+    project = plane.found_tenant()
+    gang = plane.submit(rank_command(6), types=["ascend-910b3"], gang={"nodes": 1, "accelerators_per_node": 2})
+    plane.await_state(gang, "running")
+    first = plane.job(gang)["allocations"][0]
+    dead = first["slots"][0]["node"]
+    cluster.slurm.kill_node(dead)
+    plane.until(lambda: plane.job(gang)["attempt"] == 2, 5 * NODE_TIMEOUT_S + 10, "the gang to be placed again")
+    job = plane.await_state(gang, "succeeded", within_s=40)
+    lost, fine = job["allocations"]
+    assert (lost["end_kind"], fine["end_kind"], job["failures"]) == ("lost", "succeeded", 0)
+    assert fine["slots"][0]["node"] != dead
+    assert _node(plane, dead)["state"] == "down"
+    cluster.slurm.start_node(dead)
+    plane.until(lambda: _node(plane, dead)["state"] == "up", 30, "the node to be back")
+    usage = plane.get("/v1/tenants/acme/usage")["records"]
+    assert {record["allocation"]: record["billed_ams"] > 0 for record in usage} == {
+        lost["id"]: False,
+        fine["id"]: True,
+    }
+    require_once(project)
+    plane.require_sound()
