@@ -17,6 +17,7 @@ from petahour.engines.protocol import Engine, Launch, Phase
 from petahour.engines.slurm.commands import Commands
 from petahour.engines.slurm.engine import SlurmEngine
 from petahour.engines.slurm.gang_files import GangFiles
+from petahour.engines.slurm.settings import Devices, Mode
 from petahour.engines.slurm.transport import Submission
 from petahour.model.allocations import EndKind
 from petahour.model.resources import Slot
@@ -244,3 +245,35 @@ def test_what_runs_is_adopted_with_its_end(cluster: Cluster, make_engine: MakeEn
     engine = make_engine(cluster)
     assert await_phase(engine, "alloc-1", Phase.ENDED).end_kind is EndKind.SUCCEEDED
     assert _runs(tmp_path) == ["0", "1"]
+
+
+# -- delegated -------------------------------------------------------------------------------------------------------
+
+
+def test_where_slurm_picks_nodes_ranks_see_the_devices_it_bound(
+    cluster: Cluster, make_engine: MakeEngine, tmp_path: Path
+) -> None:
+    """Petahour's slots are then shares of capacity: which nodes and devices they are, Slurm says."""
+    engine = make_engine(cluster, mode=Mode.DELEGATED, devices=Devices.SLURM, pending_limit_ms=1)
+    cluster.slurm.command("scontrol", "update", "nodename=m0", "state=drain", "reason=elsewhere")
+    try:
+        slots = (Slot(node="m0", indexes=(6, 7)),)
+        engine.start(launch(tmp_path, "env", slots=slots, type="ascend-910b3"))
+        assert await_phase(engine, "alloc-1", Phase.ENDED).end_kind is EndKind.SUCCEEDED
+    finally:
+        cluster.slurm.command("scontrol", "update", "nodename=m0", "state=resume")
+    ranks = [dict(line.split("=", 1) for line in output(engine, "alloc-1", rank).splitlines()) for rank in (0, 1)]
+    assert {rank["PETAHOUR_NODE"] for rank in ranks} == {"m1"}
+    assert {rank["VISIBLE"] for rank in ranks} == {"0,1"}
+    assert [rank["RANK"] for rank in ranks] == ["0", "1"]
+
+
+def test_a_delegated_gang_is_numbered_as_slurm_numbers_its_nodes(
+    cluster: Cluster, make_engine: MakeEngine, tmp_path: Path
+) -> None:
+    engine = make_engine(cluster, mode=Mode.DELEGATED, devices=Devices.SLURM)
+    engine.start(launch(tmp_path, "env", slots=GANG))
+    assert await_phase(engine, "alloc-1", Phase.ENDED).end_kind is EndKind.SUCCEEDED
+    ranks = [dict(line.split("=", 1) for line in output(engine, "alloc-1", rank).splitlines()) for rank in (0, 1)]
+    assert [(rank["PETAHOUR_NODE"], rank["NODE_RANK"]) for rank in ranks] == [("n0", "0"), ("n1", "1")]
+    assert len({(rank["MASTER_ADDR"], rank["MASTER_PORT"]) for rank in ranks}) == 1
