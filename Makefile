@@ -32,6 +32,7 @@ bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/control_step.py
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python benchmarks/engines.py
 
 # The locked versions of everything. The local version is what lies in src, so it is installed as editable.
 $(RUN_READY): requirements.lock pyproject.toml
