@@ -11,6 +11,9 @@ from petahour.model.usage import Transfer
 GENESIS = "0" * 64  # what the first transfer follows
 
 
+Fields = tuple[object, ...]
+
+
 def link(previous: str, transfer: Transfer) -> str:
     """The hash of a transfer that follows the one with the hash ``previous``, as 64 hexadecimal digits.
 
@@ -18,21 +21,25 @@ def link(previous: str, transfer: Transfer) -> str:
     order: id, kind, debit, credit, amount_micros, currency, at_ms, cause, pending, note, expires_ms. Anybody can
     compute it anew with other tools, so the encoding never changes; another one would be another chain.
     """
-    return sha256(
-        orjson.dumps(
-            (
-                previous,
-                transfer.id,
-                transfer.kind.value,
-                transfer.debit,
-                transfer.credit,
-                transfer.amount_micros,
-                transfer.currency,
-                transfer.at_ms,
-                transfer.cause,
-                transfer.pending,
-                transfer.note,
-                transfer.expires_ms,
-            )
-        )
-    ).hexdigest()
+    return digest(previous, _fields(transfer))
+
+
+def digest(previous: str, fields: Fields) -> str:
+    """The same from the bare fields, in that order. ``pending`` is the empty text where there is none."""
+    return sha256(orjson.dumps((previous, *fields))).hexdigest()
+
+
+def _fields(transfer: Transfer) -> Fields:
+    return (
+        transfer.id,
+        transfer.kind.value,
+        transfer.debit,
+        transfer.credit,
+        transfer.amount_micros,
+        transfer.currency,
+        transfer.at_ms,
+        transfer.cause,
+        transfer.pending,
+        transfer.note,
+        transfer.expires_ms,
+    )

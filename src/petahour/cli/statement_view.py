@@ -6,8 +6,9 @@ from collections import defaultdict
 
 import typer
 
-from petahour.cli.render import Column, hours, make_table, print_plain
+from petahour.cli.render import Column, clean, hours, make_table, print_plain, show_json
 from petahour.client.statements import Audit, CapacitySums, Conservation
+from petahour.control.proof import Proof
 
 _PARTS = ("billed", "waived", "open", "idle", "down", "capacity")
 
@@ -39,6 +40,28 @@ def show_audit(result: Audit) -> None:
     print_plain(make_table(columns, rows))
     broken = sum(1 for check in result.checks if not check.ok)
     typer.echo(f"{len(rows)} checks, " + ("all hold." if result.ok else f"{broken} broken."))
+
+
+def show_proof(proof: Proof, *, as_json: bool) -> None:
+    """Every check of the ledger, the rows that break one, and the hash that stands for the whole."""
+    if as_json:
+        show_json({"ok": proof.ok, "head": proof.head, **proof.counts._asdict(), "checks": proof.checks})
+        return
+    columns = (Column(title="CHECK"), Column(title="RESULT"), Column(title="ROWS", right=True))
+    print_plain(
+        make_table(columns, [(one.name, "ok" if one.ok else "BROKEN", one.count or "") for one in proof.checks])
+    )
+    for check in proof.checks:
+        for fault in check.faults:
+            typer.echo(f"{check.name}: {clean(fault)}")
+        if check.count > len(check.faults):
+            typer.echo(f"{check.name}: and {check.count - len(check.faults)} more")
+    counts = proof.counts
+    typer.echo(
+        f"{counts.transfers:,} transfers between {counts.accounts:,} accounts, {counts.charges:,} charges, "
+        f"{counts.usage_records:,} usage records: " + ("all proven." if proof.ok else "NOT proven.")
+    )
+    typer.echo(f"Head {proof.head}")
 
 
 def _values(sums: CapacitySums) -> tuple[int, ...]:

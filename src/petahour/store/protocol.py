@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from petahour.model.allocations import Allocation
 from petahour.model.events import Event
@@ -38,6 +38,68 @@ class Submission:
 
     job: str
     request_hash: str
+
+
+class StoredCharge(NamedTuple):
+    """A charge as it lies in its row, unjudged; all None where there is none."""
+
+    id: str | None
+    usage: str
+    tenant: str
+    project: str
+    type: str
+    tier: str
+    rehearsal: bool
+    price_book: str
+    price_micros: int
+    amount_micros: int
+    currency: str
+    hour_ms: int
+
+
+class StoredUsage(NamedTuple):
+    """A usage record as it lies in its row, unjudged."""
+
+    id: str
+    allocation: str
+    job: str
+    tenant: str
+    project: str
+    type: str
+    tier: str
+    rehearsal: bool
+    hour_ms: int
+    start_ms: int
+    end_ms: int
+    accelerators: int
+    billed_ams: int
+    waived_ams: int
+    waive_reason: str | None
+
+
+class StoredTransfer(NamedTuple):
+    """A transfer as it lies in its row, unjudged."""
+
+    id: str
+    kind: str
+    debit: str
+    credit: str
+    amount_micros: int
+    currency: str
+    at_ms: int
+    cause: str
+    pending: str | None
+    note: str
+    expires_ms: int | None
+
+
+class Counts(NamedTuple):
+    """How many rows of money there are."""
+
+    usage_records: int
+    charges: int
+    transfers: int
+    accounts: int
 
 
 class Jobs(Protocol):
@@ -124,8 +186,18 @@ class Ledger(Protocol):
     def balance(self, account: str, currency: str) -> Balance: ...
     def balances(self) -> Sequence[Balance]: ...
     def usage(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[UsageRecord]: ...
+    def usage_of(self, allocation: str) -> Sequence[UsageRecord]: ...
     def charges(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[Charge]: ...
     def transfers(self, *, accounts: Sequence[str] = (), until_ms: int | None = None) -> Sequence[Transfer]: ...
+
+    # For the auditor: every row, streamed, so that a ledger of millions needs no memory for them.
+    def every_usage(self) -> Iterator[tuple[StoredUsage, StoredCharge]]: ...
+    def every_transfer(self) -> Iterator[tuple[StoredTransfer, str, StoredCharge]]: ...
+    def charges_without_usage(self) -> Sequence[str]: ...
+    def charges_without_transfer(self) -> Sequence[str]: ...
+    def counts(self) -> Counts: ...
+    def head(self) -> str: ...
+    def charge_count(self, *, payable: bool = False) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

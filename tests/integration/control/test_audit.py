@@ -4,178 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.integration.control.house import live_history
 
-from petahour.catalog import load_catalog
-from petahour.control.audit import Check, audit
-from petahour.control.cancel import cancel
-from petahour.control.close_hours import close_hours
-from petahour.control.commit import commit
-from petahour.control.context import Context
-from petahour.control.credit import add_credit
-from petahour.control.fleet import register
-from petahour.control.hear import hear
-from petahour.control.ids import RandomIds
-from petahour.control.keys import first_operator
-from petahour.control.live import LiveState
-from petahour.control.prices import load_price_books
-from petahour.control.settings import Settings
-from petahour.control.tenants import create_tenant
-from petahour.control.transitions import submitted
-from petahour.engines.protocol import Phase, Report
-from petahour.model.allocations import EndKind
-from petahour.model.jobs import Job, JobSpec, JobState, Tier
-from petahour.model.resources import Gang, Node, Slot
-from petahour.model.tenants import Caller, Role
-from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
-from petahour.scheduler.plan import Place, Plan, Preempt
+from petahour.control.audit import Check, audit, verify
 from petahour.store.sql.store import open_store, sqlite_url
-
-OPERATOR = Caller(key="key-1", user="operator", role=Role.OPERATOR, tenant=None)
-BEGIN_MS = 1_000_000 * HOUR_MS + 40 * MINUTE_MS
-SETTINGS = Settings()
-
-
-class HandClock:
-    """A clock that a test turns."""
-
-    def __init__(self, now_ms: int) -> None:
-        self.at_ms = now_ms
-
-    def now_ms(self) -> int:
-        return self.at_ms
-
-
-@dataclass
-class House:
-    """A control plane without a loop: the test plays the scheduler and the engine."""
-
-    context: Context
-    clock: HandClock
-
-    def submit(
-        self, name: str, *, nodes: int = 1, types: tuple[str, ...] = ("cpu",), tier: Tier = Tier.ON_DEMAND
-    ) -> Job:
-        job = Job(
-            id=f"job-{name}",
-            seq=0,
-            tenant="acme",
-            project="default",
-            user="ann",
-            spec=JobSpec(name=name, command=("true",), workdir="/", types=types, gang=Gang(nodes=nodes), tier=tier),
-            state=JobState.QUEUED,
-            submitted_ms=self.clock.now_ms(),
-        )
-        with self.context.store.write() as tx:
-            job = tx.jobs.add(job, key=None, request_hash=name)
-            submitted(tx, job)
-        return job
-
-    def place(self, name: str, *slots: Slot, type_name: str = "cpu") -> None:
-        place = Place(job=f"job-{name}", type=type_name, slots=slots, borrowed=False)
-        self.context.live.refresh(self.context.store, SETTINGS)
-        done = commit(self.context, Plan(places=(place,), preempts=(), holds=()))
-        assert done.refused == []
-
-    def preempt(self, allocation: str, for_job: str) -> None:
-        preempt = Preempt(allocation=allocation, for_job=for_job)
-        assert commit(self.context, Plan(places=(), preempts=(preempt,), holds=())).stopping == [allocation]
-
-    def report(self, allocation: str, phase: Phase, *, started_ms: int | None = None, **rest: object) -> None:
-        report = Report(allocation=allocation, phase=phase, started_ms=started_ms, **rest)  # type: ignore[arg-type]
-        with self.context.store.write() as tx:
-            hear(tx, report, now_ms=self.clock.now_ms(), settings=SETTINGS)
-
-    def run(self, allocation: str) -> int:
-        self.clock.at_ms += 250
-        self.report(allocation, Phase.RUNNING, started_ms=self.clock.at_ms)
-        return self.clock.at_ms
-
-    def end(self, allocation: str, kind: EndKind, started_ms: int | None, exit_code: int | None = 0) -> None:
-        self.clock.at_ms += 1_333
-        self.report(
-            allocation,
-            Phase.ENDED,
-            started_ms=started_ms,
-            ended_ms=self.clock.at_ms,
-            end_kind=kind,
-            exit_code=exit_code,
-        )
-
-    def close_hours(self, allocation: str) -> None:
-        now_ms = self.clock.now_ms()
-        with self.context.store.write() as tx:
-            close_hours(tx, allocation, until_ms=now_ms - now_ms % HOUR_MS, now_ms=now_ms, settings=SETTINGS)
-
-
-def live_history(path: Path) -> None:
-    """A store with a bit of everything: ended, live, preempted, lost, cancelled, failed and rehearsed."""
-    catalog = load_catalog()
-    clock = HandClock(BEGIN_MS)
-    store = open_store(sqlite_url(path))
-    context = Context(
-        store=store,
-        engines={},
-        catalog=catalog,
-        prices=load_price_books(catalog),
-        clock=clock,
-        ids=RandomIds(),
-        live=LiveState(),
-        data_dir=path.parent,
-        settings=SETTINGS,
-    )
-    house = House(context, clock)
-    first_operator(context)
-    cpu = [Node(name=f"n{n}", pool="cpu", engine="local", type="cpu", accelerators=4) for n in (1, 2)]
-    a100 = Node(name="r1", pool="r", engine="local", type="a100-80g-sxm", accelerators=8, rehearsal=True)
-    register(context, [*cpu, a100])
-    create_tenant(context, OPERATOR, name="acme", title="", currency="CNY")
-    add_credit(context, OPERATOR, "acme", amount="100.00", currency="CNY", key="pay-1", note="")
-    clock.at_ms += SECOND_MS
-
-    house.submit("ended")
-    house.place("ended", Slot(node="n1", indexes=(0,)))
-    house.end("alloc-ended-1", EndKind.SUCCEEDED, house.run("alloc-ended-1"))
-
-    house.submit("spot", tier=Tier.SPOT)
-    house.place("spot", Slot(node="n1", indexes=(0,)))
-    spot_started = house.run("alloc-spot-1")
-    house.submit("gang", nodes=2)
-    house.preempt("alloc-spot-1", "job-gang")
-    house.end("alloc-spot-1", EndKind.STOPPED, spot_started, 143)
-    house.place("gang", Slot(node="n1", indexes=(0,)), Slot(node="n2", indexes=(3,)))
-    house.run("alloc-gang-1")
-
-    house.submit("lost")
-    house.place("lost", Slot(node="n2", indexes=(0,)))
-    house.end("alloc-lost-1", EndKind.LOST, house.run("alloc-lost-1"), None)
-    house.place("lost", Slot(node="n2", indexes=(0,)))
-
-    house.submit("failed")
-    house.place("failed", Slot(node="n2", indexes=(1,)))
-    house.end("alloc-failed-1", EndKind.FAILED, None, 1)
-
-    house.submit("waiting")
-    house.submit("gone")
-    cancel(context, OPERATOR, "job-gone")
-
-    house.submit("show", types=("a100-80g-sxm",))
-    house.place("show", Slot(node="r1", indexes=(7,)), type_name="a100-80g-sxm")
-    house.end("alloc-show-1", EndKind.SUCCEEDED, house.run("alloc-show-1"))
-
-    house.submit("late")
-    house.place("late", Slot(node="n1", indexes=(1,)))
-    late_started = house.run("alloc-late-1")
-    clock.at_ms += HOUR_MS
-    house.close_hours("alloc-gang-1")
-    house.close_hours("alloc-late-1")
-    clock.at_ms += HOUR_MS
-    cancel(context, OPERATOR, "job-late")
-    house.end("alloc-late-1", EndKind.STOPPED, late_started, 143)
-    store.close()
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +24,11 @@ def audited(path: Path) -> dict[str, Check]:
     store = open_store(sqlite_url(path))
     try:
         with store.read() as tx:
-            return {check.name: check for check in audit(tx)}
+            found = {check.name: check for check in audit(tx)}
+            # Whoever looks at the money alone finds the same about it.
+            money = {check.name: check for check in verify(tx)}
+            assert money == {name: found[name] for name in money}
+            return found
     finally:
         store.close()
 
@@ -201,6 +40,7 @@ def tampered(history: Path, folder: Path, tampering: str) -> Path:
     connection = sqlite3.connect(path)
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("PRAGMA ignore_check_constraints=ON")
     changed = connection.execute(tampering).rowcount
     connection.commit()
     connection.close()
@@ -210,7 +50,7 @@ def tampered(history: Path, folder: Path, tampering: str) -> Path:
 
 def test_a_clean_history_passes(history: Path) -> None:
     checks = audited(history)
-    assert len(checks) >= 17
+    assert len(checks) >= 19
     assert [check for check in checks.values() if not check.ok] == []
 
 
@@ -223,6 +63,7 @@ COVER, POLICY = "usage covers what was held, without gap or overlap", "usage is 
 CHARGES, POSTED = "every usage record has one charge of its amount", "every charge has one transfer of its amount"
 REHEARSAL, TOPUPS = "rehearsals touch rehearsal accounts only", "every top-up has its event"
 BALANCES, SUMS = "balances follow from the transfers", "debits equal credits"
+CHAIN, REVERSALS = "every transfer is chained to the one before", "every reversal mirrors what it takes back"
 HOLDS, READABLE = "holds are those of live allocations", "every row can be read"
 
 
@@ -336,6 +177,18 @@ HOLDS, READABLE = "holds are those of live allocations", "every row can be read"
         ("UPDATE transfers SET amount_micros = amount_micros + 1 WHERE kind = 'topup'", TOPUPS),
         ("DELETE FROM transfers WHERE kind = 'topup'", TOPUPS),
         ("DELETE FROM events WHERE kind = 'credit-added'", TOPUPS),
+        ("UPDATE transfers SET note = 'thanks' WHERE kind = 'topup'", CHAIN),
+        ("UPDATE transfers SET at_ms = at_ms + 1 WHERE id LIKE 'trf-chg-alloc-ended-1-%'", CHAIN),
+        ("UPDATE transfers SET expires_ms = 1 WHERE kind = 'pending' AND cause = 'alloc-gang-1'", CHAIN),
+        ("UPDATE transfers SET hash = replace(hash, substr(hash, 1, 1), 'f') WHERE kind = 'topup'", CHAIN),
+        ("UPDATE transfers SET seq = -seq WHERE kind = 'void' AND cause = 'alloc-ended-1'", CHAIN),
+        ("DELETE FROM transfers WHERE cause = 'alloc-failed-1'", CHAIN),
+        ("UPDATE transfers SET kind = 'reversal' WHERE id LIKE 'trf-chg-alloc-ended-1-%'", REVERSALS),
+        ("UPDATE transfers SET pending = NULL WHERE kind = 'void' AND cause = 'alloc-ended-1'", BALANCES),
+        ("UPDATE transfers SET amount_micros = 1 WHERE kind = 'void' AND cause = 'alloc-ended-1'", BALANCES),
+        ("UPDATE transfers SET currency = 'USD' WHERE kind = 'topup'", BALANCES),
+        ("UPDATE charges SET usage = 'use-none' WHERE id LIKE 'chg-alloc-ended-1-%' AND amount_micros > 0", CHARGES),
+        ("UPDATE usage_records SET waive_reason = 'lost' WHERE waive_reason = 'provisioning'", POLICY),
         ("UPDATE accounts SET credits_micros = credits_micros + 1 WHERE account = 'prepaid:acme:CNY'", BALANCES),
         ("DELETE FROM accounts WHERE account = 'cash:operator:CNY'", BALANCES),
         ("INSERT INTO accounts VALUES ('prepaid:ghost:CNY', 'CNY', 5, 5, 0, 0)", BALANCES),
@@ -363,3 +216,26 @@ def test_a_check_shows_few_rows_and_counts_the_rest(history: Path, tmp_path: Pat
     detail = audited(path)[JOBS].detail
     assert detail.count("is stored but no event tells of it") == 5
     assert detail.endswith("and 4 more")
+
+
+def test_an_anchor_shows_a_chain_that_was_computed_anew(history: Path, tmp_path: Path) -> None:
+    """Cut after what was noted down, the rest of the ledger is sound in itself; the noted hash is what is missing."""
+    store = open_store(sqlite_url(history))
+    with store.read() as tx:
+        head = tx.ledger.head()
+        assert all(check.ok for check in verify(tx, anchor=head))
+    store.close()
+    path = tampered(history, tmp_path, "DELETE FROM transfers WHERE seq = (SELECT max(seq) FROM transfers)")
+    store = open_store(sqlite_url(path))
+    with store.read() as tx:
+        chain = {check.name: check for check in verify(tx)}[CHAIN]
+        assert chain.ok
+        chain = {check.name: check for check in verify(tx, anchor=head)}[CHAIN]
+        assert f"no transfer has the hash {head}" in chain.detail
+    store.close()
+
+
+def test_every_fault_is_kept_for_those_who_ask(history: Path, tmp_path: Path) -> None:
+    path = tampered(history, tmp_path, "DELETE FROM events WHERE kind LIKE 'job-%'")
+    lost = audited(path)[JOBS]
+    assert lost.count == len(lost.faults) == 9

@@ -77,6 +77,7 @@ class Plane:
             *(("--database-url", database_url) if database_url else ()),
             *options,
         ]
+        self._database_url = database_url
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(base_url=self.url, timeout=10)
 
@@ -222,6 +223,14 @@ class Plane:
         conservation = self.get("/v1/conservation")
         assert conservation["faults"] == []
         assert conservation["ok"]
+        self.require_proven()
+
+    def require_proven(self) -> None:
+        """`petahour ledger verify`, a process of its own, proves the ledger from the database itself."""
+        command = [sys.executable, "-m", "petahour.cli.main", "ledger", "verify", "--data-dir", str(self.data)]
+        command += ["--database-url", self._database_url] if self._database_url else []
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def marks(directory: Path) -> list[tuple[str, str, int]]:

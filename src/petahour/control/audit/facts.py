@@ -1,4 +1,4 @@
-"""What the auditor looks at: every raw row, sorted by what it is about."""
+"""What the auditor looks at: jobs, allocations and events, sorted by what they are about. Money is streamed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from petahour.model.allocations import Allocation, EndKind
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
 from petahour.model.resources import Slot
-from petahour.model.usage import Balance, Charge, Transfer, UsageRecord
+from petahour.model.usage import Balance
 from petahour.store.protocol import JobFilter, Transaction
 
 BATCH = 5_000
@@ -52,7 +52,7 @@ class Life:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """The whole store as one consistent view saw it."""
+    """The store as one consistent view saw it, without the rows of money, of which there may be millions."""
 
     jobs: Mapping[str, Job]
     allocations: Mapping[str, Allocation]
@@ -60,10 +60,7 @@ class Facts:
     lives: Mapping[str, Life]
     credits: Sequence[Event]
     held: Mapping[tuple[str, int], str]
-    usage: Sequence[UsageRecord]
-    charges: Sequence[Charge]
-    transfers: Sequence[Transfer]
-    balances: Sequence[Balance]
+    balances: Mapping[str, Balance]
 
 
 def read_facts(tx: Transaction) -> Facts:
@@ -86,10 +83,7 @@ def read_facts(tx: Transaction) -> Facts:
         lives={name: life for name, life in lives.items() if life.placed or life.ended},
         credits=added,
         held=_held(tx),
-        usage=tx.ledger.usage(tenant=None, from_ms=-1, to_ms=EVER_MS),
-        charges=tx.ledger.charges(tenant=None, from_ms=-1, to_ms=EVER_MS),
-        transfers=tx.ledger.transfers(),
-        balances=tx.ledger.balances(),
+        balances={balance.account: balance for balance in tx.ledger.balances()},
     )
 
 

@@ -15,13 +15,20 @@ Interval = tuple[int, int, str]
 def capacity_checks(facts: Facts) -> tuple[Check, ...]:
     """The promises about allocations and accelerators."""
     return (
-        checked("allocations begin once and end at most once", _lives(facts)),
-        checked("stored allocations agree with the events", _stored(facts)),
+        *life_checks(facts),
         checked("attempts are numbered one by one", _attempts(facts)),
         checked("no job runs twice at once", _jobs_twice(facts)),
         checked("no accelerator is given twice", _accelerators_twice(facts)),
         checked("gangs are whole", _gangs(facts)),
         checked("held accelerators are those of live allocations", _held(facts)),
+    )
+
+
+def life_checks(facts: Facts) -> tuple[Check, ...]:
+    """The promises about the life of each allocation, from which its usage follows."""
+    return (
+        checked("allocations begin once and end at most once", _lives(facts)),
+        checked("stored allocations agree with the events", _stored(facts)),
     )
 
 

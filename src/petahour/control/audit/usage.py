@@ -1,32 +1,71 @@
-"""Usage and charges: every held millisecond recorded once, and priced once."""
+"""Usage and charges: every held millisecond recorded once, and priced once. One pass over all the records."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from decimal import ROUND_HALF_EVEN, Decimal
+from dataclasses import dataclass, field
 
-from petahour.control.audit.check import Check, checked
-from petahour.control.audit.facts import Facts, Life
+from petahour.control.audit.check import Check, Findings
+from petahour.control.audit.facts import EVER_MS, Facts, Life
+from petahour.control.audit.prices import terms_faults
 from petahour.model.allocations import Allocation, EndKind
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Charge, UsageRecord
+from petahour.store.protocol import StoredUsage, Transaction
+
+COVERAGE = "usage covers what was held, without gap or overlap"
+POLICY = "usage is billed and waived by the policy"
+CHARGES = "every usage record has one charge of its amount"
 
 
-def usage_checks(facts: Facts) -> tuple[Check, ...]:
+def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
     """The promises about usage records and charges."""
-    return (
-        checked("usage covers what was held, without gap or overlap", _coverage(facts)),
-        checked("usage is billed and waived by the policy", _policy(facts)),
-        checked("every usage record has one charge of its amount", _charges(facts)),
-    )
+    findings = Findings((COVERAGE, POLICY, CHARGES))
+    told = {name: _Told.of(life, facts.allocations.get(name)) for name, life in facts.lives.items() if life.placed}
+    spans: dict[str, _Span] = {}
+    charged = 0
+    for record, charge in tx.ledger.every_usage():
+        span = spans.get(record.allocation)
+        if span is None:
+            span = spans[record.allocation] = _Span()
+        span.add(record)
+        due = told.get(record.allocation)
+        for fault in () if due is None else _policy(record, due):
+            findings.add(POLICY, fault)
+        if charge.id is None:
+            findings.add(CHARGES, f"{record.id} has no charge")
+            continue
+        charged += 1
+        for fault in terms_faults(charge, record, facts.allocations.get(record.allocation)):
+            findings.add(CHARGES, fault)
+    if charged != tx.ledger.charge_count():
+        for name in tx.ledger.charges_without_usage():
+            findings.add(CHARGES, f"{name} is for a usage record that is not there")
+    for fault in _coverage(tx, facts, spans):
+        findings.add(COVERAGE, fault)
+    return findings.checks()
 
 
-def _coverage(facts: Facts) -> Iterator[str]:
-    of_allocation: dict[str, list[UsageRecord]] = defaultdict(list)
-    for record in facts.usage:
-        of_allocation[record.allocation].append(record)
-    for name in of_allocation.keys() - facts.lives.keys():
+@dataclass(slots=True)
+class _Span:
+    """What the records of one allocation cover, whatever order they come in.
+
+    ``ends`` has the instants at which an odd number of records begin or end: of records that follow one another
+    without gap or overlap, these are the first beginning and the last end, and ``held_ms`` is what lies between.
+    """
+
+    held_ms: int = 0
+    ends: set[int] = field(default_factory=set)
+
+    def add(self, record: StoredUsage) -> None:
+        self.held_ms += record.end_ms - record.start_ms
+        self.ends ^= {record.start_ms, record.end_ms}
+
+    def covers(self, from_ms: int, to_ms: int) -> bool:
+        return self.held_ms == to_ms - from_ms and self.ends == ({from_ms, to_ms} if from_ms != to_ms else set())
+
+
+def _coverage(tx: Transaction, facts: Facts, spans: dict[str, _Span]) -> Iterator[str]:
+    for name in spans.keys() - facts.lives.keys():
         yield f"usage of allocation {name}, which was never placed"
     for name, life in facts.lives.items():
         if not life.placed:
@@ -34,86 +73,75 @@ def _coverage(facts: Facts) -> Iterator[str]:
         allocation = facts.allocations.get(name)
         metered_ms = allocation.metered_ms if allocation else None
         until_ms = metered_ms if life.ended_ms is None else life.ended_ms
-        cursor_ms = life.placed_ms
-        for record in sorted(of_allocation[name], key=lambda one: (one.start_ms, one.end_ms)):
-            if record.start_ms != cursor_ms:
-                kind = "gap" if record.start_ms > cursor_ms else "overlap"
-                yield f"{record.id}: a {kind} between {cursor_ms} and {record.start_ms}"
-            cursor_ms = max(cursor_ms, record.end_ms)
-        if until_ms is not None and cursor_ms != until_ms:
-            yield f"usage of {name} reaches to {cursor_ms}, should to {until_ms}"
-        elif until_ms is None and cursor_ms != life.placed_ms:
-            yield f"usage of {name} reaches to {cursor_ms}, but nothing is said to be metered"
+        if not spans.get(name, _Span()).covers(life.placed_ms, life.placed_ms if until_ms is None else until_ms):
+            yield from _uncovered(tx, name, life.placed_ms, until_ms)
 
 
-def _policy(facts: Facts) -> Iterator[str]:
-    for record in facts.usage:
-        life, allocation = facts.lives.get(record.allocation), facts.allocations.get(record.allocation)
-        if life is None or allocation is None or not life.placed:
-            continue  # The coverage check reports it.
-        if not record.hour_ms <= record.start_ms < record.end_ms <= record.hour_ms + HOUR_MS:
-            yield f"{record.id} does not lie inside its hour {record.hour_ms}"
-        if record.hour_ms % HOUR_MS:
-            yield f"{record.id}: {record.hour_ms} is not the start of an hour"
+def _uncovered(tx: Transaction, name: str, placed_ms: int, until_ms: int | None) -> Iterator[str]:
+    """What exactly is wrong with the records of one allocation."""
+    cursor_ms = placed_ms
+    for record in tx.ledger.usage_of(name):
+        if record.start_ms != cursor_ms:
+            kind = "gap" if record.start_ms > cursor_ms else "overlap"
+            yield f"{record.id}: a {kind} between {cursor_ms} and {record.start_ms}"
+        cursor_ms = max(cursor_ms, record.end_ms)
+    if until_ms is not None and cursor_ms != until_ms:
+        yield f"usage of {name} reaches to {cursor_ms}, should to {until_ms}"
+    elif until_ms is None and cursor_ms != placed_ms:
+        yield f"usage of {name} reaches to {cursor_ms}, but nothing is said to be metered"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Told:
+    """What the records of one allocation have to say: from its events, and of project and tier from its row."""
+
+    about: tuple[object, ...]
+    count: int
+    started_ms: int
+    lost: bool
+
+    @classmethod
+    def of(cls, life: Life, allocation: Allocation | None) -> _Told:
         told = life.placed[0]
         count = sum(len(slot.indexes) for slot in life.slots)
-        seen = (record.accelerators, record.job, record.tenant, record.type, record.rehearsal)
-        if seen != (count, told.job, told.tenant, told.data.get("type"), told.data.get("rehearsal")):
-            yield f"{record.id} is not of what its allocation held: {seen}"
-        if (record.project, record.tier) != (allocation.project, allocation.tier):
-            yield f"{record.id} is of {record.project} at {record.tier}, its allocation is not"
-        held_ams = (record.end_ms - record.start_ms) * count
-        billed_ams = _billed_ms(record, life, allocation) * count
-        if (record.billed_ams, record.waived_ams) != (billed_ams, held_ams - billed_ams):
-            yield (
-                f"{record.id} bills {record.billed_ams} and waives {record.waived_ams}, "
-                f"should {billed_ams} and {held_ams - billed_ams}"
-            )
+        started_ms = life.started_ms if life.ended or life.started or allocation is None else allocation.started_ms
+        # Without a start nothing is billed, ever.
+        return cls(
+            about=(
+                *(told.job, told.tenant, told.data.get("type"), told.data.get("rehearsal"), count),
+                *((allocation.project, allocation.tier.value) if allocation else (None, None)),
+            ),
+            count=count,
+            started_ms=EVER_MS if started_ms is None else started_ms,
+            lost=life.end_kind is EndKind.LOST,
+        )
 
 
-def _billed_ms(record: UsageRecord, life: Life, allocation: Allocation) -> int:
+def _policy(record: StoredUsage, told: _Told) -> Iterator[str]:
+    if not record.hour_ms <= record.start_ms < record.end_ms <= record.hour_ms + HOUR_MS:
+        yield f"{record.id} does not lie inside its hour {record.hour_ms}"
+    if record.hour_ms % HOUR_MS:
+        yield f"{record.id}: {record.hour_ms} is not the start of an hour"
+    seen = (record.job, record.tenant, record.type, bool(record.rehearsal), record.accelerators)
+    if (*seen, record.project, record.tier) != told.about:
+        yield f"{record.id} is not of what its allocation held: {(*seen, record.project, record.tier)}"
+    held_ams = (record.end_ms - record.start_ms) * told.count
+    billed_ams = _billed_ms(record, told) * told.count
+    if (record.billed_ams, record.waived_ams) != (billed_ams, held_ams - billed_ams):
+        yield (
+            f"{record.id} bills {record.billed_ams} and waives {record.waived_ams}, "
+            f"should {billed_ams} and {held_ams - billed_ams}"
+        )
+    reason = "provisioning" if record.end_ms <= told.started_ms else "lost"
+    if record.waive_reason != (reason if record.waived_ams else None):
+        yield f"{record.id} waives for {record.waive_reason or 'no reason'}"
+
+
+def _billed_ms(record: StoredUsage, told: _Told) -> int:
     """How much of the record is to be billed: from the first rank's start on, unless it was lost."""
-    started_ms = life.started_ms if life.ended or life.started else allocation.started_ms
-    if started_ms is None:
-        return 0
-    since_start_ms = max(0, record.end_ms - max(record.start_ms, started_ms))
-    if life.end_kind is EndKind.LOST:
+    since_start_ms = max(0, record.end_ms - max(record.start_ms, told.started_ms))
+    if told.lost:
         # A full hour may have been billed before anyone knew of the loss; it stays billed.
         closed_before = record.billed_ams > 0 and record.end_ms == record.hour_ms + HOUR_MS
         return since_start_ms if closed_before else 0
     return since_start_ms
-
-
-def _charges(facts: Facts) -> Iterator[str]:
-    records = {record.id: record for record in facts.usage}
-    counts = Counter(charge.usage for charge in facts.charges)
-    for name in records.keys() - counts.keys():
-        yield f"{name} has no charge"
-    for name, count in counts.items():
-        if count > 1:
-            yield f"{name} has {count} charges"
-    for charge in facts.charges:
-        record = records.get(charge.usage)
-        if record is None:
-            yield f"{charge.id} is for usage {charge.usage}, which is not there"
-            continue
-        yield from _wrong(charge, record, facts.allocations.get(record.allocation))
-
-
-def _wrong(charge: Charge, record: UsageRecord, allocation: Allocation | None) -> Iterator[str]:
-    about = (charge.tenant, charge.project, charge.type, charge.tier, charge.rehearsal, charge.hour_ms)
-    if about != (record.tenant, record.project, record.type, record.tier, record.rehearsal, record.hour_ms):
-        yield f"{charge.id} is not about its usage record: {about}"
-    if allocation is not None:
-        terms = (charge.price_book, charge.price_micros, charge.currency)
-        if terms != (allocation.price_book, allocation.price_micros, allocation.currency):
-            yield f"{charge.id} has the terms {terms}, its allocation was placed under others"
-    amount_micros = priced(record.billed_ams, charge.price_micros)
-    if charge.amount_micros != amount_micros:
-        yield f"{charge.id} is of {charge.amount_micros} micros, should be of {amount_micros}"
-
-
-def priced(billed_ams: int, price_micros: int) -> int:
-    """Accelerator-milliseconds at a price per accelerator-hour, rounded once, half to even."""
-    exact = Decimal(billed_ams) * Decimal(price_micros) / Decimal(HOUR_MS)
-    return int(exact.to_integral_value(rounding=ROUND_HALF_EVEN))

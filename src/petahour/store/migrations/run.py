@@ -51,6 +51,20 @@ def migrate(engine: Engine) -> None:
             _check_references(connection)
 
 
+def require_current(engine: Engine) -> None:
+    """Raises ConflictError unless the schema is this Petahour's."""
+    with engine.connect() as connection, connection.begin():
+        current = MigrationContext.configure(connection).get_current_revision()
+    due = ScriptDirectory.from_config(configuration()).get_current_head()
+    if current != due:
+        raise ConflictError(
+            field="database",
+            value=current,
+            rule=f"a schema of version {due}",
+            remedy='Start "petahour up" of this version on it once, which brings it there.',
+        )
+
+
 @contextmanager
 def _free_to_rebuild(connection: Connection) -> Iterator[None]:
     """SQLite alters a table by making it anew, which its foreign keys would forbid; they are checked at the end.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, select
@@ -10,6 +10,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, se
 from petahour.billing.chain import GENESIS, link
 from petahour.billing.ledger import apply
 from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageRecord
+from petahour.store.protocol import Counts, StoredCharge, StoredTransfer, StoredUsage
+from petahour.store.sql import streams
 from petahour.store.sql.bulk import Row, insert_many, known_ids, upsert_many
 from petahour.store.sql.rows import (
     BALANCE,
@@ -70,7 +72,7 @@ class SqlLedger:
         held = self._pending_of(fresh)
         balances = self._balances_of(fresh)
         chained = []
-        previous = self._head()
+        previous = self.head()
         for transfer in fresh:
             debit = balances.get(transfer.debit) or Balance(account=transfer.debit, currency=transfer.currency)
             credit = balances.get(transfer.credit) or Balance(account=transfer.credit, currency=transfer.currency)
@@ -101,7 +103,8 @@ class SqlLedger:
             del first[stored]
         return list(first.values())
 
-    def _head(self) -> str:
+    def head(self) -> str:
+        """The hash of the last transfer."""
         if self._last_hash is None:
             query = select(transfers.c.hash).order_by(transfers.c.seq.desc()).limit(1)
             self._last_hash = self._connection.execute(query).scalar() or GENESIS
@@ -140,6 +143,11 @@ class SqlLedger:
         query = _of_tenant(query, column.tenant, tenant)
         return rows(self._connection, query.where(column.start_ms < to_ms, column.end_ms > from_ms), usage_of)
 
+    def usage_of(self, allocation: str) -> Sequence[UsageRecord]:
+        column = usage_records.c
+        query = select(usage_records).where(column.allocation == allocation).order_by(column.start_ms, column.end_ms)
+        return rows(self._connection, query, usage_of)
+
     def charges(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[Charge]:
         column = charges.c
         query = select(charges).order_by(column.hour_ms, column.id)
@@ -165,6 +173,26 @@ class SqlLedger:
             .limit(limit)
         )
         return rows(self._connection, query, transfer_of)
+
+    # -- for the auditor: every row, streamed --------------------------------------------------------------------
+
+    def every_usage(self) -> Iterator[tuple[StoredUsage, StoredCharge]]:
+        return streams.every_usage(self._connection)
+
+    def every_transfer(self) -> Iterator[tuple[StoredTransfer, str, StoredCharge]]:
+        return streams.every_transfer(self._connection)
+
+    def charges_without_usage(self) -> Sequence[str]:
+        return streams.charges_without_usage(self._connection)
+
+    def charges_without_transfer(self) -> Sequence[str]:
+        return streams.charges_without_transfer(self._connection)
+
+    def counts(self) -> Counts:
+        return streams.counts(self._connection)
+
+    def charge_count(self, *, payable: bool = False) -> int:
+        return streams.charge_count(self._connection, payable=payable)
 
 
 def _of_tenant(query: Select[Any], column: ColumnElement[Any], tenant: str | None) -> Select[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from petahour.model.errors import UnavailableError, ValidationError
-from petahour.store.migrations.run import migrate
+from petahour.store.migrations.run import migrate, require_current
 from petahour.store.sql.allocations import SqlAllocations
 from petahour.store.sql.events import SqlEvents
 from petahour.store.sql.fleet import SqlFleet
@@ -94,6 +94,21 @@ def open_store(url: str) -> SqlStore:
     try:
         with _answering():
             migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlStore(engine)
+
+
+def open_existing(url: str) -> SqlStore:
+    """Connect to a database that a control plane of this version has made, and change nothing.
+
+    Raises ConflictError when its schema is another one, and what ``open_store`` raises.
+    """
+    engine = _engine_of(url)
+    try:
+        with _answering():
+            require_current(engine)
     except BaseException:
         engine.dispose()
         raise
