@@ -35,7 +35,7 @@ def verify(
     usage record from its allocation's events; every transfer is chained to the one before. The control plane may
     run meanwhile or be stopped. The last hash stands for the whole ledger: note it down elsewhere.
     """
-    from petahour.cli.offline import stored
+    from petahour.cli.database import stored
     from petahour.cli.render import progress
     from petahour.cli.statement_view import show_proof
     from petahour.control.proof import prove
