@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Column, Connection, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 Noun = TypeVar("Noun")
 Row: TypeAlias = Mapping[str, Any]
@@ -23,6 +24,14 @@ def one(connection: Connection, query: Select[Any], make: Callable[[Row], Noun])
     """The only row of a query as a noun, or None."""
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else make(cast(Row, row))
+
+
+def insert_new(connection: Connection, table: Table, key: Column[Any], row: Mapping[str, object]) -> bool:
+    """Insert unless the key is stored already; True when it was new."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # Asked by RETURNING: the row count of such an insert is not to be had from every driver.
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    return connection.execute(statement, row).first() is not None
 
 
 def batches(ids: Iterable[str]) -> Iterator[list[str]]:
