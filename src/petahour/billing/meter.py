@@ -13,11 +13,12 @@ from petahour.model.usage import UsageRecord, WaiveReason
 def meter(allocation: Allocation, *, until_ms: int) -> tuple[UsageRecord, ...]:
     """Usage records from where metering stopped to ``until_ms``, or to the end if that came first.
 
-    The records are contiguous, none is empty, and none crosses a UTC hour or the first rank's start. The
-    policy, case by case:
+    The records are contiguous, none is empty, and none crosses a UTC hour, the first rank's start or the
+    operator's request to yield. The policy, case by case (``docs/concepts/metering.md``):
 
     - before ``started_ms`` (all of it when the allocation ended without starting): waived, provisioning;
     - from ``started_ms`` on: billed;
+    - from the operator's request to yield on: waived, preemption;
     - from ``started_ms`` on when the allocation was lost: waived, lost. Hours that were metered before the
       loss was known stay billed.
 
@@ -32,21 +33,22 @@ def meter(allocation: Allocation, *, until_ms: int) -> tuple[UsageRecord, ...]:
         return ()
     start_ms = allocation.placed_ms if allocation.metered_ms is None else allocation.metered_ms
     end_ms = until_ms if allocation.ended_ms is None else min(until_ms, allocation.ended_ms)
-    lost = allocation.end_kind is EndKind.LOST
     return tuple(
         _record(allocation, hour_ms, piece_start, piece_end, reason)
-        for span_start, span_end, reason in _spans(allocation.started_ms, start_ms, end_ms, lost)
+        for span_start, span_end, reason in _spans(allocation, start_ms, end_ms)
         for hour_ms, piece_start, piece_end in split_hours(span_start, span_end)
     )
 
 
-def _spans(
-    started_ms: int | None, start_ms: int, end_ms: int, lost: bool
-) -> Iterator[tuple[int, int, WaiveReason | None]]:
-    """The interval parted at the first rank's start, each part with the reason it is waived, if it is."""
-    turn_ms = end_ms if started_ms is None else max(start_ms, min(started_ms, end_ms))
-    yield start_ms, turn_ms, WaiveReason.PROVISIONING
-    yield turn_ms, end_ms, WaiveReason.LOST if lost else None
+def _spans(allocation: Allocation, start_ms: int, end_ms: int) -> Iterator[tuple[int, int, WaiveReason | None]]:
+    """The interval parted where its reason to be waived changes, each part with that reason, if there is one."""
+    begin_ms = end_ms if allocation.started_ms is None else max(start_ms, min(allocation.started_ms, end_ms))
+    preempted_ms = allocation.preempted_ms
+    yield_ms = end_ms if preempted_ms is None else max(begin_ms, min(preempted_ms, end_ms))
+    lost = WaiveReason.LOST if allocation.end_kind is EndKind.LOST else None
+    yield start_ms, begin_ms, WaiveReason.PROVISIONING
+    yield begin_ms, yield_ms, lost
+    yield yield_ms, end_ms, lost or WaiveReason.PREEMPTION
 
 
 def _record(

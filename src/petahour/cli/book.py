@@ -45,3 +45,30 @@ def verify(
     show_proof(proof, as_json=as_json)
     if not proof.ok:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command(short_help="Compare engine, own clock and what was billed.")
+def evidence(
+    data_dir: DataDir = Path("petahour-data"),
+    database_url: DatabaseUrl = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's allocations.")] = None,
+    tolerance: Annotated[str, typer.Option(help="Differences up to this are no finding, such as 1s.")] = "1s",
+    every: Annotated[bool, typer.Option("--all", help="Show allocations without a finding too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare how long each ended allocation ran by the engine, by our own clock and by what was billed.
+
+    Exit 1 if any two differ by more than the tolerance, or if the engine contradicted itself. Nothing is changed:
+    correct a charge that is wrong by a reversal.
+    """
+    from petahour.cli.database import stored
+    from petahour.cli.statement_view import show_evidence
+    from petahour.control.evidence import compare
+    from petahour.model.time import parse_duration
+
+    tolerance_ms = parse_duration(tolerance, field="tolerance")
+    with stored(data_dir, database_url) as store:
+        found = compare(store, tolerance_ms=tolerance_ms, tenant=tenant)
+    show_evidence(found, every=every, as_json=as_json)
+    if any(one.differences for one in found):
+        raise typer.Exit(ExitCode.FAILED)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import typer
 
 from petahour.cli.render import Column, clean, hours, make_table, print_plain, show_json
 from petahour.client.statements import Audit, CapacitySums, Conservation
+from petahour.control.evidence import Evidence
 from petahour.control.proof import Proof
 
 _PARTS = ("billed", "waived", "open", "idle", "down", "capacity")
@@ -62,6 +64,37 @@ def show_proof(proof: Proof, *, as_json: bool) -> None:
         f"{counts.usage_records:,} usage records: " + ("all proven." if proof.ok else "NOT proven.")
     )
     typer.echo(f"Head {proof.head}")
+
+
+def show_evidence(found: Sequence[Evidence], *, every: bool, as_json: bool) -> None:
+    """How long allocations ran, by whom, and what differs."""
+    if as_json:
+        show_json({"ok": not any(one.differences for one in found), "allocations": found})
+        return
+    shown = [one for one in found if every or one.differences]
+    columns = (
+        Column(title="ALLOCATION"),
+        Column(title="TENANT"),
+        *(Column(title=name, right=True) for name in ("ENGINE S", "HEARD S", "RECORDED S", "BILLED S")),
+        Column(title="FINDING", wraps=True),
+    )
+    rows = [
+        (
+            one.allocation,
+            one.tenant,
+            *(_seconds(value) for value in (one.engine_ms, one.own_ms, one.recorded_ms, one.billed_ms)),
+            "; ".join(one.differences) or "agree",
+        )
+        for one in shown
+    ]
+    if rows:
+        print_plain(make_table(columns, rows))
+    differing = sum(1 for one in found if one.differences)
+    typer.echo(f"{len(found)} allocations compared: " + (f"{differing} differ." if differing else "all agree."))
+
+
+def _seconds(value_ms: int | None) -> str:
+    return "-" if value_ms is None else f"{value_ms / 1000:,.3f}"
 
 
 def _values(sums: CapacitySums) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from petahour.control.conflicts import evidence, flag_conflict
 from petahour.control.metering import post_usage, release_hold
 from petahour.control.settings import Settings
 from petahour.control.transitions import move
@@ -16,13 +17,21 @@ from petahour.store.protocol import Transaction
 
 
 def hear(tx: Transaction, report: Report, *, now_ms: int, settings: Settings) -> None:
-    """Take in one report. Repeated and late ones change nothing; times are fitted between placement and now."""
+    """Take in one report; times are fitted between placement and now.
+
+    Repeated and late ones change nothing. What contradicts an earlier report changes nothing either, and is kept
+    in the log as a conflict.
+    """
     allocation = tx.allocations.get(report.allocation)
-    if allocation is None or allocation.state is AllocationState.ENDED or report.phase is Phase.STARTING:
+    if allocation is None or report.phase is Phase.STARTING:
         return
     job = tx.jobs.get(allocation.job)
     if job is None:
         raise InvariantError(rule="an allocation has its job", value=allocation.id)
+    if allocation.started_ms is not None or allocation.state is AllocationState.ENDED:
+        flag_conflict(tx, allocation, job, report, now_ms=now_ms)
+    if allocation.state is AllocationState.ENDED:
+        return
     allocation, job = _started(tx, allocation, job, report, now_ms)
     if report.phase is Phase.ENDED:
         _ended(tx, allocation, job, report, now_ms, settings)
@@ -47,6 +56,7 @@ def _started(
             at_ms=started_ms,
             cause="all ranks are launched",
             allocation=allocation.id,
+            data=evidence(report, now_ms),
         )
     return allocation, job
 
@@ -66,7 +76,12 @@ def _ended(
     after, job, cause = _verdict(allocation, job, report.message, settings)
     if after.final:
         job = replace(job, exit_code=report.exit_code, message=report.message)
-    data = {"end_kind": kind.value, "exit_code": report.exit_code, "started_ms": allocation.started_ms}
+    data: dict[str, object] = {
+        "end_kind": kind.value,
+        "exit_code": report.exit_code,
+        "started_ms": allocation.started_ms,
+    }
+    data |= evidence(report, now_ms)
     job = move(
         tx, job, after, kind=EventKind.JOB_ENDED, at_ms=ended_ms, cause=cause, allocation=allocation.id, data=data
     )

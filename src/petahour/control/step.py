@@ -158,7 +158,6 @@ class Reconciler:
             Report(
                 allocation=item,
                 phase=Phase.ENDED,
-                ended_ms=now_ms,
                 end_kind=EndKind.LOST,
                 message="the engine no longer knows it",
             )

@@ -72,5 +72,11 @@ class Allocation:
     hold_transfer: str = ""
 
     @property
+    def preempted_ms(self) -> int | None:
+        """When the operator asked it to yield, which a cancellation that came later does not undo."""
+        yields = self.stop_cause is StopCause.PREEMPTED or self.stop_for
+        return self.stop_ms if yields else None
+
+    @property
     def accelerators(self) -> int:
         return accelerators_of(self.slots)

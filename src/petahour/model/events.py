@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     JOB_STOPPING = "job-stopping"
     JOB_ENDED = "job-ended"
     JOB_STATE = "job-state"
+    REPORT_CONFLICT = "report-conflict"
     TENANT_CREATED = "tenant-created"
     CREDIT_ADDED = "credit-added"
     QUOTA_SET = "quota-set"

@@ -12,6 +12,7 @@ class WaiveReason(StrEnum):
     """Why held accelerator time is not billed (the written policy, case by case)."""
 
     PROVISIONING = "provisioning"
+    PREEMPTION = "preemption"
     LOST = "lost"
 
 

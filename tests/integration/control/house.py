@@ -106,23 +106,21 @@ class House:
             close_hours(tx, allocation, until_ms=now_ms - now_ms % HOUR_MS, now_ms=now_ms, settings=SETTINGS)
 
 
-def live_history(path: Path) -> None:
-    """A store with a bit of everything: ended, live, preempted, lost, cancelled, failed and rehearsed."""
+def open_house(url: str, folder: Path) -> House:
+    """Two nodes of four cores, one of eight rehearsed accelerators, and a tenant with credit."""
     catalog = load_catalog()
     clock = HandClock(BEGIN_MS)
-    store = open_store(sqlite_url(path))
     context = Context(
-        store=store,
+        store=open_store(url),
         engines={},
         catalog=catalog,
         prices=load_price_books(catalog),
         clock=clock,
         ids=RandomIds(),
         live=LiveState(),
-        data_dir=path.parent,
+        data_dir=folder,
         settings=SETTINGS,
     )
-    house = House(context, clock)
     first_operator(context)
     cpu = [Node(name=f"n{n}", pool="cpu", engine="local", type="cpu", accelerators=4) for n in (1, 2)]
     a100 = Node(name="r1", pool="r", engine="local", type="a100-80g-sxm", accelerators=8, rehearsal=True)
@@ -130,6 +128,13 @@ def live_history(path: Path) -> None:
     create_tenant(context, OPERATOR, name="acme", title="", currency="CNY")
     add_credit(context, OPERATOR, "acme", amount="100.00", currency="CNY", key="pay-1", note="")
     clock.at_ms += SECOND_MS
+    return House(context, clock)
+
+
+def live_history(path: Path) -> None:
+    """A store with a bit of everything: ended, live, preempted, lost, cancelled, failed and rehearsed."""
+    house = open_house(sqlite_url(path), path.parent)
+    context, clock, store = house.context, house.clock, house.context.store
 
     house.submit("ended")
     house.place("ended", Slot(node="n1", indexes=(0,)))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from petahour.billing.meter import meter
-from petahour.model.allocations import Allocation, AllocationState, EndKind
+from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
 from petahour.model.resources import Slot
 from petahour.model.time import HOUR_MS, MINUTE_MS
+from petahour.model.time import to_ms as to_ms_of
 from petahour.model.usage import WaiveReason
 
 NOON = 482_000 * HOUR_MS
@@ -144,3 +146,34 @@ def test_the_record_carries_who_and_what() -> None:
 def test_impossible_times_are_refused(wrong: Allocation) -> None:
     with pytest.raises(InvariantError):
         meter(wrong, until_ms=NOON + HOUR_MS)
+
+
+def test_the_time_from_a_request_to_yield_is_waived() -> None:
+    started = NOON + 51 * MINUTE_MS
+    yielding = replace(
+        allocation(),
+        started_ms=started,
+        ended_ms=NOON + HOUR_MS + 2 * MINUTE_MS,
+        stop_cause=StopCause.CANCELLED,
+        stop_for="job-2",
+        stop_ms=NOON + 55 * MINUTE_MS,
+    )
+    records = meter(yielding, until_ms=NOON + 9 * HOUR_MS)
+    assert [(one.end_ms - one.start_ms, one.waive_reason) for one in records] == [
+        (MINUTE_MS, WaiveReason.PROVISIONING),
+        (4 * MINUTE_MS, None),
+        (5 * MINUTE_MS, WaiveReason.PREEMPTION),
+        (2 * MINUTE_MS, WaiveReason.PREEMPTION),
+    ]
+    for cause in (StopCause.CREDIT, StopCause.CANCELLED):
+        billed = meter(replace(yielding, stop_cause=cause, stop_for=""), until_ms=NOON + 9 * HOUR_MS)
+        assert {one.waive_reason for one in billed[1:]} == {None}
+
+
+def test_a_leap_day_has_twenty_four_hours_and_no_day_another_count() -> None:
+    """In UTC; the days on which Europe's clocks change are days like any other."""
+    for day, following in (("2028-02-29", "2028-03-01"), ("2028-03-26", "2028-03-27"), ("2028-10-29", "2028-10-30")):
+        from_ms, to_ms = (to_ms_of(datetime.fromisoformat(f"{at}T00:00:00Z")) for at in (day, following))
+        held = replace(allocation(), placed_ms=from_ms, started_ms=from_ms, ended_ms=to_ms)
+        records = meter(held, until_ms=to_ms)
+        assert [one.end_ms - one.start_ms for one in records] == [HOUR_MS] * 24

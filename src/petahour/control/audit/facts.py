@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from petahour.model.allocations import Allocation, EndKind
+from petahour.model.allocations import Allocation, EndKind, StopCause
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
 from petahour.model.resources import Slot
@@ -24,6 +24,8 @@ class Life:
     placed: list[Event] = field(default_factory=list)
     started: list[Event] = field(default_factory=list)
     ended: list[Event] = field(default_factory=list)
+    stopping: list[Event] = field(default_factory=list)
+    conflicts: list[Event] = field(default_factory=list)
 
     @property
     def placed_ms(self) -> int:
@@ -44,6 +46,12 @@ class Life:
     @property
     def end_kind(self) -> EndKind | None:
         return EndKind(str(self.ended[0].data.get("end_kind"))) if self.ended else None
+
+    @property
+    def preempted_ms(self) -> int | None:
+        """When it was first asked to yield by the operator."""
+        asked = (event.at_ms for event in self.stopping if event.data.get("stop_cause") == StopCause.PREEMPTED)
+        return next(asked, None)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -71,7 +79,7 @@ def read_facts(tx: Transaction) -> Facts:
     for event in _events(tx):
         if event.kind is EventKind.CREDIT_ADDED:
             added.append(event)
-        if event.job:
+        if event.job and event.kind is not EventKind.REPORT_CONFLICT:
             histories[event.job].append(event)
         if event.allocation:
             _live(lives[event.allocation], event)
@@ -101,6 +109,10 @@ def _live(life: Life, event: Event) -> None:
         life.placed.append(event)
     elif event.kind is EventKind.JOB_STARTED:
         life.started.append(event)
+    elif event.kind is EventKind.JOB_STOPPING:
+        life.stopping.append(event)
+    elif event.kind is EventKind.REPORT_CONFLICT:
+        life.conflicts.append(event)
     elif event.kind is EventKind.JOB_ENDED:
         EndKind(str(event.data.get("end_kind")))
         life.ended.append(event)

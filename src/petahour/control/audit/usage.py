@@ -98,6 +98,8 @@ class _Told:
     about: tuple[object, ...]
     count: int
     started_ms: int
+    yielded_ms: int
+    ended_ms: int
     lost: bool
 
     @classmethod
@@ -113,6 +115,8 @@ class _Told:
             ),
             count=count,
             started_ms=EVER_MS if started_ms is None else started_ms,
+            yielded_ms=EVER_MS if life.preempted_ms is None else life.preempted_ms,
+            ended_ms=EVER_MS if life.ended_ms is None else life.ended_ms,
             lost=life.end_kind is EndKind.LOST,
         )
 
@@ -132,16 +136,26 @@ def _policy(record: StoredUsage, told: _Told) -> Iterator[str]:
             f"{record.id} bills {record.billed_ams} and waives {record.waived_ams}, "
             f"should {billed_ams} and {held_ams - billed_ams}"
         )
-    reason = "provisioning" if record.end_ms <= told.started_ms else "lost"
-    if record.waive_reason != (reason if record.waived_ams else None):
+    if record.waive_reason != (_reason(record, told) if record.waived_ams else None):
         yield f"{record.id} waives for {record.waive_reason or 'no reason'}"
 
 
 def _billed_ms(record: StoredUsage, told: _Told) -> int:
-    """How much of the record is to be billed: from the first rank's start on, unless it was lost."""
-    since_start_ms = max(0, record.end_ms - max(record.start_ms, told.started_ms))
+    """How much of the record is to be billed: from the first rank's start until it was to yield, unless lost."""
+    since_start_ms = max(0, min(record.end_ms, told.yielded_ms) - max(record.start_ms, told.started_ms))
     if told.lost:
-        # A full hour may have been billed before anyone knew of the loss; it stays billed.
-        closed_before = record.billed_ams > 0 and record.end_ms == record.hour_ms + HOUR_MS
-        return since_start_ms if closed_before else 0
+        return since_start_ms if record.billed_ams > 0 and _closed_before_the_end(record, told) else 0
     return since_start_ms
+
+
+def _reason(record: StoredUsage, told: _Told) -> str:
+    """Why the record is waived, if it is. A loss that became known later does not rename a preemption."""
+    if record.end_ms <= told.started_ms:
+        return "provisioning"
+    renamed = told.lost and not (record.waive_reason == "preemption" and _closed_before_the_end(record, told))
+    return "lost" if renamed else "preemption"
+
+
+def _closed_before_the_end(record: StoredUsage, told: _Told) -> bool:
+    """Its hour was over before the end, so it may have been closed when nobody knew of the loss; it stays so."""
+    return record.hour_ms + HOUR_MS <= told.ended_ms
