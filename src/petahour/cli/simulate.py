@@ -3,46 +3,57 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from petahour.cli.options import AsJson
+from petahour.cli.replays import (
+    Format,
+    NodeList,
+    SingleVc,
+    Strict,
+    Throughputs,
+    faults_of,
+    fleets_of,
+    generated_of,
+    policies_of,
+    seeds_of,
+    world_of,
+    writing,
+)
 from petahour.model.errors import ValidationError
 
 if TYPE_CHECKING:
-    from petahour.simulator.drains import Drain
-    from petahour.simulator.faults import Faults
-    from petahour.simulator.generate import Fleet
     from petahour.simulator.replay import Replay
     from petahour.simulator.result import Result
+    from petahour.simulator.sweep import Grid
     from petahour.simulator.trace import Trace
-
-TraceFile = Annotated[Path, typer.Argument(metavar="TRACE", help="The trace's file, plain or gzip.")]
-Format = Annotated[str, typer.Option("--format", help='What kind of file; "petahour trace formats" lists them.')]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse a file with any line that is no job.")]
-SingleVc = Annotated[bool, typer.Option("--single-vc", help="All jobs are one tenant's: ignore clusters.")]
-Throughputs = Annotated[Path | None, typer.Option(help="Gavel's table of measured steps per second.")]
-NodeList = Annotated[Path | None, typer.Option(help="The node list that belongs to an openb trace.")]
-FleetFile = Annotated[Path | None, typer.Option("--fleet", help="fleet.toml with the nodes.")]
 
 
 def simulate(
-    trace: TraceFile,
+    trace: Annotated[
+        Path | None, typer.Argument(metavar="[TRACE]", help="The trace's file, plain or gzip; or --generate.")
+    ] = None,
     format_name: Format = "petahour",
     policy: Annotated[str, typer.Option(help="One policy or several, with commas.")] = "petahour",
-    fleet: FleetFile = None,
-    nodes: Annotated[int | None, typer.Option(min=1, max=100_000, help="A plain fleet of so many nodes.")] = None,
+    fleet: Annotated[list[Path] | None, typer.Option(help="fleet.toml with the nodes; several for a sweep.")] = None,
+    nodes: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=100_000, help="A plain fleet of so many nodes; several for a sweep."),
+    ] = None,
     accelerators_per_node: Annotated[int, typer.Option(min=1, max=1024, help="On each node of a plain fleet.")] = 8,
     preemptible: Annotated[bool, typer.Option("--preemptible", help="Every job may be stopped, as spot is.")] = False,
     single_vc: SingleVc = False,
     strict: Strict = False,
     throughputs: Throughputs = None,
     node_list: NodeList = None,
+    generate: Annotated[
+        str | None,
+        typer.Option(help='Instead of TRACE: a trace made with each seed, such as "jobs=2000,days=7,load=0.9".'),
+    ] = None,
     node_mtbf: Annotated[
         str | None, typer.Option(help="Nodes fail: the mean time between failures of one, such as 30d.")
     ] = None,
@@ -53,7 +64,15 @@ def simulate(
     drain: Annotated[
         Path | None, typer.Option(help="A file of planned drains and maintenance windows; see the guide.")
     ] = None,
+    estimate_noise: Annotated[
+        str | None,
+        typer.Option(help='Declared walltimes are wrong: "lognormal:0.5", "f:4" or "modal:4"; see the guide.'),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For everything that is drawn at random.")] = 0,
+    seeds: Annotated[str | None, typer.Option(help='A sweep over several seeds, such as "1-10".')] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Processes of a sweep; one per core without it.")
+    ] = None,
     restart_cost: Annotated[str, typer.Option(help="What a job spends before it goes on after a stop.")] = "62s",
     checkpoint_every: Annotated[
         str | None, typer.Option(help="How often jobs save; without it they save when told to stop.")
@@ -72,25 +91,58 @@ def simulate(
     """Replay a trace through the scheduler that runs the floor, under one policy or several.
 
     Times count from the trace's first submission. What is no job, and what could run on no state of the fleet, is
-    counted and told, never dropped in silence.
+    counted and told, never dropped in silence. With several seeds or fleets, the replays are spread over all cores
+    and the table has means over the seeds with their 95 % confidence intervals.
     """
+    from petahour.simulator.readers import ReadOptions, read_trace
+    from petahour.simulator.sweep import Grid
+
+    names = policies_of(policy)
+    chosen = [seed] if seeds is None else seeds_of(seeds)
+    faults = faults_of(node_mtbf, accelerator_mtbf, repair, drain)
+    world = world_of(
+        preemptible=preemptible,
+        restart_cost=restart_cost,
+        checkpoint_every=checkpoint_every,
+        max_preemptions=max_preemptions,
+        faults=faults,
+        estimate_noise=estimate_noise,
+    )
+    if (trace is None) == (generate is None):
+        raise ValidationError(
+            field="trace", value=None, rule="a file, or --generate", remedy="Name a trace or say what to generate."
+        )
+    options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
+    jobs = None if trace is None else read_trace(trace, format_name, options)
+    fleets = fleets_of(fleet or (), nodes or (), accelerators_per_node, jobs)
+    demand = jobs or generated_of(generate or "", next(iter(fleets.values())), chosen[0])
+    grid = Grid(demand=demand, policies=names, fleets=fleets, seeds=chosen, world=world, audited=audit)
+    if seeds is None and len(fleets) == 1:
+        _single(grid, per_job=per_job, report=report, as_json=as_json)
+        return
+    if per_job is not None:
+        raise ValidationError(
+            field="per_job", value=str(per_job), rule="one seed and one fleet", remedy="Leave it out of a sweep."
+        )
+    from petahour.cli.sweeping import sweep
+
+    sweep(grid, workers=workers, report=report, as_json=as_json)
+
+
+def _single(grid: Grid, *, per_job: Path | None, report: Path | None, as_json: bool) -> None:
+    """Every policy once, kept in full."""
     from petahour.cli.render import print_plain, show_json
-    from petahour.simulator.drains import check_drains
-    from petahour.simulator.readers import ReadOptions, out_of_order, read_trace
+    from petahour.simulator.readers import out_of_order
     from petahour.simulator.report import as_json as json_of
     from petahour.simulator.report import comparison, summarise, write_per_job, write_report
+    from petahour.simulator.scenario import jobs_for, replay_in
 
-    hows = _hows(policy, seed, restart_cost, checkpoint_every, max_preemptions, preemptible=preemptible)
-    faults = _faults(node_mtbf, accelerator_mtbf, repair)
-    planned = _drains(drain)
-    options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
-    jobs = read_trace(trace, format_name, options)
-    jobs, where = _fleet(jobs, fleet, nodes, accelerators_per_node)
-    check_drains(planned, [node.name for node in where.nodes])
-    faults = replace(faults, drains=(*where.drains, *planned))
-    hows = [replace(how, nodes=where.nodes, faults=faults if faults.any() else None) for how in hows]
-    results = _run(jobs, hows, quiet=as_json)
-    if audit:
+    (fleet,), (seed,) = grid.fleets.values(), grid.seeds
+    jobs = jobs_for(grid.demand, fleet, grid.world, seed=seed)
+    results = _run(
+        jobs, [replay_in(grid.world, fleet, policy=name, seed=seed) for name in grid.policies], quiet=as_json
+    )
+    if grid.audited:
         _audit(results)
     summaries = [summarise(result) for result in results]
     with writing():
@@ -106,79 +158,6 @@ def simulate(
         typer.echo(f"Note: {note}", err=True)
     if page is not None:
         typer.echo(f"Report: {page}")
-
-
-def _hows(
-    policies: str,
-    seed: int,
-    restart_cost: str,
-    checkpoint_every: str | None,
-    max_preemptions: int | None,
-    *,
-    preemptible: bool,
-) -> list[Replay]:
-    """How each policy is replayed, without the nodes yet; wrong options are told before a file is read."""
-    from petahour.model.time import parse_duration
-    from petahour.scheduler.policies import policy_named
-    from petahour.scheduler.state import Bounds
-    from petahour.simulator.replay import Costs, Replay
-
-    names = [name.strip() for name in policies.split(",")]
-    for name in {name for name in names if names.count(name) > 1}:
-        raise ValidationError(field="policy", value=name, rule="each policy once", remedy="Leave out the second one.")
-    costs = Costs(
-        restart_ms=parse_duration(restart_cost, field="restart_cost"),
-        checkpoint_ms=None
-        if checkpoint_every is None
-        else parse_duration(checkpoint_every, field="checkpoint_every"),
-    )
-    how = Replay(policy=policy_named(names[0]), nodes=(), preemptible=preemptible, costs=costs, seed=seed)
-    if max_preemptions is not None:
-        how = replace(how, bounds=Bounds(max_preemptions=max_preemptions))
-    return [replace(how, policy=policy_named(name)) for name in names]
-
-
-def _faults(node_mtbf: str | None, accelerator_mtbf: str | None, repair: str) -> Faults:
-    from petahour.model.time import parse_duration
-    from petahour.simulator.faults import Faults
-
-    return Faults(
-        node_mtbf_ms=None if node_mtbf is None else parse_duration(node_mtbf, field="node_mtbf"),
-        accelerator_mtbf_ms=None
-        if accelerator_mtbf is None
-        else parse_duration(accelerator_mtbf, field="accelerator_mtbf"),
-        repair_ms=parse_duration(repair, field="repair"),
-    )
-
-
-def _drains(file: Path | None) -> Sequence[Drain]:
-    from petahour.simulator.drains import read_drains
-
-    return () if file is None else read_drains(file)
-
-
-def _fleet(trace: Trace, file: Path | None, count: int | None, width: int) -> tuple[Trace, Fleet]:
-    """The fleet to replay on, and the trace with the fleet's speeds where it has none of its own."""
-    from petahour.simulator.fleet import plain_nodes
-    from petahour.simulator.generate import Fleet, read_fleet, with_speeds
-
-    if file is not None and count is not None:
-        raise ValidationError(
-            field="nodes", value=count, rule="a fleet file or a plain fleet", remedy="Leave out --nodes or --fleet."
-        )
-    if file is not None:
-        known = read_fleet(file)
-        return with_speeds(trace, known), known
-    if count is not None:
-        return trace, Fleet(nodes=plain_nodes(count, width))
-    if trace.nodes:
-        return trace, Fleet(nodes=trace.nodes)
-    raise ValidationError(
-        field="fleet",
-        value=None,
-        rule="this trace brings no fleet of its own",
-        remedy="Give --fleet FILE, or --nodes N --accelerators-per-node K for a plain one.",
-    )
 
 
 def _run(trace: Trace, hows: Sequence[Replay], *, quiet: bool) -> list[Result]:
@@ -209,17 +188,6 @@ def _audit(results: Sequence[Result]) -> None:
 
 def _named(path: Path, policy: str, *, several: bool) -> Path:
     return path.with_name(f"{path.stem}-{policy}{path.suffix}") if several else path
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """A file that cannot be written is the caller's mistake: it is named."""
-    try:
-        yield
-    except OSError as error:
-        raise ValidationError(
-            field="file", value=str(error.filename), rule=f"can be written ({error.strerror})", remedy="Name another."
-        ) from error
 
 
 def _notes(trace: Trace, results: Sequence[Result], moved: int) -> list[str]:

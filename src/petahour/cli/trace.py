@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petahour.cli.options import AsJson
-from petahour.cli.simulate import FleetFile, Format, NodeList, SingleVc, Strict, Throughputs, TraceFile
+from petahour.cli.replays import FleetFile, Format, NodeList, SingleVc, Strict, Throughputs, TraceFile
 
 if TYPE_CHECKING:
     from petahour.simulator.trace import Trace
@@ -82,7 +82,7 @@ def convert(
 
 def _write(made: Trace, out: Path, *, as_json: bool) -> None:
     from petahour.cli.render import show_facts, show_json
-    from petahour.cli.simulate import writing
+    from petahour.cli.replays import writing
     from petahour.model.time import SECOND_MS, format_duration
     from petahour.simulator.readers import write_trace
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class PetahourError(Exception):
     """Anything Petahour refuses. ``status`` is the HTTP status a server answers with."""
@@ -15,6 +17,10 @@ class PetahourError(Exception):
         self.rule = rule
         self.remedy = remedy
         super().__init__(field, rule)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors cross the border of a process whole."""
+        return partial(type(self), field=self.field, value=self.value, rule=self.rule, remedy=self.remedy), ()
 
     def __str__(self) -> str:
         shown = "" if self.value is None else f" (got {_shorten(self.value)})"
@@ -107,6 +113,9 @@ class InvariantError(PetahourError):
         super().__init__(
             field="invariant", value=value, rule=rule, remedy="Report this with the control plane's log."
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(type(self), rule=self.rule, value=self.value), ()
 
 
 def _shorten(value: object) -> str:

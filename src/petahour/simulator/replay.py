@@ -21,6 +21,8 @@ from petahour.simulator.record import Recorder
 from petahour.simulator.result import Outcome, Result
 from petahour.simulator.trace import Trace, TraceJob
 
+BOUNDS = Bounds(per_hour=2.0)  # on preemption, as on the floor
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
@@ -41,7 +43,7 @@ class Replay:
     nodes: Sequence[Node]
     preemptible: bool = False
     costs: Costs = field(default_factory=Costs)
-    bounds: Bounds = field(default_factory=lambda: Bounds(per_hour=2.0))
+    bounds: Bounds = BOUNDS
     faults: Faults | None = None
     seed: int = 0
 

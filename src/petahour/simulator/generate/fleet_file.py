@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,7 +47,7 @@ class Fleet:
     """
 
     nodes: Sequence[Node]
-    speeds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    speeds: Mapping[str, float] = field(default_factory=dict)
     drains: Sequence[Drain] = ()
 
 
@@ -100,7 +99,7 @@ def parse_fleet(text: str, file: str) -> Fleet:
                 "Say the same everywhere, or once.",
             )
     check_drains(drains, list(nodes))
-    return Fleet(nodes=tuple(nodes.values()), speeds=MappingProxyType(speeds), drains=drains)
+    return Fleet(nodes=tuple(nodes.values()), speeds=speeds, drains=drains)
 
 
 def _tables(text: str, file: str) -> tuple[list[_Entry], Sequence[Drain]]:
