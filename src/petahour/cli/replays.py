@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from petahour.model.errors import ValidationError
 if TYPE_CHECKING:
     from petahour.simulator.faults import Faults
     from petahour.simulator.generate import Fleet, GenerateOptions
+    from petahour.simulator.money import Prices
     from petahour.simulator.scenario import World
     from petahour.simulator.trace import Trace
 
@@ -62,6 +64,7 @@ def world_of(
     max_preemptions: int | None,
     faults: Faults,
     estimate_noise: str | None,
+    prices: Prices | None,
 ) -> World:
     """What is the same for every policy; wrong options are told before a file is read. Raises ValidationError."""
     from petahour.model.time import parse_duration
@@ -79,7 +82,22 @@ def world_of(
         bounds=BOUNDS if max_preemptions is None else Bounds(max_preemptions=max_preemptions),
         faults=faults,
         noise=None if estimate_noise is None else parse_noise(estimate_noise),
+        prices=prices,
     )
+
+
+def prices_of(file: Path | None, currency: str | None, begins: str | None) -> Prices | None:
+    """The price books of a file, and where on the calendar the trace lies. Raises ValidationError."""
+    from petahour.simulator.money import read_prices
+
+    if file is None:
+        for field, value in (("currency", currency), ("begins", begins)):
+            if value is not None:
+                raise ValidationError(
+                    field=field, value=value, rule="belongs to a price book", remedy="Give --price-book FILE."
+                )
+        return None
+    return read_prices(file, currency=currency, begins_ms=None if begins is None else _instant(begins))
 
 
 def faults_of(node_mtbf: str | None, accelerator_mtbf: str | None, repair: str, drains: Path | None) -> Faults:
@@ -163,6 +181,23 @@ def _duration(text: str | None, field: str) -> int | None:
     from petahour.model.time import parse_duration
 
     return None if text is None else parse_duration(text, field=field)
+
+
+def _instant(text: str) -> int:
+    from petahour.model.time import to_ms
+
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValidationError(
+            field="begins",
+            value=text,
+            rule="a date and time with its zone",
+            remedy="Write it like 2026-03-02T00:00:00Z.",
+        )
+    return to_ms(at)
 
 
 def _named(files: Sequence[Path]) -> dict[str, Path]:

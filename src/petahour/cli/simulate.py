@@ -20,6 +20,7 @@ from petahour.cli.replays import (
     fleets_of,
     generated_of,
     policies_of,
+    prices_of,
     seeds_of,
     world_of,
     writing,
@@ -68,6 +69,14 @@ def simulate(
         str | None,
         typer.Option(help='Declared walltimes are wrong: "lognormal:0.5", "f:4" or "modal:4"; see the guide.'),
     ] = None,
+    price_book: Annotated[
+        Path | None, typer.Option(help="Price books: every run is metered and rated as the floor would.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="Which of the price file's currencies.")] = None,
+    begins: Annotated[
+        str | None,
+        typer.Option(help="The trace's first instant, such as 2026-03-02T00:00:00Z; a Monday without it."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For everything that is drawn at random.")] = 0,
     seeds: Annotated[str | None, typer.Option(help='A sweep over several seeds, such as "1-10".')] = None,
     workers: Annotated[
@@ -107,6 +116,7 @@ def simulate(
         max_preemptions=max_preemptions,
         faults=faults,
         estimate_noise=estimate_noise,
+        prices=prices_of(price_book, currency, begins),
     )
     if (trace is None) == (generate is None):
         raise ValidationError(
@@ -135,7 +145,7 @@ def _single(grid: Grid, *, per_job: Path | None, report: Path | None, as_json: b
     from petahour.simulator.readers import out_of_order
     from petahour.simulator.report import as_json as json_of
     from petahour.simulator.report import comparison, summarise, write_per_job, write_report
-    from petahour.simulator.scenario import jobs_for, replay_in
+    from petahour.simulator.scenario import billed, jobs_for, replay_in
 
     (fleet,), (seed,) = grid.fleets.values(), grid.seeds
     jobs = jobs_for(grid.demand, fleet, grid.world, seed=seed)
@@ -144,12 +154,13 @@ def _single(grid: Grid, *, per_job: Path | None, report: Path | None, as_json: b
     )
     if grid.audited:
         _audit(results)
-    summaries = [summarise(result) for result in results]
+    bills = [billed(grid.world, result, audited=grid.audited) for result in results]
+    summaries = [summarise(result, bill) for result, bill in zip(results, bills, strict=True)]
     with writing():
         if per_job is not None:
             for result in results:
                 write_per_job(result, _named(per_job, result.policy, several=len(results) > 1))
-        page = write_report(results, report) if report is not None else None
+        page = write_report(results, report, bills=bills) if report is not None else None
     if as_json:
         show_json({summary.policy: json_of(summary) for summary in summaries})
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from math import log2
 
 from petahour.model.errors import ValidationError
@@ -138,6 +138,24 @@ def _edge_turns_ms(state: State, running: Running, now_ms: int) -> int:
     return now_ms + expect.next_edge_ms(attained_ms) - attained_ms
 
 
+def _cheapest_types(state: State, job: Waiting) -> Sequence[str]:
+    """The acceptable types by price per work, the least first; the faster, then the preferred one where that ties.
+
+    Price per work is the tenant's price per accelerator-hour over the speed there. Without prices all cost the same,
+    so that the fastest comes first. What is not sold comes last.
+    """
+    ask, money = job.ask, state.money
+    if len(ask.types) == 1:
+        return ask.types
+
+    def cost(name: str) -> tuple[bool, float, float, int]:
+        price = 1 if money is None else money.prices_micros.get((ask.tenant, name, ask.tier))
+        speed = ask.speed(name)
+        return (True, 0.0, -speed, 0) if price is None else (False, price / speed, -speed, price)
+
+    return sorted(ask.types, key=cost)
+
+
 FIFO = Policy(name="fifo", line=_one_line, rank=_by_arrival, urgency=_first_come, shared=True, strict=True)
 BACKFILL = Policy(name="backfill", line=_one_line, rank=_by_arrival, urgency=_first_come, backfill=True)
 SJF = Policy(
@@ -183,6 +201,16 @@ PETAHOUR = Policy(
     turns_ms=_edge_turns_ms,
     rounds=Rounds(share=by_chips, everybody=False),
 )
+CHEAPEST = Policy(
+    name="cheapest",
+    line=_one_line,
+    rank=_by_arrival,
+    urgency=_first_come,
+    types=_cheapest_types,
+    backfill=True,
+    predicts=True,
+    priced=True,
+)
 MAX_MIN = Policy(
     name="max-min",
     line=_one_line,
@@ -199,7 +227,8 @@ FINISH_TIME = Policy(
 )
 
 POLICIES = {
-    policy.name: policy for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, GITTINS, DRF, MAX_MIN, FINISH_TIME, PETAHOUR)
+    policy.name: policy
+    for policy in (FIFO, BACKFILL, SJF, SRTF, LAS, GITTINS, DRF, CHEAPEST, MAX_MIN, FINISH_TIME, PETAHOUR)
 }
 
 

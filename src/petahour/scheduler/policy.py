@@ -41,7 +41,7 @@ class Policy:
     ``claim``, where the policy shares time, is a job's claim after running for so many ms more (third argument; the
     fourth is now): a job displaces spot runs whose claim is greater than its own. ``turns_ms`` tells when a run's
     claim next changes by itself.
-    ``oracle``: it knows run times, as only a replay can.
+    ``oracle``: it knows run times, as only a replay can. ``priced``: it looks at prices; a replay must be given some.
     """
 
     name: str
@@ -60,3 +60,4 @@ class Policy:
     turns_ms: Callable[[State, Running, int], int | None] = lambda state, running, now_ms: None
     rounds: Rounds | None = None
     oracle: bool = False
+    priced: bool = False

@@ -26,6 +26,11 @@ class OutOfService:
         self._in_service: dict[Place, int] = {}
 
     @property
+    def anything(self) -> bool:
+        """Whether anything is out now."""
+        return any(self._causes.values()) or any(self._broken.values())
+
+    @property
     def _room(self) -> Room:
         return self._state.room
 

@@ -16,6 +16,7 @@ from petahour.scheduler.policy import Policy
 from petahour.scheduler.state import Bounds, State
 from petahour.simulator.faults import Cause, Change, FaultClock, Faults
 from petahour.simulator.gangs import Gangs
+from petahour.simulator.money.prices import Prices, PricesNow
 from petahour.simulator.outages import OutOfService
 from petahour.simulator.record import Recorder
 from petahour.simulator.result import Outcome, Result
@@ -37,7 +38,10 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replay:
-    """How a trace is replayed. ``preemptible``: every job may be stopped for another, as spot work is."""
+    """How a trace is replayed. ``preemptible``: every job may be stopped for another, as spot work is.
+
+    ``prices`` are for policies that choose by them; the others are replayed alike with and without.
+    """
 
     policy: Policy
     nodes: Sequence[Node]
@@ -45,6 +49,7 @@ class Replay:
     costs: Costs = field(default_factory=Costs)
     bounds: Bounds = BOUNDS
     faults: Faults | None = None
+    prices: Prices | None = None
     seed: int = 0
 
 
@@ -57,6 +62,10 @@ class _Run:
     def __init__(self, trace: Trace, how: Replay) -> None:
         self._trace, self._how = trace, how
         self._state = State(how.policy, how.nodes, bounds=_bounds(how))
+        self._prices: PricesNow | None = None
+        if how.prices is not None and how.policy.priced:
+            self._prices = PricesNow(how.prices)
+            self._state.money = how.prices.money({job.tenant for job in trace.jobs}, self._prices)
         self._asks = Gangs(self._state, preemptible=how.preemptible)
         self._record = Recorder(trace, self._state)
         self._left_ms = [float(job.duration_ms) for job in trace.jobs]
@@ -108,9 +117,13 @@ class _Run:
             # 3. One pass decides, and again where somebody was made to yield.
             if due and (len(self._state.lines) or self._again_ms is not None):
                 self._decide()
-            if not ends and arrived == count and not len(self._state.lines):
+            if not ends and arrived == count and self._settled():
                 break
         return self._record.result(self._how.policy.name, self._how.seed, time.perf_counter() - began_s)
+
+    def _settled(self) -> bool:
+        """Where nothing runs or comes: nobody waits, or all of the fleet is there and who waits never fits it."""
+        return not len(self._state.lines) or (self._again_ms is None and not self._out.anything)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -148,6 +161,8 @@ class _Run:
         self._record.ended(number, running, self._now_ms, Outcome.FINISHED, lost_ms=lost_ms)
 
     def _decide(self) -> None:
+        if self._prices is not None:
+            self._prices.move(self._now_ms)
         while True:
             made = decide(self._state, self._now_ms)
             self._least_claim = made.least_claim

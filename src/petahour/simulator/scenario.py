@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from petahour.model.errors import InvariantError, ValidationError
 from petahour.scheduler.policies import policy_named
 from petahour.scheduler.state import Bounds
 from petahour.simulator.drains import check_drains
 from petahour.simulator.estimates import EstimateNoise, with_estimates
 from petahour.simulator.faults import Faults
 from petahour.simulator.generate import Fleet, GenerateOptions, generate, with_speeds
+from petahour.simulator.money import Bill, Prices, bill_faults, bill_of
 from petahour.simulator.replay import BOUNDS, Costs, Replay
+from petahour.simulator.result import Result
 from petahour.simulator.trace import Trace
 
 
@@ -18,7 +21,7 @@ from petahour.simulator.trace import Trace
 class World:
     """What is the same for every policy, fleet and seed. See ``Replay`` for the fields that it has too.
 
-    ``noise`` replaces every declared walltime.
+    ``noise`` replaces every declared walltime. With ``prices`` every run is billed.
     """
 
     preemptible: bool = False
@@ -26,25 +29,50 @@ class World:
     bounds: Bounds = BOUNDS
     faults: Faults = field(default_factory=Faults)
     noise: EstimateNoise | None = None
+    prices: Prices | None = None
 
 
 def jobs_for(demand: Trace | GenerateOptions, fleet: Fleet, world: World, *, seed: int) -> Trace:
-    """The jobs that come: those of a trace, or generated with the seed; with the fleet's speeds and estimates."""
+    """The jobs that come: those of a trace, or generated with the seed; with the fleet's speeds and estimates.
+
+    Raises ValidationError, also where a job could run on what has no price.
+    """
     trace = demand if isinstance(demand, Trace) else generate(replace(demand, seed=seed))
     trace = with_speeds(trace, fleet)
+    if world.prices is not None:
+        types = dict.fromkeys(node.type for node in fleet.nodes)
+        world.prices.check(trace, types, preemptible=world.preemptible)
     return trace if world.noise is None else with_estimates(trace, world.noise, seed)
 
 
 def replay_in(world: World, fleet: Fleet, *, policy: str, seed: int) -> Replay:
-    """How to replay there. Raises ValidationError for a policy or a drain that there is not."""
+    """How to replay there. Raises ValidationError: no such policy or drain, or a policy that wants for prices."""
+    chosen = policy_named(policy)
+    if chosen.priced and world.prices is None:
+        raise ValidationError(
+            field="price_book", value=None, rule=f"policy {policy} chooses by price", remedy="Give --price-book FILE."
+        )
     check_drains(world.faults.drains, [node.name for node in fleet.nodes])
     faults = replace(world.faults, drains=(*fleet.drains, *world.faults.drains))
     return Replay(
-        policy=policy_named(policy),
+        policy=chosen,
         nodes=fleet.nodes,
         preemptible=world.preemptible,
         costs=world.costs,
         bounds=world.bounds,
         faults=faults if faults.any() else None,
+        prices=world.prices,
         seed=seed,
     )
+
+
+def billed(world: World, result: Result, *, audited: bool = False) -> Bill | None:
+    """What the replay's runs cost; None without prices. ``audited``: raises InvariantError where time is lost."""
+    prices, restart_ms = world.prices, world.costs.restart_ms
+    if prices is None:
+        return None
+    bill = bill_of(result, prices, restart_ms=restart_ms, preemptible=world.preemptible)
+    if audited:
+        for fault in bill_faults(result, bill, prices, restart_ms=restart_ms, preemptible=world.preemptible):
+            raise InvariantError(rule="billed + waived + idle + down = capacity", value=fault)
+    return bill

@@ -139,6 +139,12 @@ def test_a_drained_node_keeps_what_runs_and_a_maintenance_window_empties_it() ->
         assert audit(result) == []
 
 
+def test_a_replay_ends_though_somebody_can_never_run_and_nodes_fail_for_ever() -> None:
+    jobs = [replace(trace_of([(0, HOUR_MS, 4, False)]).jobs[0], tier=Tier.RESERVED)]
+    result = run(Trace(name="t", jobs=jobs), "fifo", Faults(node_mtbf_ms=HOUR_MS, repair_ms=HOUR_MS))
+    assert result.jobs.end_ms.tolist() == [NEVER]
+
+
 def test_the_audit_finds_runs_where_nothing_may_run() -> None:
     rows = [(0, HOUR_MS, 4, False), (0, HOUR_MS, 4, False), (0, HOUR_MS, 4, False), (0, HOUR_MS, 4, False)]
     sound = run(trace_of(rows), "fifo", Faults(drains=[Drain(nodes=("node-1",), from_ms=1, until_ms=2)]))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petahour.model.errors import ValidationError
+from petahour.simulator.money.bill import Bill
 from petahour.simulator.result import Result
 from petahour.simulator.trace import Trace
 
@@ -31,6 +32,7 @@ class Case:
     """One result, told apart from the others of a report by its ``label``: the policy, and more where that is shared.
 
     ``first_ms`` is the trace's first submission, ``last_ms`` the end of the last run (``first_ms`` when none ran).
+    ``bill`` is what it cost, where there were prices.
     """
 
     label: str
@@ -38,6 +40,7 @@ class Case:
     asked: Asked
     first_ms: int
     last_ms: int
+    bill: Bill | None = None
 
 
 def asked_by(trace: Trace) -> Asked:
@@ -60,26 +63,33 @@ def asked_by(trace: Trace) -> Asked:
     )
 
 
-def case_of(result: Result, *, label: str | None = None, asked: Asked | None = None) -> Case:
+def case_of(
+    result: Result, *, label: str | None = None, asked: Asked | None = None, bill: Bill | None = None
+) -> Case:
     """One result as a case. ``asked`` is read from the trace when it is not handed in."""
     asked = asked or asked_by(result.trace)
     first_ms = int(asked.submit_ms.min(initial=np.iinfo(np.int64).max)) if asked.submit_ms.size else 0
     last_ms = int(result.runs.end_ms.max()) if result.runs.end_ms.size else first_ms
-    return Case(label=label or result.policy, result=result, asked=asked, first_ms=first_ms, last_ms=last_ms)
+    return Case(
+        label=label or result.policy, result=result, asked=asked, first_ms=first_ms, last_ms=last_ms, bill=bill
+    )
 
 
-def cases_of(results: Sequence[Result]) -> list[Case]:
-    """The results as cases with distinct labels; each trace is read once. Raises ValidationError of none."""
+def cases_of(results: Sequence[Result], bills: Sequence[Bill | None] = ()) -> list[Case]:
+    """The results as cases with distinct labels; each trace is read once. Raises ValidationError of none.
+
+    ``bills``: one per result, or none at all.
+    """
     if not results:
         raise ValidationError(
             field="results", value=None, rule="a report shows one replay or more", remedy="Replay a policy first."
         )
     read: dict[int, Asked] = {}
     cases = []
-    for label, result in zip(labels_of(results), results, strict=True):
+    for label, result, bill in zip(labels_of(results), results, bills or [None] * len(results), strict=True):
         if id(result.trace) not in read:
             read[id(result.trace)] = asked_by(result.trace)
-        cases.append(case_of(result, label=label, asked=read[id(result.trace)]))
+        cases.append(case_of(result, label=label, asked=read[id(result.trace)], bill=bill))
     return cases
 
 

@@ -18,6 +18,7 @@ class Kind(Enum):
     SHARE = "share"
     RATIO = "ratio"
     HOURS = "hours"
+    MONEY = "money"
 
 
 class Better(Enum):
@@ -126,6 +127,21 @@ MEASURES = (
         told="accelerator-hours that bore no fruit: restarts, and work repeated since the last checkpoint",
         kind=Kind.HOURS,
     ),
+    Measure(
+        field="revenue",
+        title="revenue",
+        told="what the tenants owe for it",
+        kind=Kind.MONEY,
+        better=Better.NEITHER,
+        brief=True,
+        compared=True,
+    ),
+    Measure(
+        field="waived_accelerator_hours",
+        title="waived time",
+        told="accelerator-hours not billed: lost with a node or an accelerator, or spent on starting again",
+        kind=Kind.HOURS,
+    ),
 )
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _MOST_IN_UNIT = 10_000.0  # beyond it a figure is easier to read in the next unit
@@ -195,12 +211,14 @@ def _tells(measure: Measure, summary: Summary) -> bool:
         return summary.mean_queued_s != summary.mean_wait_s and isfinite(summary.mean_queued_s)
     if measure.field == "lost_accelerator_hours":
         return summary.lost_accelerator_hours > 0
+    if measure.field in ("revenue", "waived_accelerator_hours"):
+        return summary.bill is not None
     return True
 
 
 def _column(measure: Measure, summaries: Sequence[Summary]) -> Column:
     values = [measure.of(summary) for summary in summaries]
-    unit_s, unit = unit_of(values) if measure.kind is Kind.SPAN else (1.0, _unit(measure.kind))
+    unit_s, unit = unit_of(values) if measure.kind is Kind.SPAN else (1.0, fixed_unit(measure, summaries))
     texts = [_text(value, measure.kind, unit_s) for value in values]
     best = best_of(values, measure.better)
     return Column(
@@ -225,8 +243,11 @@ def _text(value: float, kind: Kind, unit_s: float) -> str:
     return figure(value / unit_s)
 
 
-def _unit(kind: Kind) -> str:
-    return "acc. h" if kind is Kind.HOURS else ""
+def fixed_unit(measure: Measure, summaries: Sequence[Summary]) -> str:
+    """The unit of what is no span of time; empty where the figures speak for themselves."""
+    if measure.kind is Kind.MONEY:
+        return next((summary.bill.currency for summary in summaries if summary.bill is not None), "")
+    return "acc. h" if measure.kind is Kind.HOURS else ""
 
 
 def _ratio(value: float, first: float) -> str:

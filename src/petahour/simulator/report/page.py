@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from petahour.simulator.money.bill import Bill
 from petahour.simulator.report.cases import Case
 from petahour.simulator.report.measures import columns_of, figure, span_text
+from petahour.simulator.report.money import Cells, money_by_tenant, money_by_type
 from petahour.simulator.report.plots import Plot
 from petahour.simulator.report.summary import Summary, excluded_by_reason
 
@@ -31,9 +33,21 @@ def page_of(cases: Sequence[Case], summaries: Sequence[Summary], plots: Sequence
         columns=columns_of(summaries),
         plots=[(plot.title, Markup(plot.inline())) for plot in plots],
         tenants=_tenants(summaries),
+        currency=first.bill.currency if first.bill is not None else "",
+        money=_money([summary.bill for summary in summaries if summary.bill is not None]),
         more_tenants=max(0, len(first.tenants) - MOST_TENANTS),
         excluded=[(reason, count, line) for reason, (count, line) in excluded_by_reason(cases[0]).items()],
     )
+
+
+def _money(bills: Sequence[Bill]) -> list[tuple[str, list[tuple[str, list[Cells]]]]]:
+    """The tables of money; none without prices."""
+    if not bills:
+        return []
+    return [
+        ("type and tier", money_by_type(bills, MOST_TENANTS)),
+        ("tenant", money_by_tenant(bills, MOST_TENANTS)),
+    ]
 
 
 def _tenants(summaries: Sequence[Summary]) -> list[tuple[str, int, list[tuple[str, str, str]]]]:

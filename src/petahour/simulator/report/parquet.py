@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from petahour.simulator.money.bill import Bill, Line
 from petahour.simulator.report.cases import Case
 from petahour.simulator.result import NEVER, Outcome
 
@@ -64,6 +66,15 @@ def write_runs(case: Case, path: Path) -> None:
             "node_accelerators": pa.ListArray.from_arrays(pa.array(offsets), pa.array(placements.accelerators)),
         },
     )
+
+
+def write_bill(bill: Bill, case: Case, path: Path) -> None:
+    """One line per tenant, type and tier that owes something or was waived it; times in accelerator-ms."""
+    import pyarrow as pa
+
+    lines = [asdict(line) for line in bill.lines]
+    columns = {field.name: pa.array([line[field.name] for line in lines]) for field in fields(Line)}
+    _write(case, path, {**columns, "currency": pa.array([bill.currency] * len(lines))})
 
 
 def _named(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from math import isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from petahour.model.money import MICROS
 from petahour.model.time import HOUR_MS, SECOND_MS
+from petahour.simulator.money.bill import Bill
 from petahour.simulator.report.cases import Case, case_of
 from petahour.simulator.report.levels import busy_time_ms, capacity_time_ms, stranded_time_ms
 from petahour.simulator.result import Outcome, Result
@@ -27,6 +29,9 @@ FIRST_KEYS = (
     "wall_s",
     "jobs_per_s",
 )
+
+
+MONEY_KEYS = ("revenue_micros", "billed_accelerator_hours", "waived_accelerator_hours")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +68,7 @@ class Summary:
     - ``failures``: runs whose node failed.
     - ``lost_accelerator_hours``: run and borne no fruit (restarts, work repeated since the last checkpoint).
     - ``jain``: (sum x)^2 / (n sum x^2) over the tenants' finish-time ratios: 1 when all are equal, 1/n at worst.
+    - ``bill``: what the runs cost, where there were prices; ``revenue`` and the hours billed and waived are its sums.
     - ``wall_s``: real time the replay took. ``jobs_per_s``: finished jobs per second of it.
     """
 
@@ -97,11 +103,29 @@ class Summary:
     wall_s: float
     jobs_per_s: float
     tenants: tuple[TenantSummary, ...]
+    bill: Bill | None = None
+
+    @property
+    def revenue_micros(self) -> int | None:
+        return None if self.bill is None else self.bill.revenue_micros
+
+    @property
+    def revenue(self) -> float:
+        """In units of the currency; for reading and comparing only."""
+        return nan if self.bill is None else self.bill.revenue_micros / MICROS
+
+    @property
+    def billed_accelerator_hours(self) -> float:
+        return nan if self.bill is None else self.bill.billed_ams / HOUR_MS
+
+    @property
+    def waived_accelerator_hours(self) -> float:
+        return nan if self.bill is None else self.bill.waived_ams / HOUR_MS
 
 
-def summarise(result: Result) -> Summary:
+def summarise(result: Result, bill: Bill | None = None) -> Summary:
     """The replay in figures; tenants by service, the most served first."""
-    return summary_of(case_of(result))
+    return summary_of(case_of(result, bill=bill))
 
 
 def summary_of(case: Case) -> Summary:
@@ -147,13 +171,21 @@ def summary_of(case: Case) -> Summary:
         wall_s=result.wall_s,
         jobs_per_s=_ratio(len(done), result.wall_s),
         tenants=tenants,
+        bill=case.bill,
     )
 
 
 def as_json(summary: Summary) -> dict[str, object]:
-    """The summary as JSON values: the first keys as ``FIRST_KEYS`` has them, then the rest; None where NaN."""
-    others = [field.name for field in fields(Summary) if field.name not in FIRST_KEYS and field.name != "tenants"]
+    """The summary as JSON values: the first keys as ``FIRST_KEYS`` has them, then the rest; None where NaN.
+
+    Money is there where there were prices: sums in micro-units, and the lines of the bill.
+    """
+    others = [field.name for field in fields(Summary) if field.name not in (*FIRST_KEYS, "tenants", "bill")]
     values = {name: _json(getattr(summary, name)) for name in (*FIRST_KEYS, *others)}
+    if summary.bill is not None:
+        values["currency"] = summary.bill.currency
+        values |= {name: _json(getattr(summary, name)) for name in MONEY_KEYS}
+        values["bill"] = [asdict(line) for line in summary.bill.lines]
     values["tenants"] = [
         {field.name: _json(getattr(tenant, field.name)) for field in fields(TenantSummary)}
         for tenant in summary.tenants

@@ -11,7 +11,7 @@ from petahour.simulator.audit import audit
 from petahour.simulator.generate import Fleet, GenerateOptions
 from petahour.simulator.replay import replay
 from petahour.simulator.report import Summary, summarise
-from petahour.simulator.scenario import World, jobs_for, replay_in
+from petahour.simulator.scenario import World, billed, jobs_for, replay_in
 from petahour.simulator.trace import Trace
 
 MAX_CELLS = 100_000
@@ -79,4 +79,5 @@ class Grid:
         if self.audited:
             for finding in audit(result):
                 raise InvariantError(rule=finding.rule, value=f"{cell}: {finding.detail}")
-        return Row(cell=cell, summary=summarise(result))
+        bill = billed(self.world, result, audited=self.audited)
+        return Row(cell=cell, summary=summarise(result, bill))

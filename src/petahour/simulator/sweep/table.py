@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from petahour.simulator.report.measures import MEASURES, Better, Kind, Measure, best_of, figure, share_text, unit_of
+from petahour.simulator.report.measures import (
+    MEASURES,
+    Better,
+    Kind,
+    Measure,
+    best_of,
+    figure,
+    fixed_unit,
+    share_text,
+    unit_of,
+)
 from petahour.simulator.sweep.grid import Row
 from petahour.simulator.sweep.spread import Spread, spread_of
 
@@ -41,7 +51,7 @@ def sweep_table(rows: Sequence[Row]) -> Table:
         }
         unit_s, unit = unit_of([spread.mean for spread in spreads.values()])
         if measure.kind is not Kind.SPAN:
-            unit_s, unit = 1.0, ""
+            unit_s, unit = 1.0, fixed_unit(measure, [row.summary for row in rows])
         heads.append(_title(measure, unit))
         marked = measure.better is not Better.NEITHER and any(value is not None for value in best.values())
         for line, (key, spread) in zip(lines, spreads.items(), strict=True):

@@ -1,0 +1,171 @@
+"""The bill of a replay: every run metered and rated by the same functions as a live control plane's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from petahour.billing.meter import meter
+from petahour.billing.rate import price_of, rate
+from petahour.model.allocations import Allocation, AllocationState, EndKind
+from petahour.model.errors import InvariantError
+from petahour.model.jobs import Tier
+from petahour.model.resources import Slot
+from petahour.model.time import hour_floor
+from petahour.model.usage import UsageRecord, WaiveReason
+from petahour.simulator.fleet import ENGINE
+from petahour.simulator.money.prices import Prices
+from petahour.simulator.result import Outcome, Result
+
+_ENDS = {
+    Outcome.FINISHED: EndKind.SUCCEEDED,
+    Outcome.PREEMPTED: EndKind.STOPPED,
+    Outcome.DRAINED: EndKind.STOPPED,
+    Outcome.FAILED: EndKind.LOST,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """What one tenant owes for one type and tier. Times in accelerator-milliseconds.
+
+    ``lost_ams`` is waived because a node or an accelerator failed, ``provisioning_ams`` because a stopped job was
+    starting again.
+    """
+
+    tenant: str
+    type: str
+    tier: Tier
+    revenue_micros: int
+    billed_ams: int
+    lost_ams: int
+    provisioning_ams: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bill:
+    """All lines, by tenant, type and tier."""
+
+    currency: str
+    lines: Sequence[Line]
+
+    @property
+    def revenue_micros(self) -> int:
+        return sum(line.revenue_micros for line in self.lines)
+
+    @property
+    def billed_ams(self) -> int:
+        return sum(line.billed_ams for line in self.lines)
+
+    @property
+    def waived_ams(self) -> int:
+        return sum(line.lost_ams + line.provisioning_ams for line in self.lines)
+
+
+def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: bool = False) -> Bill:
+    """Meter and rate every run. ``restart_ms``: what a stopped job spends before it goes on, as it was replayed.
+
+    Raises InvariantError where a run has no price.
+    """
+    sums: dict[tuple[str, str, Tier], list[int]] = {}
+    amounts: dict[tuple[int, int], int] = {}  # by price and time: most records are whole hours of few kinds of gangs
+    for allocation, record in usage_of(result, prices, restart_ms=restart_ms, preemptible=preemptible):
+        key = (allocation.price_micros, record.billed_ams)
+        if key not in amounts:
+            amounts[key] = rate(
+                record,
+                price_book=allocation.price_book,
+                price_micros=allocation.price_micros,
+                currency=allocation.currency,
+            ).amount_micros
+        line = sums.setdefault((record.tenant, record.type, record.tier), [0, 0, 0, 0])
+        line[0] += amounts[key]
+        line[1] += record.billed_ams
+        line[2 if record.waive_reason is WaiveReason.LOST else 3] += record.waived_ams
+    return Bill(
+        currency=prices.currency,
+        lines=tuple(
+            Line(
+                tenant=tenant,
+                type=name,
+                tier=tier,
+                revenue_micros=revenue,
+                billed_ams=billed,
+                lost_ams=lost,
+                provisioning_ams=provisioning,
+            )
+            for (tenant, name, tier), (revenue, billed, lost, provisioning) in sorted(sums.items())
+        ),
+    )
+
+
+def usage_of(
+    result: Result, prices: Prices, *, restart_ms: int, preemptible: bool
+) -> Iterator[tuple[Allocation, UsageRecord]]:
+    """The usage records of all runs with their allocations, as a control plane would have written them.
+
+    Hours are closed when they are over, so a run that is lost has its last, unfinished hour waived and no more. The
+    time of a restart lies before the start of the first rank, and is provisioning.
+    """
+    for allocation in allocations_of(result, prices, restart_ms=restart_ms, preemptible=preemptible):
+        left = allocation
+        if allocation.end_kind is EndKind.LOST and allocation.started_ms is not None:
+            ended_ms = allocation.ended_ms or 0
+            records = meter(replace(allocation, ended_ms=None, end_kind=None), until_ms=hour_floor(ended_ms))
+            yield from ((allocation, record) for record in records)
+            if records:
+                left = replace(allocation, metered_ms=records[-1].end_ms)
+        yield from ((allocation, record) for record in meter(left, until_ms=left.ended_ms or 0))
+
+
+def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: bool) -> Iterator[Allocation]:
+    """Every run as an ended allocation on the calendar, in order of their ends. Raises InvariantError: no price."""
+    runs, placed, jobs = result.runs, result.placements, result.trace.jobs
+    names = [node.name for node in result.nodes]
+    edges = np.append(runs.first_placement, len(placed.run)).tolist()
+    nodes, counts = placed.node.tolist(), placed.accelerators.tolist()
+    slots: dict[tuple[int, int], Slot] = {}
+    attempts: Counter[int] = Counter()
+    columns = (runs.job, runs.start_ms, runs.end_ms, runs.type, runs.outcome)
+    for number, (job_number, start_ms, end_ms, kind, outcome) in enumerate(
+        zip(*(column.tolist() for column in columns), strict=True)
+    ):
+        job, name = jobs[job_number], result.types[kind]
+        tier = Tier.SPOT if preemptible else job.tier
+        book = prices.book_at(start_ms)
+        price = None if book is None else price_of(book, name, tier)
+        if book is None or price is None:
+            raise InvariantError(rule="what runs has a price", value=(job.id, name, tier))
+        held = []
+        for place in range(edges[number], edges[number + 1]):
+            key = nodes[place], counts[place]
+            if key not in slots:
+                slots[key] = Slot(node=names[key[0]], indexes=tuple(range(key[1])))
+            held.append(slots[key])
+        placed_ms, ended_ms = prices.begins_ms + start_ms, prices.begins_ms + end_ms
+        started_ms = placed_ms + (restart_ms if attempts[job_number] else 0)
+        attempts[job_number] += 1
+        yield Allocation(
+            id=f"run-{number}",
+            job=job.id,
+            tenant=job.tenant,
+            project="",
+            attempt=attempts[job_number],
+            type=name,
+            tier=tier,
+            engine=ENGINE,
+            slots=tuple(held),
+            rehearsal=False,
+            borrowed=False,
+            price_book=book.id,
+            price_micros=price,
+            currency=book.currency,
+            state=AllocationState.ENDED,
+            placed_ms=placed_ms,
+            started_ms=started_ms if started_ms <= ended_ms else None,
+            ended_ms=ended_ms,
+            end_kind=_ENDS[Outcome(outcome)],
+        )
