@@ -1,0 +1,83 @@
+"""The guide to replays: every command on it runs as it stands, on the files that come with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from petahour.cli.main import run
+from petahour.simulator.readers import FORMATS, ReadOptions, read_trace
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples" / "simulate"
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+DRAWN = "petahour trace generate days.csv --jobs 400 --days 4 --seed 2 --tenants 8 --fleet fleet.toml --load 0.75"
+
+
+def commands(page: Path) -> list[str]:
+    lines = [line for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("petahour ")]
+
+
+GUIDE = commands(ROOT / "docs" / "guides" / "simulate.md")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples, copied; the guide's commands build on each other."""
+    return Path(shutil.copytree(EXAMPLES, tmp_path_factory.mktemp("guide") / "simulate"))
+
+
+def invoke(command: str, folder: Path) -> int:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return run(shlex.split(command)[1:])
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("command", GUIDE)
+def test_the_guides_commands_run(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = invoke(command, folder)
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert told.out.strip()
+
+
+def test_the_guide_runs_every_format() -> None:
+    text = "\n".join(GUIDE)
+    assert {name for name in FORMATS if f"--format {name} " in text} == set(FORMATS) - {"petahour"}
+
+
+def test_the_commands_left_what_the_guide_says(folder: Path) -> None:
+    for name in (
+        "out/report.html",
+        "out/summary.json",
+        "times.csv",
+        "out/sweep/sweep.parquet",
+        "out/sweep/sweep.json",
+    ):
+        assert (folder / name).stat().st_size > 0
+    assert (folder / "out/money/bill-cheapest.parquet").stat().st_size > 0
+
+
+def test_the_committed_trace_is_made_by_the_command_beside_it(tmp_path: Path) -> None:
+    assert DRAWN in (EXAMPLES / "README.md").read_text("utf-8")
+    shutil.copy(EXAMPLES / "fleet.toml", tmp_path)
+    assert invoke(DRAWN, tmp_path) == 0
+    assert (tmp_path / "days.csv").read_bytes() == (EXAMPLES / "days.csv").read_bytes()
+
+
+def test_the_samples_of_the_formats_are_the_same_jobs() -> None:
+    files = {"philly": "philly.csv", "helios": "helios.csv", "acme": "acme.csv", "muri": "muri.csv"}
+    files |= {"elasticflow": "elasticflow.csv", "swf": "jobs.swf"}
+    read = [read_trace(EXAMPLES / "formats" / file, name, ReadOptions(strict=True)) for name, file in files.items()]
+    jobs = [[(job.submit_ms, job.duration_ms, job.accelerators) for job in trace.jobs] for trace in read]
+    assert len(jobs[0]) == 12
+    assert all(other == jobs[0] for other in jobs)
