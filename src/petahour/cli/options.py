@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,3 +10,7 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Month = Annotated[str | None, typer.Option(help="A month as YYYY-MM, in UTC; this month without it.")]
 TenantName = Annotated[str | None, typer.Argument(metavar="[TENANT]", help="Your own tenant without it.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Work on a control plane's data directory itself, as its operator, without a server."),
+]

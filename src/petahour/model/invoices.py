@@ -122,7 +122,8 @@ class InvoiceDocument:
 
     ``net`` + ``tax`` = ``total``; lines sum to ``net``; ``rounding`` = ``net`` - ``exact``, what the ledger says.
     ``prepaid`` was taken from prepaid credit, ``paid`` came since, ``credited`` is what credit notes took off
-    (positive). Rehearsal lines are never payable. ``corrects`` is the number a credit note is for.
+    (positive). Rehearsal lines are never payable. ``corrects`` is the number a credit note is for, ``line`` the
+    line there (from 1), and ``key`` what its sender calls it.
     """
 
     id: str
@@ -148,6 +149,8 @@ class InvoiceDocument:
     language: str = "en"
     note: str = ""
     corrects: str = ""
+    line: int = 0
+    key: str = ""
     created_ms: int = 0
     state: InvoiceState = InvoiceState.DRAFT
     number: str = ""
