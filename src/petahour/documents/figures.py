@@ -23,8 +23,11 @@ def price(low_micros: int, high_micros: int, currency: str) -> str:
 
 
 def hours(accelerator_ms: int) -> str:
-    """Accelerator-hours with four decimals, for reading only: amounts come from milliseconds."""
-    return f"{Decimal(accelerator_ms) / HOUR_MS:,.4f}" if accelerator_ms else ""
+    """Accelerator-hours with four to six decimals, so that hours x price gives the amount, for reading only."""
+    if not accelerator_ms:
+        return ""
+    whole, _, fraction = f"{Decimal(accelerator_ms) / HOUR_MS:,.6f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(4, '0')}"
 
 
 def percent(rate_ppm: int) -> str:

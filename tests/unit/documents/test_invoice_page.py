@@ -143,6 +143,12 @@ def test_json_has_sums_and_iso_times() -> None:
     assert values["rehearsal_note"] == "NOT PAYABLE"
 
 
+def test_hours_have_the_decimals_that_make_the_amount() -> None:
+    assert figures.hours(12 * HOUR_MS) == "12.0000"
+    assert figures.hours(27_561) == "0.007656"
+    assert figures.hours(0) == ""
+
+
 def test_every_phrase_is_in_both_languages() -> None:
     for name, phrase in PHRASES.items():
         assert phrase.zh, name
