@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
 from petahour.model.errors import ValidationError
+
+
+def known_form(form: str, known: Mapping[str, str]) -> str:
+    """The end of a file's name in this format, or ValidationError."""
+    if form not in known:
+        raise ValidationError(field="format", value=form, rule="a known format", remedy=f"Use {', '.join(known)}.")
+    return known[form]
 
 
 def write_file(path: Path, content: bytes) -> None:

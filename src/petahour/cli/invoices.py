@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from petahour.cli.exits import ExitCode
-from petahour.cli.options import AsJson, DataDir
+from petahour.cli.options import AsJson, DataDir, Month, TenantName
 
 if TYPE_CHECKING:
     from petahour.cli.render import Column
@@ -24,7 +24,9 @@ app = typer.Typer(
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="As printed, such as PH2026-00001; a draft by its id.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence: it is printed.")]
 Key = Annotated[str | None, typer.Option(help="A reference: one is one payment or note, however often sent.")]
-FORMS = ("pdf", "html", "csv", "json")
+# Each format with the end of its file's name.
+FORMS = {"pdf": "pdf", "html": "html", "csv": "csv", "json": "json"}
+INVOICE_FORMS = {**FORMS, "focus": "focus.csv", "focus-parquet": "focus.parquet"}
 
 
 def add_to(root: typer.Typer) -> None:
@@ -90,23 +92,43 @@ def list_invoices(
 @app.command("print")
 def print_invoice(
     number: Number,
-    form: Annotated[str, typer.Option("--format", help="pdf, html, csv or json.")] = "pdf",
+    form: Annotated[str, typer.Option("--format", help="pdf, html, csv, json, focus or focus-parquet.")] = "pdf",
     language: Annotated[str | None, typer.Option(help="en or zh; the tenant's own without it.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="A file; NUMBER.FORMAT without it. - is standard output.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write an invoice or credit note as a file."""
-    from petahour.cli.files import write_file
+    """Write an invoice or credit note as a file; focus: its charges by the FOCUS specification of cost and usage."""
+    from petahour.cli.files import known_form, write_file
     from petahour.cli.session import books
-    from petahour.model.errors import ValidationError
 
-    if form not in FORMS:
-        raise ValidationError(field="format", value=form, rule="a known format", remedy=f"Use {', '.join(FORMS)}.")
+    end = known_form(form, INVOICE_FORMS)
     with books(data_dir) as client:
         content = client.books.file(number, form, language=language)
-    write_file(output or Path(f"{number}.{form}"), content)
+    write_file(output or Path(f"{number}.{end}"), content)
+
+
+@app.command()
+def statement(
+    tenant: TenantName = None,
+    month: Month = None,
+    form: Annotated[str, typer.Option("--format", help="pdf, html, csv or json.")] = "pdf",
+    language: Annotated[str | None, typer.Option(help="en or zh; the tenant's own without it.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A file; statement-TENANT-MONTH.FORMAT without it. - is standard output.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write a statement of account: what moved in a month on a tenant's credit and receivable."""
+    from petahour.cli.files import known_form, write_file
+    from petahour.cli.session import books, month_or_this, tenant_or_own
+
+    end = known_form(form, FORMS)
+    with books(data_dir) as client:
+        name, chosen = tenant_or_own(client, tenant), month_or_this(month)
+        content = client.books.statement(name, chosen, form, language=language)
+    write_file(output or Path(f"statement-{name}-{chosen}.{end}"), content)
 
 
 @app.command()

@@ -59,9 +59,15 @@ class Books:
         return decode(InvoiceDocument, json_of(self._transport.send("GET", _path(number), repeatable=True)))
 
     def file(self, number: str, form: str, *, language: str | None = None) -> bytes:
-        """The document as a file: ``pdf``, ``html``, ``csv`` or ``json``."""
+        """The document as a file: ``pdf``, ``html``, ``csv``, ``json``, ``focus`` (CSV) or ``focus-parquet``."""
         query: Query = {"format": form, "language": language}
         return self._transport.send("GET", _path(number), query=query, repeatable=True).content
+
+    def statement(self, tenant: str, month: str, form: str, *, language: str | None = None) -> bytes:
+        """A tenant's statement of account for a month as a file: ``pdf``, ``html``, ``csv`` or ``json``."""
+        path = f"/v1/tenants/{segment('tenant', tenant)}/statements/{segment('month', month)}"
+        query: Query = {"format": form, "language": language}
+        return self._transport.send("GET", path, query=query, repeatable=True).content
 
     def pay(
         self, number: str, *, key: str | None = None, amount: str | None = None, note: str = ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from petahour.billing.apportion import minor_unit
@@ -16,7 +17,7 @@ from petahour.control.context import Context
 from petahour.control.credit import MAX_KEY_LENGTH
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
-from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState
+from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState, Posting
 from petahour.model.money import Money, format_micros
 from petahour.model.tenants import Caller
 from petahour.model.time import to_datetime
@@ -43,6 +44,19 @@ def find_invoice(context: Context, caller: Caller, number: str) -> InvoiceDocume
         raise _no_such(number)
     authorize(caller, Action.READ_INVOICE, found.tenant)
     return found
+
+
+@contextmanager
+def billed_by(context: Context, caller: Caller, number: str) -> Iterator[tuple[InvoiceDocument, Iterator[Posting]]]:
+    """An invoice with the postings it bills, which are read as long as the context is open."""
+    document = find_invoice(context, caller, number)
+    if document.kind is not DocumentKind.INVOICE or document.state in (InvoiceState.DRAFT, InvoiceState.VOID):
+        raise ConflictError(
+            field="number", value=number, rule="an issued invoice, which bills charges", remedy="Name such a one."
+        )
+    with context.store.read() as tx:
+        own = tx.invoices.accounts_of(document.tenant, document.currency)
+        yield document, tx.invoices.billed(own, document.id)
 
 
 def pay_invoice(

@@ -30,6 +30,12 @@ def hours(accelerator_ms: int) -> str:
     return f"{whole}.{fraction.rstrip('0').ljust(4, '0')}"
 
 
+def exact(micros: int, currency: str) -> str:
+    """An amount of the ledger with as many decimals as it has, at least the currency's own."""
+    text = _price(abs(micros), currency)
+    return f"\N{MINUS SIGN}{text}" if micros < 0 else text
+
+
 def percent(rate_ppm: int) -> str:
     """``13 %``, ``8.25 %``."""
     return f"{(Decimal(rate_ppm) * 100 / PPM).normalize():f}\N{NO-BREAK SPACE}%"

@@ -112,6 +112,9 @@ PHRASES: Mapping[str, Phrase] = {
     "write-off": Phrase(en="Written off", zh="核销"),
     "reversal": Phrase(en="Reversal", zh="冲正"),
     "rounding-entry": Phrase(en="Rounding", zh="尾差"),
+    "tax-entry": Phrase(en="Tax", zh="税额"),
+    "account": Phrase(en="Account", zh="账户"),
+    "as-of": Phrase(en="As of", zh="截至"),
     "other": Phrase(en="Other", zh="其他"),
 }
 
@@ -133,6 +136,15 @@ class Wording:
     def tax(self, name: str) -> str:
         """A tax's name, in this language where it is a known one."""
         return self(name) if name in PHRASES else name
+
+    def entry(self, kind: str) -> str:
+        """The kind of an entry of a statement: ``charge`` is use; tax and rounding have phrases of their own."""
+        name = f"{kind}-entry" if f"{kind}-entry" in PHRASES else kind
+        return self(name if name in PHRASES else "other")
+
+    def short_date(self, at_ms: int) -> str:
+        """``2026-04-02``."""
+        return f"{to_datetime(at_ms):%Y-%m-%d}"
 
     def days(self, from_ms: int, to_ms: int) -> str:
         """The days of an interval inside one month: ``1 – 31 March 2026``; ``to_ms`` is exclusive."""

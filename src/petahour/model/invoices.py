@@ -78,8 +78,8 @@ class BillingTerms:
 class Posting:
     """One transfer between a tenant and the operator's revenue, with what it is for, as an invoice needs it.
 
-    ``amount_micros`` is what the tenant pays, negative where he gets back; ``account`` is the tenant's. ``project``
-    is empty where the transfer is not that of a charge.
+    ``amount_micros`` is what the tenant pays, negative where he gets back; ``account`` is the tenant's. ``project``,
+    ``job`` and the interval are empty where the transfer is not that of a charge.
     """
 
     account: str
@@ -94,6 +94,9 @@ class Posting:
     tier: str = ""
     accelerator_ms: int = 0
     price_micros: int = 0
+    job: str = ""
+    start_ms: int = 0
+    end_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

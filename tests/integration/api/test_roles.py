@@ -49,6 +49,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("POST", "/v1/closes"): (READ_ALL, {"month": "2026-01"}),
     ("GET", "/v1/invoices"): (("operator", "finance", "tenant-admin", "stranger"), None),
     ("GET", "/v1/invoices/{number}"): (("operator", "finance", "tenant-admin"), None),
+    ("GET", "/v1/tenants/{tenant}/statements/{month}"): (("operator", "finance", "tenant-admin"), None),
     ("POST", "/v1/invoices/{number}/payments"): (READ_ALL, {"key": "bank-1"}),
     ("POST", "/v1/invoices/{number}/void"): (READ_ALL, {"reason": "wrong address"}),
     ("POST", "/v1/invoices/{number}/credit-notes"): (READ_ALL, {"line": 1, "reason": "slow", "key": "c-1"}),

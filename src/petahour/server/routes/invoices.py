@@ -10,13 +10,18 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from petahour.control import billing_terms as parties
 from petahour.control import invoices as cases
+from petahour.control.account_statement import statement_for
+from petahour.control.context import Context
 from petahour.control.month_close import TenantClose, close_month
+from petahour.documents.focus import Focus, focus_csv, focus_parquet
 from petahour.documents.invoice_csv import invoice_csv
 from petahour.documents.invoice_json import invoice_json
 from petahour.documents.page import invoice_page
 from petahour.documents.pdf import to_pdf
+from petahour.documents.statement_page import statement_csv, statement_page
 from petahour.documents.words import Language
 from petahour.model.invoices import InvoiceState
+from petahour.model.tenants import Caller
 from petahour.server.billing_schemas import CloseBody, CreditNoteBody, PaymentBody, SellerBody, TermsBody, VoidBody
 from petahour.server.caller import TheCaller, TheContext
 from petahour.store.protocol import InvoiceFilter
@@ -49,17 +54,46 @@ def document(
     number: str,
     context: TheContext,
     caller: TheCaller,
-    form: Annotated[Literal["json", "csv", "html", "pdf"], Query(alias="format")] = "json",
+    form: Annotated[Literal["json", "csv", "html", "pdf", "focus", "focus-parquet"], Query(alias="format")] = "json",
     language: Language | None = None,
 ) -> Response:
-    """One document, by its number (a draft by its id)."""
+    """One document, by its number (a draft by its id); ``focus``: its charges as FOCUS cost and usage."""
+    if form in ("focus", "focus-parquet"):
+        return _focus(context, caller, number, form)
     found = cases.find_invoice(context, caller, number)
     if form == "json":
         return JSONResponse(invoice_json(found))
     if form == "csv":
         return Response(invoice_csv(found), media_type="text/csv; charset=utf-8")
-    titles = {item.name: item.title for item in context.catalog.types.values()}
-    page = invoice_page(found, language=language or Language(found.language), titles=titles)
+    page = invoice_page(found, language=language or Language(found.language), titles=_titles(context))
+    if form == "html":
+        return HTMLResponse(page)
+    return Response(to_pdf(page), media_type="application/pdf")
+
+
+@router.get("/tenants/{tenant}/statements/{month}")
+def statement(
+    tenant: str,
+    month: str,
+    context: TheContext,
+    caller: TheCaller,
+    form: Annotated[Literal["json", "csv", "html", "pdf"], Query(alias="format")] = "json",
+    language: Language | None = None,
+) -> Response:
+    """A statement of account: what moved in a month on the tenant's credit and receivable."""
+    found = statement_for(context, caller, tenant, month)
+    if form == "json":
+        return JSONResponse({"tenant": tenant, "month": month, "accounts": [asdict(item) for item in found.accounts]})
+    if form == "csv":
+        return Response(statement_csv(found.accounts), media_type="text/csv; charset=utf-8")
+    page = statement_page(
+        found.accounts,
+        tenant=found.tenant,
+        seller=found.seller,
+        buyer=found.buyer,
+        language=language or Language(found.language),
+        now_ms=found.now_ms,
+    )
     if form == "html":
         return HTMLResponse(page)
     return Response(to_pdf(page), media_type="application/pdf")
@@ -109,6 +143,18 @@ def terms(tenant: str, context: TheContext, caller: TheCaller) -> JSONResponse:
 def set_terms(tenant: str, body: TermsBody, context: TheContext, caller: TheCaller) -> JSONResponse:
     """Set them, for invoices from now on."""
     return JSONResponse(asdict(parties.set_terms(context, caller, body.terms(tenant))))
+
+
+def _focus(context: Context, caller: Caller, number: str, form: str) -> Response:
+    with cases.billed_by(context, caller, number) as (document, postings):
+        focus = Focus(document=document, postings=postings, titles=_titles(context))
+        if form == "focus":
+            return Response(focus_csv(focus), media_type="text/csv; charset=utf-8")
+        return Response(focus_parquet(focus), media_type="application/vnd.apache.parquet")
+
+
+def _titles(context: Context) -> dict[str, str]:
+    return {item.name: item.title for item in context.catalog.types.values()}
 
 
 def _close_view(done: TenantClose) -> dict[str, object]:
