@@ -37,6 +37,7 @@ bench: $(TEST_READY) servers
 # The locked versions of everything. The local version is what lies in src, so it is installed as editable.
 $(RUN_READY): requirements.lock pyproject.toml
 	./scripts/make-venv $(PYTHON) $(VENV)
+	./scripts/install-print
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@

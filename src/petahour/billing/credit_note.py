@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from petahour.billing.apportion import tax_of
 from petahour.model.errors import ConflictError, ValidationError
-from petahour.model.invoices import DocumentKind, DocumentLine, InvoiceDocument, InvoiceState, LineKind
+from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState, LineKind
 from petahour.model.money import format_micros
 from petahour.model.usage import AccountKind, Transfer, TransferKind, account_id
 
@@ -19,6 +19,7 @@ def credit_note(
     line: int,
     micros: int | None,
     reason: str,
+    key: str,
     at_ms: int,
 ) -> InvoiceDocument:
     """A credit note over ``micros`` (positive, net) of the line with this number, counted from 1; None: all of it.
@@ -35,7 +36,7 @@ def credit_note(
             remedy="Count the invoice's lines.",
         )
     chosen = invoice.lines[line - 1]
-    left_micros = chosen.amount_micros - _credited(chosen, earlier)
+    left_micros = chosen.amount_micros - _credited(line, earlier)
     net_micros = left_micros if micros is None else micros
     if not 0 < net_micros <= left_micros:
         left = format_micros(left_micros, invoice.currency)
@@ -79,6 +80,8 @@ def credit_note(
         credited_micros=0,
         settled_ms=None,
         reason=reason,
+        key=key,
+        line=line,
     )
 
 
@@ -107,11 +110,6 @@ def credit_transfers(note: InvoiceDocument, *, at_ms: int) -> Iterator[Transfer]
                 )
 
 
-def _credited(line: DocumentLine, earlier: Sequence[InvoiceDocument]) -> int:
-    """What earlier notes took off this line: they keep its month, project, type and tier."""
-    return -sum(
-        note.net_micros
-        for note in earlier
-        for taken in note.lines
-        if (taken.month, taken.project, taken.type, taken.tier) == (line.month, line.project, line.type, line.tier)
-    )
+def _credited(line: int, earlier: Sequence[InvoiceDocument]) -> int:
+    """What earlier notes took off this line."""
+    return -sum(note.net_micros for note in earlier if note.line == line)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from petahour import __version__
-from petahour.cli import account, book, catalog, fleet, job, ledger, oversight, tenant, trace
+from petahour.cli import account, book, catalog, fleet, invoices, job, ledger, oversight, tenant, trace
 from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
 from petahour.cli.simulate import simulate
@@ -38,6 +38,7 @@ app.add_typer(tenant.app, name="tenant")
 ledger.add_to(app)
 app.add_typer(book.app, name="ledger")
 oversight.add_to(app)
+invoices.add_to(app)
 app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)
 app.add_typer(trace.app, name="trace")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,3 +19,7 @@ class EngineName(StrEnum):
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Month = Annotated[str | None, typer.Option(help="A month as YYYY-MM, in UTC; this month without it.")]
 TenantName = Annotated[str | None, typer.Argument(metavar="[TENANT]", help="Your own tenant without it.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Work on a control plane's data directory itself, as its operator, without a server."),
+]

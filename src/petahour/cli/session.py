@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petahour.model.errors import ValidationError
@@ -17,6 +19,15 @@ def connect() -> Client:
 
     profile = resolve_profile()
     return Client(profile.url, profile.key)
+
+
+def books(data_dir: Path | None) -> AbstractContextManager[Client]:
+    """A client of the control plane, or of a data directory itself."""
+    if data_dir is None:
+        return connect()
+    from petahour.cli.offline import offline
+
+    return offline(data_dir)
 
 
 def tenant_or_own(client: Client, name: str | None) -> str:

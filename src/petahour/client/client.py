@@ -8,6 +8,9 @@ from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 from typing import TypeVar
 
+import httpx
+
+from petahour.client.books import Books
 from petahour.client.chips import Chip
 from petahour.client.decode import decode
 from petahour.client.errors import WaitTimeoutError
@@ -41,6 +44,7 @@ class Client:
     Every method raises ApiError when the control plane refuses, UnavailableError when it does not answer, and
     ProtocolError when the answer is not one of a control plane. Lost connections and 503 are tried again a few
     times where a repeat can do no harm; submitting is among those, as every submit carries an idempotency key.
+    ``books`` has what is about invoices and reports. ``in_process`` replaces the network, for data without a server.
     """
 
     def __init__(
@@ -52,11 +56,15 @@ class Client:
         retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
         monotonic_s: Callable[[], float] = time.monotonic,
+        in_process: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url
         self._sleep = sleep
         self._monotonic_s = monotonic_s
-        self._transport = Transport(url, key, timeout_s=timeout_s, retries=retries, sleep=sleep)
+        self._transport = Transport(
+            url, key, timeout_s=timeout_s, retries=retries, sleep=sleep, in_process=in_process
+        )
+        self.books = Books(self._transport)
 
     def __enter__(self) -> Client:
         return self

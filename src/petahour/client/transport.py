@@ -32,7 +32,14 @@ class Transport:
     """
 
     def __init__(
-        self, url: str, key: str, *, timeout_s: float, retries: int, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_s: float,
+        retries: int,
+        sleep: Callable[[float], None] = time.sleep,
+        in_process: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = check_url(url)
         self._retries = retries
@@ -43,7 +50,11 @@ class Transport:
         # A proxy from the environment is for other hosts: it could not reach this host's own loopback.
         direct = httpx.URL(self._url).host in _LOOPBACK
         self._http = httpx.Client(
-            base_url=self._url, headers=headers, timeout=httpx.Timeout(timeout_s), trust_env=not direct
+            base_url=self._url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s),
+            trust_env=not direct,
+            transport=in_process,
         )
 
     def close(self) -> None:

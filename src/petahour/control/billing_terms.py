@@ -48,7 +48,7 @@ def get_seller(context: Context, caller: Caller) -> Seller:
 
 def set_terms(context: Context, caller: Caller, terms: BillingTerms) -> BillingTerms:
     """A tenant's name on invoices, address, tax and days to pay, for invoices from now on."""
-    authorize(caller, Action.MANAGE_INVOICES, terms.tenant)
+    authorize(caller, Action.MANAGE_INVOICES)
     _check_party(terms.party)
     _check_lines("tax_name", (terms.tax_name,))
     if terms.terms_days is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from petahour.billing.apportion import minor_unit
@@ -16,7 +17,7 @@ from petahour.control.context import Context
 from petahour.control.credit import MAX_KEY_LENGTH
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
-from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState
+from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState, Posting
 from petahour.model.money import Money, format_micros
 from petahour.model.tenants import Caller
 from petahour.model.time import to_datetime
@@ -45,6 +46,19 @@ def find_invoice(context: Context, caller: Caller, number: str) -> InvoiceDocume
     return found
 
 
+@contextmanager
+def billed_by(context: Context, caller: Caller, number: str) -> Iterator[tuple[InvoiceDocument, Iterator[Posting]]]:
+    """An invoice with the postings it bills, which are read as long as the context is open."""
+    document = find_invoice(context, caller, number)
+    if document.kind is not DocumentKind.INVOICE or document.state in (InvoiceState.DRAFT, InvoiceState.VOID):
+        raise ConflictError(
+            field="number", value=number, rule="an issued invoice, which bills charges", remedy="Name such a one."
+        )
+    with context.store.read() as tx:
+        own = tx.invoices.accounts_of(document.tenant, document.currency)
+        yield document, tx.invoices.billed(own, document.id)
+
+
 def pay_invoice(
     context: Context, caller: Caller, number: str, *, amount: str | None, key: str, note: str = ""
 ) -> InvoiceDocument:
@@ -53,13 +67,7 @@ def pay_invoice(
     Raises ConflictError for more than is due, a document that cannot be paid, or a key used for another amount.
     """
     authorize(caller, Action.MANAGE_INVOICES)
-    if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable():
-        raise ValidationError(
-            field="key",
-            value=key,
-            rule=f"1 to {MAX_KEY_LENGTH} printable characters",
-            remedy="Use the bank's reference.",
-        )
+    _check_key(key)
     now_ms = context.clock.now_ms()
     with context.store.write() as tx:
         found = _known(tx, number)
@@ -126,15 +134,16 @@ def void_invoice(context: Context, caller: Caller, number: str, *, reason: str) 
 
 
 def credit_invoice(
-    context: Context, caller: Caller, number: str, *, line: int, amount: str | None, reason: str
+    context: Context, caller: Caller, number: str, *, line: int, amount: str | None, reason: str, key: str
 ) -> InvoiceDocument:
     """A credit note over a part of one line (all of it without an amount), with its share of the tax.
 
-    What is still due gets less; the rest becomes prepaid credit. Raises ConflictError for more than the line has
-    left.
+    What is still due gets less; the rest becomes prepaid credit. One key is one note of an invoice, however often
+    sent. Raises ConflictError for more than the line has left, or a key used for another note.
     """
     authorize(caller, Action.MANAGE_INVOICES)
     reason = _reason(reason)
+    _check_key(key)
     now_ms = context.clock.now_ms()
     with context.store.write() as tx:
         found = _known(tx, number)
@@ -143,6 +152,9 @@ def credit_invoice(
                 field="number", value=number, rule="an issued invoice", remedy="Name an invoice that is not void."
             )
         earlier = tx.invoices.find(_notes_of(found))
+        same = next((note for note in earlier if note.key == key), None)
+        if same is not None:
+            return _same_note(same, line=line, amount=amount, reason=reason)
         seller = require_seller(tx)
         made = credit_note(
             found,
@@ -150,6 +162,7 @@ def credit_invoice(
             line=line,
             micros=None if amount is None else _minor(amount, found.currency),
             reason=reason,
+            key=key,
             at_ms=now_ms,
         )
         series = f"{seller.prefix}C{to_datetime(now_ms):%Y}"
@@ -164,6 +177,28 @@ def credit_invoice(
         tx.events.append(Event(kind=EventKind.CREDIT_NOTE_ISSUED, at_ms=now_ms, tenant=made.tenant, data=data))
     context.wake()
     return made
+
+
+def _same_note(note: InvoiceDocument, *, line: int, amount: str | None, reason: str) -> InvoiceDocument:
+    other = amount is not None and _minor(amount, note.currency) != -note.net_micros
+    if other or line != note.line or reason != note.reason:
+        raise ConflictError(
+            field="key",
+            value=note.key,
+            rule=f"a key stands for one credit note; this one made {note.number}",
+            remedy="Use a new key for a new credit note.",
+        )
+    return note
+
+
+def _check_key(key: str) -> None:
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        raise ValidationError(
+            field="key",
+            value=key,
+            rule=f"1 to {MAX_KEY_LENGTH} printable characters",
+            remedy="Use the bank's reference, or the number of the complaint.",
+        )
 
 
 def _settled(document: InvoiceDocument, now_ms: int) -> InvoiceDocument:

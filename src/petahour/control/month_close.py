@@ -52,7 +52,7 @@ def close_month(
     month's end has to wait for the control loop. Raises ValidationError on a month that is not over and
     ConflictError when an earlier month with use was never closed, or nobody is named as the seller.
     """
-    authorize(caller, Action.MANAGE_INVOICES, tenant)
+    authorize(caller, Action.MANAGE_INVOICES)
     _, to_ms = month_bounds(month)
     now_ms = context.clock.now_ms()
     if now_ms < to_ms + context.settings.settle_ms:

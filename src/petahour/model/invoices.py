@@ -78,8 +78,8 @@ class BillingTerms:
 class Posting:
     """One transfer between a tenant and the operator's revenue, with what it is for, as an invoice needs it.
 
-    ``amount_micros`` is what the tenant pays, negative where he gets back; ``account`` is the tenant's. ``project``
-    is empty where the transfer is not that of a charge.
+    ``amount_micros`` is what the tenant pays, negative where he gets back; ``account`` is the tenant's. ``project``,
+    ``job`` and the interval are empty where the transfer is not that of a charge.
     """
 
     account: str
@@ -94,6 +94,9 @@ class Posting:
     tier: str = ""
     accelerator_ms: int = 0
     price_micros: int = 0
+    job: str = ""
+    start_ms: int = 0
+    end_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +125,8 @@ class InvoiceDocument:
 
     ``net`` + ``tax`` = ``total``; lines sum to ``net``; ``rounding`` = ``net`` - ``exact``, what the ledger says.
     ``prepaid`` was taken from prepaid credit, ``paid`` came since, ``credited`` is what credit notes took off
-    (positive). Rehearsal lines are never payable. ``corrects`` is the number a credit note is for.
+    (positive). Rehearsal lines are never payable. ``corrects`` is the number a credit note is for, ``line`` the
+    line there (from 1), and ``key`` what its sender calls it.
     """
 
     id: str
@@ -148,6 +152,8 @@ class InvoiceDocument:
     language: str = "en"
     note: str = ""
     corrects: str = ""
+    line: int = 0
+    key: str = ""
     created_ms: int = 0
     state: InvoiceState = InvoiceState.DRAFT
     number: str = ""

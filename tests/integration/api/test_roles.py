@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.integration.api.conftest import PLACES, Api
 
+from petahour.model.invoices import DocumentKind, DocumentLine, InvoiceDocument, InvoiceState, LineKind, Party
 from petahour.model.time import month_of
 
 JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
@@ -45,6 +46,17 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/usage"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/invoices/{month}"): (("operator", "finance", "tenant-admin"), None),
+    ("POST", "/v1/closes"): (READ_ALL, {"month": "2026-01"}),
+    ("GET", "/v1/invoices"): (("operator", "finance", "tenant-admin", "stranger"), None),
+    ("GET", "/v1/invoices/{number}"): (("operator", "finance", "tenant-admin"), None),
+    ("GET", "/v1/tenants/{tenant}/statements/{month}"): (("operator", "finance", "tenant-admin"), None),
+    ("POST", "/v1/invoices/{number}/payments"): (READ_ALL, {"key": "bank-1"}),
+    ("POST", "/v1/invoices/{number}/void"): (READ_ALL, {"reason": "wrong address"}),
+    ("POST", "/v1/invoices/{number}/credit-notes"): (READ_ALL, {"line": 1, "reason": "slow", "key": "c-1"}),
+    ("GET", "/v1/seller"): (READ_ALL, None),
+    ("PUT", "/v1/seller"): (READ_ALL, {"party": {"name": "Seller"}}),
+    ("GET", "/v1/tenants/{tenant}/billing"): (("operator", "finance", "tenant-admin"), None),
+    ("PUT", "/v1/tenants/{tenant}/billing"): (READ_ALL, {"party": {"name": "Acme"}, "tax_rate": "13%"}),
     ("GET", "/v1/conservation"): (READ_ALL, None),
     ("GET", "/v1/audit"): (READ_ALL, None),
     ("GET", "/v1/events"): (("operator",), None),
@@ -63,11 +75,59 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
     job = api.ask("operator", "POST", "/v1/jobs", json=JOB).json()["id"]
     key = api.ask("operator", "POST", "/v1/keys", json={"user": "u-viewer", "tenant": "acme"}).json()["id"]
     month = month_of(api.assembly.context.clock.now_ms())
+    number = _issued(api) if "{number}" in path else ""
     filled = path.format(
-        job_id=job, key_id=key, name="a100-0", tenant="acme", month=month, accelerator_type="a100-80g-sxm"
+        number=number,
+        job_id=job,
+        key_id=key,
+        name="a100-0",
+        tenant="acme",
+        month=month,
+        accelerator_type="a100-80g-sxm",
     )
     rest = {} if body is None else {"json": body}
     return int(api.ask(who, method, filled, **rest).status_code)
+
+
+def _issued(api: Api) -> str:
+    """The number of a new invoice of acme with one line, that is due."""
+    line = DocumentLine(
+        kind=LineKind.USE,
+        month="2026-01",
+        project="default",
+        type="cpu",
+        tier="spot",
+        accelerator_ms=1,
+        price_min_micros=1,
+        price_max_micros=1,
+        exact_micros=10_000,
+        amount_micros=10_000,
+    )
+    with api.assembly.store.write() as tx:
+        serial = tx.invoices.last_serial("PH2026") + 1
+        number = f"PH2026-{serial:05d}"
+        document = InvoiceDocument(
+            id=f"inv-{serial}",
+            kind=DocumentKind.INVOICE,
+            tenant="acme",
+            month=f"{2000 + serial}-01",
+            from_ms=0,
+            to_ms=1,
+            currency="CNY",
+            seller=Party(name="Seller"),
+            buyer=Party(name="Acme"),
+            lines=(line,),
+            net_micros=10_000,
+            exact_micros=10_000,
+            tax_name="VAT",
+            tax_rate_ppm=0,
+            tax_micros=0,
+            prepaid_micros=0,
+            number=number,
+            state=InvoiceState.ISSUED,
+        )
+        tx.invoices.put(document, series="PH2026", serial=serial)
+    return number
 
 
 def test_every_route_has_its_row(api: Api) -> None:
@@ -84,7 +144,7 @@ def test_every_caller_gets_what_his_role_allows(api: Api, method: str, path: str
             assert 200 <= status < 300 or status == 409, (who, status)
         elif who == "stranger":
             # What is another tenant's does not exist; what is the operator's alone is forbidden to all alike.
-            named = any(part in path for part in ("{job_id}", "{tenant}", "{key_id}"))
+            named = any(part in path for part in ("{job_id}", "{tenant}", "{key_id}", "{number}"))
             hidden = (named and allowed not in (("operator",), READ_ALL)) or (method, path) in NAMED_IN_BODY
             assert status == (404 if hidden else 403), (who, status)
         else:

@@ -38,6 +38,12 @@ def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path, engine: 
     assert {invoice["currency"] for invoice in result["invoices"]} == {"CNY", "USD"}
     for invoice in result["invoices"]:
         assert sum(line["amount_micros"] for line in invoice["lines"]) == invoice["total_micros"] > 0
+    assert [document["state"] for document in result["issued"]] == ["paid", "paid"]
+    for document in result["issued"]:
+        assert sum(line["amount_micros"] for line in document["lines"]) == document["net_micros"] > 0
+    pages = sorted((directory / "invoices").iterdir())
+    assert [page.suffix for page in pages] == [".pdf"] * 4
+    assert all(page.read_bytes().startswith(b"%PDF-") for page in pages)
     sums = result["conservation"]
     assert sums["billed"] + sums["waived"] + sums["idle"] + sums["down"] == sums["capacity"]
     assert result["preemption"]["saved_step"] == result["preemption"]["resumed_step"] > 0

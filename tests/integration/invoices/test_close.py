@@ -203,13 +203,21 @@ def test_credit_notes_take_a_line_back_with_its_tax_and_no_more(books: Books) ->
     with books.store.write() as tx:
         use(tx, "a", at(3, 5, 0), at(3, 7, 20), price="14.50")
     made = issued(books)
-    first = credit_invoice(books.context, OPERATOR, made.number, line=1, amount="0.04", reason="slow network")
+    first = credit_invoice(
+        books.context, OPERATOR, made.number, line=1, amount="0.04", reason="slow network", key="c-1"
+    )
     assert (first.number, first.net_micros, first.tax_micros) == ("PHC2026-00001", -40_000, -10_000)
-    second = credit_invoice(books.context, OPERATOR, made.number, line=1, amount=None, reason="agreed")
+    again = credit_invoice(
+        books.context, OPERATOR, made.number, line=1, amount="0.04", reason="slow network", key="c-1"
+    )
+    assert again == first
+    with pytest.raises(ConflictError, match="a key stands for one credit note"):
+        credit_invoice(books.context, OPERATOR, made.number, line=1, amount="0.05", reason="slow network", key="c-1")
+    second = credit_invoice(books.context, OPERATOR, made.number, line=1, amount=None, reason="agreed", key="c-2")
     assert first.net_micros + second.net_micros == -made.net_micros
     assert first.tax_micros + second.tax_micros == -made.tax_micros
     with pytest.raises(ConflictError, match="has left, 0"):
-        credit_invoice(books.context, OPERATOR, made.number, line=1, amount=None, reason="again")
+        credit_invoice(books.context, OPERATOR, made.number, line=1, amount=None, reason="again", key="c-3")
     assert posted(books, AccountKind.PREPAID, "acme") == 1_000_000_000
     assert posted(books, AccountKind.RECEIVABLE, "acme") == posted(books, AccountKind.TAX) == 0
     found = list_invoices(books.context, OPERATOR, InvoiceFilter(states=(InvoiceState.PAID,)))

@@ -94,7 +94,7 @@ def test_a_void_and_a_credit_note_that_crash_anywhere(books: Books) -> None:
     while crash_at(
         books,
         number,
-        lambda: credit_invoice(books.context, OPERATOR, "PH2026-00002", line=1, amount="1", reason="slow"),
+        lambda: credit_invoice(books.context, OPERATOR, "PH2026-00002", line=1, amount="1", reason="slow", key="c"),
     ):
         number += 1
     with books.store.read() as tx:

@@ -8,12 +8,14 @@ import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.client.answering import job_detail
 
+from petahour.cli.demo.books import Printed
 from petahour.cli.demo.expectations import Accounts, judge, resumed_step, saved_step
 from petahour.cli.demo.story import Seen, losses
 from petahour.cli.demo.tenants import CHAR_LM, SPOT
 from petahour.client.decode import decode
 from petahour.client.statements import Audit, AuditCheck, Balance, CapacitySums, Conservation, Invoice, InvoiceLine
 from petahour.client.types import JobDetail
+from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState, Party
 
 LOG = (
     "starting fresh\nstep 5/120 loss 3.1558 (1 ranks)\nstep 10/120 loss 2.91 (1 ranks)\ncheckpoint saved at step 17\n"
@@ -28,9 +30,9 @@ def test_losses_and_steps_are_read_from_what_jobs_print() -> None:
 
 
 def test_nothing_seen_breaks_every_expectation_of_the_jobs() -> None:
-    verdict = judge(Seen(), _accounts(total=100, left=900))
+    verdict = judge(Seen(), _accounts(total=100, left=900), _printed(0))
     broken = {item.name for item in verdict if not item.ok}
-    assert len(broken) == 12
+    assert len(broken) == 14
     assert "the spot job was preempted by the gang" in broken
     assert "it resumed at the step it saved" in broken
 
@@ -47,9 +49,15 @@ def test_nothing_seen_breaks_every_expectation_of_the_jobs() -> None:
 )
 def test_books_that_do_not_add_up_are_named(accounts: dict[str, object], name: str) -> None:
     def broken_money(books: Accounts) -> set[str]:
-        return {item.name for item in judge(Seen(), books) if not item.ok and item.name in known}
+        return {
+            item.name
+            for item in judge(Seen(), books, _printed(books.invoices[0].total_micros))
+            if not item.ok and item.name in known
+        }
 
-    known = {item.name for item in judge(Seen(), _accounts())} - {item.name for item in judge(Seen(), _no_tenants())}
+    known = {item.name for item in judge(Seen(), _accounts(), _printed(100))} - {
+        item.name for item in judge(Seen(), _no_tenants(), _printed(0))
+    }
     known |= {"billed + waived + idle + down = capacity", "the audit holds"}
     assert broken_money(_accounts()) == set()
     assert broken_money(_accounts(**accounts)) == {name}  # type: ignore[arg-type]
@@ -59,7 +67,9 @@ def test_books_that_do_not_add_up_are_named(accounts: dict[str, object], name: s
 def test_a_loss_that_rises_is_told(last: str, ok: bool) -> None:
     job = decode(JobDetail, job_detail(attempt=1, name=CHAR_LM))
     seen = Seen(jobs={CHAR_LM: job}, logs={(CHAR_LM, 1): LOG + f"step 20/120 loss {last} (1 ranks)\n"})
-    told = next(item for item in judge(seen, _accounts()) if item.name == f"the loss of {CHAR_LM} falls")
+    told = next(
+        item for item in judge(seen, _accounts(), _printed(100)) if item.name == f"the loss of {CHAR_LM} falls"
+    )
     assert told.ok is ok
     assert told.found == f"3.1558 to {last}"
 
@@ -75,6 +85,30 @@ def test_a_directory_in_use_is_refused(petahour: Run, tmp_path: Path) -> None:
     assert done.code == 3
     assert "an empty directory" in done.err
     assert (tmp_path / "mine").exists()
+
+
+def _printed(exact: int) -> Printed:
+    """Acme's issued invoice, settled, as the ledger has it; its files are missing."""
+    document = InvoiceDocument(
+        id="inv-acme",
+        kind=DocumentKind.INVOICE,
+        tenant="acme",
+        month="2026-03",
+        from_ms=0,
+        to_ms=1,
+        currency="CNY",
+        seller=Party(name="S"),
+        buyer=Party(name="B"),
+        lines=(),
+        net_micros=0,
+        exact_micros=exact,
+        tax_name="VAT",
+        tax_rate_ppm=0,
+        tax_micros=0,
+        prepaid_micros=0,
+        state=InvoiceState.PAID,
+    )
+    return Printed(documents=(document,), files=(), closed_at="")
 
 
 def _accounts(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from petahour.cli.demo.books import Printed
 from petahour.cli.demo.story import Seen, losses
 from petahour.cli.demo.tenants import BROKEN, CHAR_LM, EVALUATION, FINE_TUNE, SPOT, URGENT
 from petahour.client.statements import Audit, Balance, Conservation, Invoice
@@ -41,9 +42,10 @@ class Accounts:
     audit: Audit
 
 
-def judge(seen: Seen, accounts: Accounts) -> list[Expectation]:
+def judge(seen: Seen, accounts: Accounts, printed: Printed) -> list[Expectation]:
     """Every expectation, in the order of the story."""
-    return [*_of_jobs(seen), *_of_training(seen), *_of_preemption(seen), *_of_money(seen, accounts)]
+    of_run = (*_of_jobs(seen), *_of_training(seen), *_of_preemption(seen))
+    return [*of_run, *_of_money(seen, accounts), *_of_invoices(accounts, printed)]
 
 
 def _of_jobs(seen: Seen) -> Iterator[Expectation]:
@@ -117,6 +119,19 @@ def _of_money(seen: Seen, accounts: Accounts) -> Iterator[Expectation]:
     broken = [f"{check.name}: {check.detail}" for check in accounts.audit.checks if not check.ok]
     fine = accounts.audit.ok and bool(accounts.audit.checks)
     yield _expect("the audit holds", fine, "; ".join(broken) or f"{len(accounts.audit.checks)} checks")
+
+
+def _of_invoices(accounts: Accounts, printed: Printed) -> Iterator[Expectation]:
+    for invoice in accounts.invoices:
+        made = [item for item in printed.documents if item.tenant == invoice.tenant]
+        exact = sum(item.exact_micros for item in made)
+        net = sum(line.amount_micros for item in made for line in item.lines)
+        fine = bool(made) and exact == invoice.total_micros and net == sum(item.net_micros for item in made)
+        yield _expect(f"{invoice.tenant}'s issued invoice bills what the ledger says", fine, f"{exact} micro-units")
+        fine = bool(made) and all(item.state == "paid" and item.due_micros == 0 for item in made)
+        yield _expect(f"{invoice.tenant}'s credit covers it with its tax", fine, ", ".join(i.state for i in made))
+    fine = len(printed.files) == 2 * len(printed.documents) > 0 and all(file.is_file() for file in printed.files)
+    yield _expect("every invoice is printed in two languages", fine, f"{len(printed.files)} files")
 
 
 def _expect(name: str, ok: bool, found: str) -> Expectation:

@@ -23,6 +23,31 @@ CANCEL_LIMIT_S = 15.0
 LEAST_CPUS = 2
 MOST_CPUS = 4
 
+# A core costs 1.00 CNY or 0.20 USD a second here, so that half a minute makes an invoice with figures to look at.
+PRICES = """\
+[[price_book]]
+id = "demo-cny"
+currency = "CNY"
+effective = 1970-01-01T00:00:00Z
+
+[price_book.prices]
+cpu = { on-demand = "3600.00" }
+a100-80g-sxm = { on-demand = "14.00", spot = "5.60" }
+ascend-910b3 = { on-demand = "9.00", spot = "3.60" }
+mtt-s4000 = { on-demand = "5.00", spot = "2.00" }
+
+[[price_book]]
+id = "demo-usd"
+currency = "USD"
+effective = 1970-01-01T00:00:00Z
+
+[price_book.prices]
+cpu = { on-demand = "720.00" }
+a100-80g-sxm = { on-demand = "2.00", spot = "0.80" }
+ascend-910b3 = { on-demand = "1.30", spot = "0.52" }
+mtt-s4000 = { on-demand = "0.70", spot = "0.28" }
+"""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plane:
@@ -39,10 +64,13 @@ def control_plane(directory: Path, fleet: Fleet) -> Iterator[Plane]:
     """Start one in the directory, and stop it at the end: jobs cancelled, SIGTERM, and a kill if that is ignored."""
     key, ready = directory / "operator.key", directory / "ready.json"
     log = directory / "control-plane.log"
+    prices = directory / "prices.toml"
+    prices.write_text(PRICES, "utf-8")
     cpus = max(LEAST_CPUS, min(MOST_CPUS, len(os.sched_getaffinity(0))))
     options = {
         "--data-dir": directory / "data",
         "--port": 0,
+        "--prices": prices,
         "--cpus": cpus,
         "--operator-key-file": key,
         "--ready-file": ready,

@@ -6,18 +6,25 @@ from collections.abc import Sequence
 
 import typer
 
+from petahour.cli.demo.books import Printed
 from petahour.cli.demo.expectations import Accounts, Expectation, resumed_step, saved_step
 from petahour.cli.demo.story import Seen, losses
 from petahour.cli.demo.tenants import CHAR_LM, SPOT, TOO_BIG
 from petahour.cli.job_view import job_table, show_job
-from petahour.cli.render import console, plain, print_plain
+from petahour.cli.render import Column, console, make_table, money, plain, print_plain
 from petahour.cli.session import now_ms
 from petahour.cli.statement_view import show_audit, show_conservation
 from petahour.client.types import JobDetail
 
 
 def show_report(
-    seen: Seen, accounts: Accounts, invoices: Sequence[str], expectations: Sequence[Expectation], *, wall_s: float
+    seen: Seen,
+    accounts: Accounts,
+    invoices: Sequence[str],
+    printed: Printed,
+    expectations: Sequence[Expectation],
+    *,
+    wall_s: float,
 ) -> None:
     """Jobs, losses, the preempted job's history, both invoices, conservation, audit, and what was expected."""
     _head("Jobs (* on a rehearsal node)")
@@ -29,6 +36,7 @@ def show_report(
     for text in invoices:
         _head("Invoice")
         typer.echo(text, nl=False)
+    _show_printed(printed)
     _head("Conservation")
     show_conservation(accounts.conservation)
     _head("Audit")
@@ -41,7 +49,7 @@ def show_report(
 
 
 def report_json(
-    seen: Seen, accounts: Accounts, expectations: Sequence[Expectation], *, wall_s: float
+    seen: Seen, accounts: Accounts, printed: Printed, expectations: Sequence[Expectation], *, wall_s: float
 ) -> dict[str, object]:
     """One object with everything; sums of capacity in accelerator-milliseconds, money in micro-units."""
     sums = accounts.conservation
@@ -57,6 +65,8 @@ def report_json(
         ],
         "preemption": {"saved_step": saved_step(seen), "resumed_step": resumed_step(seen)},
         "invoices": [plain(invoice) for invoice in accounts.invoices],
+        "issued": [plain(document) for document in printed.documents],
+        "files": [str(file) for file in printed.files],
         "conservation": {
             "ok": sums.ok,
             "billed": sums.billed,
@@ -100,6 +110,21 @@ def _show_training(seen: Seen) -> None:
     typer.echo(
         f"{SPOT} saved step {saved_step(seen)} when it was preempted, and resumed at step {resumed_step(seen)}"
     )
+
+
+def _show_printed(printed: Printed) -> None:
+    _head(f"Issued invoices, the month closed as at {printed.closed_at}")
+    named = (Column(title="NUMBER"), Column(title="TENANT"), Column(title="STATE", state=True))
+    columns = (*named, *(Column(title=name, right=True) for name in ("NET", "TAX", "TOTAL", "DUE")))
+    rows = []
+    for item in printed.documents:
+        sums = (item.net_micros, item.tax_micros, item.total_micros, item.due_micros)
+        rows.append((item.number, item.tenant, item.state.value, *(money(micros, item.currency) for micros in sums)))
+    print_plain(make_table(columns, rows))
+    for file in printed.files:
+        typer.echo(f"  {file}")
+    if printed.note:
+        typer.echo(printed.note)
 
 
 def _head(text: str) -> None:

@@ -13,6 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from petahour.cli.demo.books import close_and_print
 from petahour.cli.demo.expectations import Accounts, judge
 from petahour.cli.demo.fleet import fleet_of
 from petahour.cli.demo.plane import Plane, control_plane
@@ -28,20 +29,21 @@ from petahour.model.errors import ValidationError
 
 def run_demo(data_dir: Path | None, *, keep: bool, as_json: bool, engine: EngineName) -> bool:
     """Play, show, and say whether every expectation held."""
-    begun_s = time.monotonic()
+    begun_s, begun_in = time.monotonic(), month_or_this(None)
     screen = console(stderr=as_json)
     with _working_directory(data_dir, keep=keep, screen=screen) as directory, _signals_as_interrupts():
         with fleet_of(engine, directory) as fleet, control_plane(directory, fleet) as plane:
             screen.print(f"A control plane serves {plane.url}, data in {directory}", soft_wrap=True, markup=False)
             with Client(plane.url, plane.key) as operator:
                 seen = _play(operator, plane, screen)
-                accounts, invoices = _close_books(operator, seen)
-        expectations = judge(seen, accounts)
+                accounts, invoices = _look_at_books(operator, seen)
+        printed = close_and_print(directory, seen.renters, (begun_in, month_or_this(None)))
+        expectations = judge(seen, accounts, printed)
         wall_s = time.monotonic() - begun_s
         if as_json:
-            show_json(report_json(seen, accounts, expectations, wall_s=wall_s))
+            show_json(report_json(seen, accounts, printed, expectations, wall_s=wall_s))
         else:
-            show_report(seen, accounts, invoices, expectations, wall_s=wall_s)
+            show_report(seen, accounts, invoices, printed, expectations, wall_s=wall_s)
         for item in expectations:
             if as_json and not item.ok:
                 screen.print(f"BROKEN  {item.name}: {item.found}", soft_wrap=True, markup=False)
@@ -55,7 +57,7 @@ def _play(operator: Client, plane: Plane, screen: Console) -> Seen:
         return play(operator, plane.url, plane.cpus, stage)
 
 
-def _close_books(operator: Client, seen: Seen) -> tuple[Accounts, list[str]]:
+def _look_at_books(operator: Client, seen: Seen) -> tuple[Accounts, list[str]]:
     """Invoices (also as text), balances, conservation and audit, once all jobs are over."""
     month = month_or_this(None)
     names = [renter.tenant for renter in seen.renters]
@@ -81,6 +83,7 @@ def _working_directory(data_dir: Path | None, *, keep: bool, screen: Console) ->
         if keep:
             screen.print(f"Kept in {made}", soft_wrap=True, markup=False)
         else:
+            screen.print("Removed with all its files; --data-dir or --keep keeps them.", soft_wrap=True, markup=False)
             shutil.rmtree(made, ignore_errors=True)
 
 

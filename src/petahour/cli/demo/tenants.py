@@ -27,7 +27,7 @@ _request = partial(JobRequest, grace="10s")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Renter:
-    """A tenant, its project, the user who submits, and his key."""
+    """A tenant, its project, the user who submits, his key, and what its invoices need."""
 
     tenant: str
     title: str
@@ -35,14 +35,39 @@ class Renter:
     project: str
     user: str
     credit: str
+    address: tuple[str, ...]
+    country: str
+    tax_id: str
+    tax_rate_ppm: int
+    language: str
     key: str = field(default="", repr=False)
 
 
 AURORA = Renter(
-    tenant="aurora", title="Aurora Language Models", currency="CNY", project="research", user="an", credit="5000.00"
+    tenant="aurora",
+    title="Aurora Language Models",
+    currency="CNY",
+    project="research",
+    user="an",
+    credit="5000.00",
+    address=("99 Example Avenue, Floor 12", "Pudong, Shanghai 200120"),
+    country="China",
+    tax_id="DEMO-1111-1111",
+    tax_rate_ppm=60_000,
+    language="zh",
 )
 BOREALIS = Renter(
-    tenant="borealis", title="Borealis Speech", currency="USD", project="product", user="bo", credit="800.00"
+    tenant="borealis",
+    title="Borealis Speech",
+    currency="USD",
+    project="product",
+    user="bo",
+    credit="800.00",
+    address=("5 Northern Lights Street", "0150 Oslo"),
+    country="Norway",
+    tax_id="DEMO-2222-2222",
+    tax_rate_ppm=0,
+    language="en",
 )
 
 
@@ -80,7 +105,11 @@ def first_jobs(cpus: int) -> list[tuple[Renter, JobRequest]]:
         checkpoint_dir="checkpoints/spot-lm",
     )
     evaluation = _request(
-        name=EVALUATION, command=training(40, 60, seed=13), types=("cpu",), accelerators_per_node=cpus
+        name=EVALUATION,
+        command=training(40, 60, seed=13),
+        types=("cpu",),
+        accelerators_per_node=cpus,
+        walltime="2m",
     )
     fine_tune = _request(name=FINE_TUNE, command=training(40, 60, seed=17), types=(ASCEND, A100))
     missing = "print('reading corpus.txt', flush=True); open('corpus.txt')"

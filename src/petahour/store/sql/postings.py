@@ -40,6 +40,9 @@ def postings_query(own: Sequence[str]) -> Select[Any]:
             func.coalesce(c.tier, "").label("tier"),
             func.coalesce(u.billed_ams, 0).label("accelerator_ms"),
             func.coalesce(c.price_micros, 0).label("price_micros"),
+            func.coalesce(u.job, "").label("job"),
+            func.coalesce(u.start_ms, 0).label("start_ms"),
+            func.coalesce(u.end_ms, 0).label("end_ms"),
         )
         .select_from(joined)
         .where(*_between(own))

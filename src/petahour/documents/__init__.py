@@ -1,0 +1,1 @@
+"""What people are handed: invoices, statements, exports and charts, as files."""

@@ -1,0 +1,51 @@
+"""Figures as documents print them: amounts in minor units, hours, prices and rates."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from petahour.model.invoices import PPM
+from petahour.model.money import MICROS, MINOR_DIGITS
+from petahour.model.time import HOUR_MS
+
+
+def amount(micros: int, currency: str) -> str:
+    """``1,234.50``; exact for whole minor units, which is all that documents have. A minus sign, not a hyphen."""
+    text = f"{Decimal(abs(micros)) / MICROS:,.{MINOR_DIGITS[currency]}f}"
+    return f"\N{MINUS SIGN}{text}" if micros < 0 else text
+
+
+def price(low_micros: int, high_micros: int, currency: str) -> str:
+    """One price, or the lowest and the highest of a line; with as many decimals as they need."""
+    if not high_micros:
+        return ""
+    return " \N{EN DASH} ".join(_price(micros, currency) for micros in sorted({low_micros, high_micros}))
+
+
+def hours(accelerator_ms: int) -> str:
+    """Accelerator-hours with four to six decimals, so that hours x price gives the amount, for reading only."""
+    if not accelerator_ms:
+        return ""
+    whole, _, fraction = f"{Decimal(accelerator_ms) / HOUR_MS:,.6f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(4, '0')}"
+
+
+def exact(micros: int, currency: str) -> str:
+    """An amount of the ledger with as many decimals as it has, at least the currency's own."""
+    text = _price(abs(micros), currency)
+    return f"\N{MINUS SIGN}{text}" if micros < 0 else text
+
+
+def percent(rate_ppm: int) -> str:
+    """``13 %``, ``8.25 %``."""
+    return f"{(Decimal(rate_ppm) * 100 / PPM).normalize():f}\N{NO-BREAK SPACE}%"
+
+
+def decimal_text(micros: int, digits: int = 6) -> str:
+    """Micro-units as plain decimal text for programs: ``-1234.500000``."""
+    return f"{Decimal(micros) / MICROS:.{digits}f}"
+
+
+def _price(micros: int, currency: str) -> str:
+    fraction = f"{micros % MICROS:06d}".rstrip("0")
+    return f"{Decimal(micros) / MICROS:,.{max(MINOR_DIGITS[currency], len(fraction))}f}"

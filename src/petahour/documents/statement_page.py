@@ -1,0 +1,57 @@
+"""A statement of account as a page and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from petahour.billing.account_statement import AccountStatement
+from petahour.documents.figures import decimal_text
+from petahour.documents.page import render
+from petahour.documents.words import Language, Wording
+from petahour.model.invoices import Party
+from petahour.model.tenants import Tenant
+from petahour.model.time import to_iso
+from petahour.model.usage import AccountKind
+
+_TITLES = {AccountKind.PREPAID: "credit-account", AccountKind.RECEIVABLE: "receivable-account"}
+
+
+def statement_page(
+    statements: Sequence[AccountStatement],
+    *,
+    tenant: Tenant,
+    seller: Party,
+    buyer: Party,
+    language: Language,
+    now_ms: int,
+) -> str:
+    """The accounts one below the other, with balances before and after. All are of one interval."""
+    first = statements[0]
+    return render(
+        "statement.html.jinja",
+        words=Wording(language),
+        tenant=tenant,
+        seller=seller,
+        buyer=buyer,
+        month=to_iso(first.from_ms)[:7],
+        from_ms=first.from_ms,
+        to_ms=first.to_ms,
+        now_ms=now_ms,
+        accounts=[(_TITLES[AccountKind(one.account.partition(":")[0])], one) for one in statements],
+    )
+
+
+def statement_csv(statements: Sequence[AccountStatement]) -> str:
+    """One row an entry, with the balances before and after as rows of their own."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("account", "at", "kind", "note", "amount", "balance"))
+    for one in statements:
+        writer.writerow((one.account, to_iso(one.from_ms), "opening", "", "", decimal_text(one.opening_micros)))
+        for entry in one.entries:
+            amounts = (decimal_text(entry.amount_micros), decimal_text(entry.balance_micros))
+            writer.writerow((one.account, to_iso(entry.at_ms), entry.kind, entry.note, *amounts))
+        writer.writerow((one.account, to_iso(one.to_ms), "closing", "", "", decimal_text(one.closing_micros)))
+    return out.getvalue()

@@ -1,0 +1,50 @@
+"""Statements of account: balances before and after, and the use of a day as one entry."""
+
+from __future__ import annotations
+
+from petahour.billing.account_statement import Entry, account_statement
+from petahour.model.time import DAY_MS, HOUR_MS, month_bounds
+from petahour.model.usage import Transfer, TransferKind
+
+FROM_MS, TO_MS = month_bounds("2026-03")
+MINE = "prepaid:acme:CNY"
+
+
+def move(name: str, kind: TransferKind, micros: int, at_ms: int, note: str = "") -> Transfer:
+    gain = micros > 0
+    return Transfer(
+        id=name,
+        kind=kind,
+        debit="other:operator:CNY" if gain else MINE,
+        credit=MINE if gain else "other:operator:CNY",
+        amount_micros=abs(micros),
+        currency="CNY",
+        at_ms=at_ms,
+        cause=f"cause of {name}",
+        note=note,
+    )
+
+
+def test_a_month_with_a_balance_before_holds_and_days_of_use() -> None:
+    transfers = [
+        move("t", TransferKind.TOPUP, 100, FROM_MS - 1),
+        move("c0", TransferKind.CHARGE, -10, FROM_MS - 1),
+        move("p", TransferKind.PENDING, -50, FROM_MS),
+        move("tax", TransferKind.TAX, -3, FROM_MS + 2 * DAY_MS, "PH2026-00001"),
+        move("c1", TransferKind.CHARGE, -5, FROM_MS + HOUR_MS),
+        move("c2", TransferKind.CHARGE, -6, FROM_MS + 2 * HOUR_MS),
+        move("c3", TransferKind.CHARGE, -7, FROM_MS + DAY_MS),
+        move("later", TransferKind.CHARGE, -99, TO_MS),
+    ]
+    found = account_statement(MINE, transfers, from_ms=FROM_MS, to_ms=TO_MS)
+    assert (found.opening_micros, found.closing_micros) == (90, 69)
+    assert found.entries == (
+        Entry(at_ms=FROM_MS, kind="charge", note="", amount_micros=-11, balance_micros=79, count=2),
+        Entry(at_ms=FROM_MS + DAY_MS, kind="charge", note="", amount_micros=-7, balance_micros=72),
+        Entry(at_ms=FROM_MS + 2 * DAY_MS, kind="tax", note="PH2026-00001", amount_micros=-3, balance_micros=69),
+    )
+
+
+def test_an_account_that_nothing_touched() -> None:
+    found = account_statement(MINE, [], from_ms=FROM_MS, to_ms=TO_MS)
+    assert (found.opening_micros, found.entries, found.closing_micros) == (0, (), 0)
