@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from petahour.control.metering import post_usage, release_hold
+from petahour.control.credit import prepaid
+from petahour.control.metering import post_usage, release_hold, told
 from petahour.control.settings import Settings
 from petahour.control.transitions import move
 from petahour.engines.protocol import Phase, Report
@@ -59,6 +60,7 @@ def _ended(
     kind = report.end_kind or EndKind.LOST
     allocation = replace(allocation, state=AllocationState.ENDED, ended_ms=ended_ms, end_kind=kind)
     tx.allocations.release(allocation.id)
+    credit = prepaid(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
     tx.allocations.save(allocation)
     post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms)
@@ -66,7 +68,12 @@ def _ended(
     after, job, cause = _verdict(allocation, job, report.message, settings)
     if after.final:
         job = replace(job, exit_code=report.exit_code, message=report.message)
-    data = {"end_kind": kind.value, "exit_code": report.exit_code, "started_ms": allocation.started_ms}
+    data = {
+        "end_kind": kind.value,
+        "exit_code": report.exit_code,
+        "started_ms": allocation.started_ms,
+        **told(tx, allocation, credit),
+    }
     job = move(
         tx, job, after, kind=EventKind.JOB_ENDED, at_ms=ended_ms, cause=cause, allocation=allocation.id, data=data
     )
