@@ -183,7 +183,8 @@ class Reconciler:
 
     def _is_due(self) -> bool:
         """Jobs wait, and with time alone claims have changed: who waits ages, who runs has had more."""
-        return bool(self._context.live.queued) and self._context.clock.now_ms() >= self._next_ms
+        live = self._context.live
+        return (bool(live.queued) or live.state.turns is not None) and self._context.clock.now_ms() >= self._next_ms
 
     def _decide(self) -> tuple[int, int]:
         context, live = self._context, self._context.live

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.control.floor import A100, HandPlane
 
+from petahour.control.follow import Follower
+from petahour.control.outlook import outlook
 from petahour.control.settings import Settings
 from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
 from petahour.simulator.recording import retrace
@@ -39,6 +41,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("step"), st.sampled_from([1, 500, 30 * SECOND_MS, 20 * MINUTE_MS, 3 * HOUR_MS])),
     st.tuples(st.just("step"), st.sampled_from([1, 500, 30 * SECOND_MS, 20 * MINUTE_MS, 3 * HOUR_MS])),
     st.tuples(st.just("cancel"), st.integers(0, 40)),
+    st.tuples(st.just("look"), st.integers(0, 40)),
     st.tuples(st.just("drain"), st.sampled_from(["cpu-1", "show-2"])),
     st.tuples(st.just("resume"), st.sampled_from(["cpu-1", "show-2"])),
     st.tuples(st.just("quota"), st.tuples(TENANTS, st.sampled_from(["cpu", A100]), st.sampled_from([0, 2, 8]))),
@@ -73,6 +76,8 @@ def play(made: HandPlane, actions: list[tuple[str, object]]) -> None:
             made.quota(tenant, type_name, nominal, 8)
         elif action == "credit":
             made.credit(str(value), "500.00", f"pay-{number}")
+        elif action == "look" and jobs:
+            outlook(made.context, made.job(jobs[value % len(jobs)]))  # type: ignore[operator]
         elif action == "kill":
             made.start()
         elif action == "forget":
@@ -92,3 +97,37 @@ def test_every_pass_is_made_again_alike(actions: list[tuple[str, object]], windo
         assert again.difference is None
         assert again.placements == sum(len(event.data.get("places", ())) for event in log)  # type: ignore[arg-type]
         assert again.placements >= 1
+
+
+@settings(max_examples=8, deadline=None)
+@given(actions=st.lists(ACTIONS, min_size=10, max_size=40))
+def test_who_starts_again_knows_what_was_known(actions: list[tuple[str, object]]) -> None:
+    lasting = [action for action in actions if action[0] not in ("kill", "forget")]
+    with plane() as made:
+        play(made, lasting)
+        made.context.live.refresh(made.store, made.context.settings)
+        before = made.context.live.follower
+        made.start()
+        made.context.live.refresh(made.store, made.context.settings)
+        after = made.context.live.follower
+        now_ms = made.clock.at_ms
+        assert knowledge(after, now_ms) == knowledge(before, now_ms)
+
+
+def knowledge(follower: Follower, now_ms: int) -> list[object]:
+    """All that a pass looks at, but for when tables and expectations were last made anew."""
+    state = follower.state
+    waiting = [
+        (job._replace(sweep=None, ask=None), job.ask.shape, job.sweep and (job.sweep.ended, job.sweep.logs))  # type: ignore[arg-type]
+        for job in sorted(state.lines.every(), key=lambda job: job.seq)
+    ]
+    running = [
+        (name, one.grants, one.ends_ms, one.stopping, one.stop_for, one.borrowed, one.job.attained_ms)
+        for name, one in sorted(state.running.items())
+    ]
+    learned = state.expectation
+    kinds = {key: kind.ended for key, kind in learned._kinds.items() if kind.weight}
+    usage = {tenant: state.service.of(tenant, now_ms) for tenant in follower.currencies}
+    free = [[pool.free_mask(node) for node in range(len(pool.names))] for pool in state.room.pools]
+    money = dict(follower.available_micros)
+    return [waiting, running, kinds, learned.mean_ms, usage, free, money, follower.quotas, follower.currencies]
