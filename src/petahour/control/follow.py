@@ -72,7 +72,9 @@ class Follower:
         self._settle()
         state = self.state
         if not self.waited_for:
-            return plan_of(state, Decisions())
+            # Who is queued before the next pass is told of this room.
+            free = tuple(pool.free for pool in state.room.pools)
+            return plan_of(state, Decisions(free_before=free, free_after=free))
         state.bounds = Bounds(
             min_run_ms=conduct.min_run_ms,
             max_preemptions=conduct.max_preemptions,

@@ -64,7 +64,8 @@ class Sweep:
         if runs and self.began_ms:
             typical = logs / count if count else prior
             for began_ms in self.began_ms.values():
-                ran = log2(now_ms - began_ms + _FLOOR_MS)
+                # What is told late of one may be asked as of an instant before another began.
+                ran = log2(max(0, now_ms - began_ms) + _FLOOR_MS)
                 if ran > typical:
                     count += 1
                     logs += ran + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from tests.property.control.floor import A100, HandPlane
 from petahour.control.follow import Follower
 from petahour.control.outlook import outlook
 from petahour.control.settings import Settings
+from petahour.model.errors import ImpossibleError
 from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
 from petahour.simulator.recording import retrace
 
@@ -32,6 +33,8 @@ JOBS = st.fixed_dictionaries(
         "retries": st.sampled_from([0, 1]),
         "checkpoint_dir": st.sampled_from([None, "ckpt"]),
         "name": st.sampled_from(["train", "eval"]),
+        "array": st.sampled_from([None, None, "1-3%2"]),
+        "waits_for": st.sampled_from([None, None, "after_ok", "after_any"]),
     }
 )
 ACTIONS = st.one_of(
@@ -64,7 +67,13 @@ def play(made: HandPlane, actions: list[tuple[str, object]]) -> None:
     jobs: list[str] = []
     for number, (action, value) in enumerate(actions):
         if action == "submit":
-            jobs.append(made.submit(**value).id)  # type: ignore[arg-type]
+            drawn = dict(value)  # type: ignore[call-overload]
+            waits_for = drawn.pop("waits_for")
+            if waits_for and jobs:
+                drawn["tenant"] = made.job(jobs[-1]).tenant
+                drawn[waits_for] = (jobs[-1],)
+            with suppress(ImpossibleError):  # What it would wait for has failed.
+                jobs.append(made.submit(**drawn).id)
         elif action == "cancel" and jobs:
             made.cancel(jobs[value % len(jobs)])  # type: ignore[operator]
         elif action == "drain":
