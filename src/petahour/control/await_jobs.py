@@ -10,8 +10,9 @@ from petahour.model.jobs import JobSpec, JobState
 from petahour.store.protocol import Transaction
 
 
-def require_awaited(tx: Transaction, tenant: str, spec: JobSpec) -> None:
-    """Raises NotFoundError for a job that is not the tenant's, ImpossibleError when one has failed already."""
+def require_awaited(tx: Transaction, tenant: str, spec: JobSpec) -> dict[str, bool]:
+    """Those that are over already, and whether they succeeded. Raises NotFoundError for a job that is not the
+    tenant's, ImpossibleError when one has failed already."""
     known = {job.id: job for job in tx.jobs.many(after.job for after in spec.after)}
     for after in spec.after:
         other = known.get(after.job)
@@ -30,6 +31,7 @@ def require_awaited(tx: Transaction, tenant: str, spec: JobSpec) -> None:
                 rule=f"a job to wait for until it has succeeded; this one has {other.state}",
                 remedy="Leave it out, or use after_any.",
             )
+    return {job.id: job.state is JobState.SUCCEEDED for job in known.values() if job.state.final}
 
 
 def cancel_hopeless(context: Context) -> int:

@@ -77,7 +77,7 @@ def ask_to_stop(
         at_ms=at_ms,
         cause=text,
         allocation=allocation.id,
-        data={"stop_cause": cause.value},
+        data={"stop_cause": cause.value, "stop_for": for_job},
     )
 
 

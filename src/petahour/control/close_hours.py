@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from petahour.control.cancel import ask_to_stop
-from petahour.control.metering import next_hold_number, place_hold, post_usage, release_hold
+from petahour.control.credit import prepaid
+from petahour.control.metering import next_hold_number, place_hold, post_usage, release_hold, told
 from petahour.control.settings import Settings
+from petahour.control.transitions import note
 from petahour.model.allocations import Allocation, AllocationState, StopCause
+from petahour.model.events import EventKind
 from petahour.model.jobs import Job
 from petahour.store.protocol import Transaction
 
@@ -30,6 +33,7 @@ def close_hours(tx: Transaction, allocation_id: str, *, until_ms: int, now_ms: i
     if allocation is None or allocation.state is AllocationState.ENDED or not due_for_closing([allocation], until_ms):
         return
     job = tx.jobs.get(allocation.job)
+    credit = prepaid(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
     allocation = post_usage(tx, allocation, until_ms=until_ms, at_ms=now_ms)
     renewed = place_hold(
@@ -40,6 +44,16 @@ def close_hours(tx: Transaction, allocation_id: str, *, until_ms: int, now_ms: i
         at_ms=now_ms,
     )
     tx.allocations.save(renewed or allocation)
+    if job is not None:
+        note(
+            tx,
+            job,
+            kind=EventKind.HOURS_CLOSED,
+            at_ms=now_ms,
+            cause="its time up to the last full hour is billed",
+            allocation=allocation.id,
+            data={"until_ms": until_ms, **told(tx, allocation, credit)},
+        )
     if renewed is None and job is not None and allocation.state is AllocationState.RUNNING:
         ask_to_stop(
             tx,

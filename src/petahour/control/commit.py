@@ -7,7 +7,9 @@ from itertools import islice
 
 from petahour.control.cancel import ask_to_stop
 from petahour.control.context import Context
-from petahour.control.metering import next_hold_number, place_hold
+from petahour.control.credit import prepaid
+from petahour.control.metering import next_hold_number, place_hold, told
+from petahour.control.passes import Note
 from petahour.control.transitions import move
 from petahour.model.allocations import Allocation, AllocationState, StopCause
 from petahour.model.errors import FundsError, StalePlanError
@@ -32,26 +34,36 @@ class Committed:
         self.refused += other.refused
 
 
-def commit(context: Context, plan: Plan) -> Committed:
+def commit(context: Context, plan: Plan, *, seen: int | None = None, note: Note | None = None) -> Committed:
     """Re-check every decision inside a write transaction and store those that still hold.
 
-    Placements go in bounded batches, so that one transaction never holds the writer for long.
+    Placements go in bounded batches, so that one transaction never holds the writer for long; ``note`` makes the
+    event that tells of the pass, stored with each. ``seen``: the last event that the plan knew of.
     """
-    done = Committed()
+    done, part = Committed(), 0
     places, preempts = iter(plan.places), iter(plan.preempts)
     size = context.settings.placements_per_commit
     while True:
         batch, victims = list(islice(places, size)), list(islice(preempts, size))
         if not batch and not victims:
             return done
+        part += 1
         with context.store.write() as tx:
-            stored = _store(context, tx, batch, victims)
+            if note is not None:
+                tx.events.append(note(part, batch, victims))
+            stored = _store(context, tx, batch, victims, seen)
         done.add(stored)
 
 
-def _store(context: Context, tx: Transaction, places: list[Place], preempts: list[Preempt]) -> Committed:
+def _store(
+    context: Context, tx: Transaction, places: list[Place], preempts: list[Preempt], seen: int | None
+) -> Committed:
     now_ms = context.clock.now_ms()
     stored = Committed()
+    if seen is not None and tx.events.any_after(seen, (EventKind.QUOTA_SET,)):
+        # Quotas are the scheduler's to keep, and it knew others.
+        stored.refused.append(str(_stale("quotas", "quotas are those that the plan was made under")))
+        return stored
     for place in places:
         try:
             stored.placed.append(_place(context, tx, place, now_ms))
@@ -91,6 +103,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         placed_ms=now_ms,
     )
     interval_ms = min(job.spec.walltime_ms or context.settings.hold_interval_ms, context.settings.hold_interval_ms)
+    credit = prepaid(tx, allocation.tenant, allocation.currency)
     held = place_hold(tx, allocation, number=next_hold_number(allocation), duration_ms=interval_ms, at_ms=now_ms)
     if held is None:
         raise FundsError(
@@ -114,6 +127,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "price_book": held.price_book,
             "price_micros": held.price_micros,
             "currency": held.currency,
+            **told(tx, held, credit),
         },
     )
     return held

@@ -58,7 +58,12 @@ def add_credit(
         else:
             _require_room(tx, transfer)
             tx.ledger.post(transfer)
-            data: dict[str, object] = {"amount_micros": money.micros, "currency": currency, "transfer": transfer.id}
+            data: dict[str, object] = {
+                "amount_micros": money.micros,
+                "currency": currency,
+                "transfer": transfer.id,
+                "available_micros": prepaid(tx, tenant, currency).available_micros,
+            }
             tx.events.append(Event(kind=EventKind.CREDIT_ADDED, at_ms=now_ms, tenant=tenant, data=data))
         balance = prepaid(tx, tenant, currency)
     context.wake()

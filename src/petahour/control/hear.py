@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from petahour.control.conflicts import evidence, flag_conflict
-from petahour.control.metering import post_usage, release_hold
+from petahour.control.credit import prepaid
+from petahour.control.metering import post_usage, release_hold, told
 from petahour.control.settings import Settings
 from petahour.control.transitions import move
 from petahour.engines.protocol import Phase, Report
@@ -69,6 +70,7 @@ def _ended(
     kind = report.end_kind or EndKind.LOST
     allocation = replace(allocation, state=AllocationState.ENDED, ended_ms=ended_ms, end_kind=kind)
     tx.allocations.release(allocation.id)
+    credit = prepaid(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
     tx.allocations.save(allocation)
     post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms)
@@ -80,8 +82,9 @@ def _ended(
         "end_kind": kind.value,
         "exit_code": report.exit_code,
         "started_ms": allocation.started_ms,
+        **told(tx, allocation, credit),
+        **evidence(report, now_ms),
     }
-    data |= evidence(report, now_ms)
     job = move(
         tx, job, after, kind=EventKind.JOB_ENDED, at_ms=ended_ms, cause=cause, allocation=allocation.id, data=data
     )

@@ -14,7 +14,7 @@ from petahour.billing.settle import payment, settlement_ids
 from petahour.control.authorize import Action, authorize
 from petahour.control.billing_terms import require_seller
 from petahour.control.context import Context
-from petahour.control.credit import MAX_KEY_LENGTH
+from petahour.control.credit import MAX_KEY_LENGTH, prepaid
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState, Posting
@@ -127,7 +127,7 @@ def void_invoice(context: Context, caller: Caller, number: str, *, reason: str) 
         tx.invoices.reopen(found.tenant, found.month)
         found = replace(found, state=InvoiceState.VOID, voided_ms=now_ms, reason=reason)
         tx.invoices.put(found)
-        data: dict[str, object] = {"number": number, "reason": reason}
+        data: dict[str, object] = {"number": number, "reason": reason, "available_micros": _available(tx, found)}
         tx.events.append(Event(kind=EventKind.INVOICE_VOIDED, at_ms=now_ms, tenant=found.tenant, data=data))
     context.wake()
     return found
@@ -173,7 +173,12 @@ def credit_invoice(
         tx.invoices.put(made, series=series, serial=serial)
         off_due = -(made.total_micros - made.prepaid_micros)
         tx.invoices.put(_settled(replace(found, credited_micros=found.credited_micros + off_due), now_ms))
-        data: dict[str, object] = {"number": made.number, "corrects": number, "total_micros": made.total_micros}
+        data: dict[str, object] = {
+            "number": made.number,
+            "corrects": number,
+            "total_micros": made.total_micros,
+            "available_micros": _available(tx, made),
+        }
         tx.events.append(Event(kind=EventKind.CREDIT_NOTE_ISSUED, at_ms=now_ms, tenant=made.tenant, data=data))
     context.wake()
     return made
@@ -264,3 +269,8 @@ def _no_such(number: str) -> NotFoundError:
     return NotFoundError(
         field="number", value=number, rule="no such invoice", remedy='"petahour invoices list" shows them.'
     )
+
+
+def _available(tx: Transaction, document: InvoiceDocument) -> int:
+    """The credit of the document's tenant, as it now is."""
+    return prepaid(tx, document.tenant, document.currency).available_micros

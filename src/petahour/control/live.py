@@ -1,205 +1,154 @@
-"""Live state: what the scheduler looks at, kept up to date from the event log at the cost of what changed."""
+"""Live state: what the control loop looks at, kept up to date from the event log at the cost of what changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from petahour.control.prices import PriceBooks, TenantPrices
+from petahour.control.conduct import Conduct
+from petahour.control.follow import Follower
+from petahour.control.memory import remembered
 from petahour.control.settings import Settings
-from petahour.model.allocations import Allocation, AllocationState, EndKind
+from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.model.usage import AccountKind, account_id
-from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.funds import Money
-from petahour.scheduler.plan import Hold
+from petahour.scheduler.plan import Hold, Plan
 from petahour.scheduler.policies import PETAHOUR
-from petahour.scheduler.policy import Policy
-from petahour.scheduler.state import Bounds, State
-from petahour.scheduler.take_in import holder_of, running_of, waiting_of
+from petahour.scheduler.state import State
 from petahour.store.protocol import Store, Transaction
 
 
 class LiveState:
-    """The present, as indexes. Only the control loop changes it; other threads may read single entries.
+    """The present: stored rows by id, and the scheduler's state, which follows the log alone.
 
-    After a failed transaction nobody knows what was stored, so ``forget`` makes the next refresh load anew.
+    Only the control loop changes it; other threads may read single entries. After a failed transaction nobody knows
+    what was stored, so ``forget`` makes the next refresh load anew.
     """
 
-    def __init__(self, policy: Policy = PETAHOUR) -> None:
-        self._policy = policy
-        self.state = State(policy, ())
+    def __init__(self, policy: str = PETAHOUR.name) -> None:
+        self.policy = policy
+        self.follower = Follower(policy)
         self.nodes: dict[str, Node] = {}
         self.queued: dict[str, Job] = {}
         self.active: dict[str, Job] = {}
         self.allocations: dict[str, Allocation] = {}
-        self.quotas: dict[tuple[str, str], Quota] = {}
-        self.available_micros: dict[str, int] = {}
-        self.currencies: dict[str, str] = {}
         self.holds: Mapping[str, Hold] = MappingProxyType({})
-        self._waited: dict[str, Waiting] = {}
+        self.loads = 0  # how often the state was made anew, the last time of the log up to `loaded_seq`
+        self.loaded_seq = 0
         self._seq: int | None = None
+
+    @property
+    def state(self) -> State:
+        """For a look from another thread, which may change nothing of it, not even by what it asks."""
+        return self.follower.state
+
+    @property
+    def quotas(self) -> Mapping[tuple[str, str], Quota]:
+        return self.follower.quotas
+
+    @property
+    def currencies(self) -> Mapping[str, str]:
+        return self.follower.currencies
+
+    @property
+    def seen(self) -> int:
+        """The number of the last event that was taken in."""
+        return self._seq or 0
 
     def forget(self) -> None:
         """The next refresh starts from the store alone."""
         self._seq = None
 
     def refresh(self, store: Store, settings: Settings) -> bool:
-        """Take in what was committed since the last refresh. True when anything had changed."""
+        """Take in what was committed since the last refresh. True when anything changed for the scheduler."""
         with store.read() as tx:
             if self._seq is None:
-                self._load(tx)
+                self._load(tx, settings)
                 return True
             changed = False
             while events := tx.events.after(self._seq, limit=settings.events_per_read):
                 self._take(tx, events)
                 self._seq = events[-1].seq
-                changed = True
+                changed = changed or any(event.kind is not EventKind.PASS_MADE for event in events)
                 if len(events) < settings.events_per_read:
                     break
             return changed
 
-    def refresh_funds(self, tx: Transaction, tenants: Iterable[str]) -> None:
-        """Read the available credit of these tenants."""
-        for tenant in set(tenants):
-            currency = self.currencies.get(tenant)
-            if currency is not None:
-                account = account_id(AccountKind.PREPAID, currency, tenant)
-                self.available_micros[tenant] = tx.ledger.balance(account, currency).available_micros
-
     def reread(self, store: Store, allocations: Iterable[Allocation]) -> None:
-        """Read these allocations and their tenants' credit again, after a change that has no event."""
+        """Read these allocations again, after a change that has no event and is none to the scheduler."""
         known = list(allocations)
         if known:
             with store.read() as tx:
                 self._put_allocations(tx.allocations.many(item.id for item in known))
-                self.refresh_funds(tx, {item.tenant for item in known})
 
-    def state_at(self, now_ms: int, prices: PriceBooks, settings: Settings) -> State:
-        """What a scheduling pass looks at, with the prices and limits now in force."""
-        self.state.bounds = Bounds(
-            min_run_ms=settings.min_run_ms,
-            max_preemptions=settings.max_preemptions,
-            per_hour=settings.preemptions_per_hour,
-        )
-        self.state.money = Money(
-            available_micros=self.available_micros,
-            prices_micros=TenantPrices(prices, self.currencies, now_ms),
-            hold_interval_ms=settings.hold_interval_ms,
-        )
-        return self.state
+    def decide(self, now_ms: int, conduct: Conduct) -> Plan:
+        """One scheduling pass over what was taken in."""
+        plan = self.follower.decide(now_ms, conduct)
+        self.holds = plan.holds
+        return plan
 
-    def _load(self, tx: Transaction) -> None:
-        # The log's end is read first: what commits meanwhile is then read twice, never missed.
+    def _load(self, tx: Transaction, settings: Settings) -> None:
         seq = tx.events.last_seq()
-        self.queued, self.active, self.allocations, self._waited = {}, {}, {}, {}
-        self.state = State(self._policy, ())
+        self.follower = Follower(self.policy)
+        self.follower.take(remembered(tx, seq, settings.memory_events, page=settings.events_per_read))
+        # What was forgotten has moved credit too.
+        self._read_credit(tx, self.follower.currencies)
+        self.queued, self.active, self.allocations = {}, {}, {}
         self._load_nodes(tx)
-        self._load_people(tx)
-        self._put_jobs(tx, tx.jobs.unfinished())
+        self._put_jobs(tx.jobs.unfinished())
         self._put_allocations(tx.allocations.active())
-        self._seq = seq
+        self._seq = self.loaded_seq = seq
+        self.loads += 1
 
     def _take(self, tx: Transaction, events: Iterable[Event]) -> None:
-        jobs, allocations, tenants, kinds = set(), set(), set(), set()
+        self.follower.take(events)
+        jobs, allocations, kinds, tenants = set(), set(), set(), set()
         for event in events:
             kinds.add(event.kind)
+            if event.tenant and event.kind in _MONEY_EVENTS and "available_micros" not in event.data:
+                tenants.add(event.tenant)
             if event.job:
                 jobs.add(event.job)
             if event.allocation:
                 allocations.add(event.allocation)
-            if event.tenant and event.kind in _MONEY_EVENTS:
-                tenants.add(event.tenant)
-        if kinds & _PEOPLE_EVENTS:
-            self._load_people(tx)
         if kinds & _FLEET_EVENTS:
             self._load_nodes(tx)
-        self._put_jobs(tx, tx.jobs.many(jobs))
+        self._put_jobs(tx.jobs.many(jobs))
         self._put_allocations(tx.allocations.many(allocations))
-        self.refresh_funds(tx, tenants)
+        self._read_credit(tx, tenants)
 
-    def _load_people(self, tx: Transaction) -> None:
-        self.currencies = {tenant.name: tenant.currency for tenant in tx.people.tenants()}
-        self.quotas = {(quota.tenant, quota.type): quota for quota in tx.people.quotas()}
-        self.state.quotas = self.quotas
-        self.refresh_funds(tx, self.currencies)
+    def _read_credit(self, tx: Transaction, tenants: Iterable[str]) -> None:
+        for tenant in tenants:
+            currency = self.follower.currencies.get(tenant)
+            if currency is not None:
+                balance = tx.ledger.balance(account_id(AccountKind.PREPAID, currency, tenant), currency)
+                self.follower.available_micros[tenant] = balance.available_micros
 
     def _load_nodes(self, tx: Transaction) -> None:
         # A new dictionary, so that a thread reading the old one sees a whole fleet.
         self.nodes = {node.name: node for node in tx.fleet.every()}
-        self.state.put_nodes(self.nodes.values())
 
-    def _put_jobs(self, tx: Transaction, jobs: Iterable[Job]) -> None:
-        gates = self.state.gates
+    def _put_jobs(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
-            if self.queued.pop(job.id, None) is not None:
-                self.state.dequeue(job.id)
+            self.queued.pop(job.id, None)
             self.active.pop(job.id, None)
-            if job.state.final:
-                gates.over(job.id, ok=job.state is JobState.SUCCEEDED)
-                self._waited.pop(job.id, None)
-                continue
-            gates.put(job)
             if job.state is JobState.QUEUED:
                 self.queued[job.id] = job
-                if not gates.shut(job.id):
-                    self._enqueue(job)
             elif job.state.holds_accelerators:
                 self.active[job.id] = job
-        for other in tx.jobs.many(gates.ask()):
-            if other.state.final:
-                gates.over(other.id, ok=other.state is JobState.SUCCEEDED)
-        for job_id in gates.release():
-            self._enqueue(self.queued[job_id])
-
-    def _enqueue(self, job: Job) -> None:
-        self._waited[job.id] = self.state.enqueue(self._known(waiting_of(self.state, job)))
 
     def _put_allocations(self, allocations: Iterable[Allocation]) -> None:
-        # Ends come first: what they free may have been given away since.
-        for allocation in sorted(allocations, key=lambda item: item.state is not AllocationState.ENDED):
-            known = self.allocations.pop(allocation.id, None)
-            if known is not None:
-                running = self.state.release(allocation.id, allocation.ended_ms or known.placed_ms)
-                if running is not None and allocation.state is AllocationState.ENDED:
-                    self._learn(running, allocation)
+        for allocation in allocations:
+            self.allocations.pop(allocation.id, None)
             if allocation.state is not AllocationState.ENDED:
                 self.allocations[allocation.id] = allocation
-                job = self.active.get(allocation.job)
-                holder = holder_of(self.state, allocation) if job is None else waiting_of(self.state, job)
-                self.state.start(running_of(self.state, allocation, self._known(holder)), allocation.placed_ms)
-
-    def _known(self, job: Waiting) -> Waiting:
-        """The job with what is known of it since it first waited: its sweep, and how long it ran."""
-        before = self._waited.get(job.id)
-        return job if before is None else job._replace(sweep=before.sweep, attained_ms=before.attained_ms)
-
-    def _learn(self, running: Running, ended: Allocation) -> None:
-        """A run is over: if it was the job's last, it tells how long such jobs run."""
-        job = running.job
-        ran_ms = job.attained_ms + max(0, (ended.ended_ms or 0) - (ended.started_ms or ended.ended_ms or 0))
-        if job.id in self.queued:
-            # It waits again already, as it was before this run.
-            again = self.state.dequeue(job.id)
-            if again is not None:
-                self._waited[job.id] = self.state.enqueue(again._replace(attained_ms=ran_ms))
-        elif ended.end_kind in _OF_ITSELF:
-            self.state.expectation.learn(job, ran_ms)
 
 
-_OF_ITSELF = frozenset({EndKind.SUCCEEDED, EndKind.FAILED, EndKind.WALLTIME})
+# They say what the credit came to; where one does not, it is read.
 _MONEY_EVENTS = frozenset(
-    {
-        EventKind.CREDIT_ADDED,
-        EventKind.JOB_PLACED,
-        EventKind.JOB_ENDED,
-        EventKind.INVOICE_ISSUED,
-        EventKind.INVOICE_VOIDED,
-        EventKind.CREDIT_NOTE_ISSUED,
-    }
+    {EventKind.CREDIT_ADDED, EventKind.INVOICE_ISSUED, EventKind.INVOICE_VOIDED, EventKind.CREDIT_NOTE_ISSUED}
 )
-_PEOPLE_EVENTS = frozenset({EventKind.TENANT_CREATED, EventKind.QUOTA_SET})
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

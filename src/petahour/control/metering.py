@@ -12,7 +12,7 @@ from petahour.billing.rate import rate
 from petahour.control.credit import prepaid
 from petahour.model.allocations import Allocation
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Charge, UsageRecord
+from petahour.model.usage import Balance, Charge, UsageRecord
 from petahour.store.protocol import Transaction
 
 
@@ -73,6 +73,20 @@ def release_hold(tx: Transaction, allocation: Allocation, *, at_ms: int) -> Allo
     if held is not None:
         tx.ledger.post(void(held, at_ms=at_ms))
     return replace(allocation, hold_transfer="")
+
+
+def told(tx: Transaction, allocation: Allocation, before: Balance) -> dict[str, object]:
+    """What an event says of the tenant's credit, which was ``before``: what of it was charged, how much more or less
+    is held, and what is left. Nothing of a rehearsal, which never touches it.
+    """
+    if allocation.rehearsal:
+        return {}
+    after = prepaid(tx, allocation.tenant, allocation.currency)
+    return {
+        "charged_micros": before.posted_micros - after.posted_micros,
+        "held_micros": after.pending_debits_micros - before.pending_debits_micros,
+        "available_micros": after.available_micros,
+    }
 
 
 def next_hold_number(allocation: Allocation) -> int:

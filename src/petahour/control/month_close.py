@@ -144,6 +144,7 @@ def _issue(tx: Transaction, document: InvoiceDocument, seller: Seller, now_ms: i
         "total_micros": issued.total_micros,
         "due_micros": issued.due_micros,
         "currency": issued.currency,
+        "available_micros": prepaid(tx, issued.tenant, issued.currency).available_micros,
     }
     tx.events.append(Event(kind=EventKind.INVOICE_ISSUED, at_ms=now_ms, tenant=issued.tenant, data=data))
     return issued

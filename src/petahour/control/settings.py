@@ -14,6 +14,8 @@ class Settings:
     ``settle_ms``: how long after an hour's end its usage is closed, so that late reports still fall inside.
     ``hold_interval_ms``: for how much running time a placement holds credit.
     ``lost_limit``: attempts lost by the operator's fault before a job is given up.
+    ``decide_ms``: while jobs wait, a scheduling pass is made at least so often, as claims change with time alone.
+    ``memory_events``: from how many of the last events a control plane that starts learns what it knew.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
@@ -26,6 +28,8 @@ class Settings:
     preemptions_per_hour: float = 2.0
     lost_limit: int = 10
     reconcile_ms: int = 30 * SECOND_MS
+    decide_ms: int = 10 * SECOND_MS
+    memory_events: int = 50_000
     placements_per_commit: int = 256
     reports_per_commit: int = 256
     events_per_read: int = 5_000

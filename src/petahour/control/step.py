@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from petahour.control.await_jobs import cancel_hopeless
 from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
+from petahour.control.conduct import conduct_of
 from petahour.control.context import Context
 from petahour.control.engine_nodes import NodeAgreement
 from petahour.control.hear import hear
 from petahour.control.launch import launch_of
+from petahour.control.passes import Passes
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import AllocationState, EndKind
 from petahour.model.errors import UnavailableError
 from petahour.model.time import hour_floor
-from petahour.scheduler.decide import decide
-from petahour.scheduler.schedule import plan_of
 
 log = logging.getLogger("petahour.control")
 
@@ -46,7 +46,11 @@ class Reconciler:
         self._started: set[str] = set()
         self._stopped: set[str] = set()
         self._nodes = NodeAgreement()
+        self._conduct = conduct_of(context.live.policy, context.prices, context.settings)
+        self._passes = Passes()
+        self._loads = 0
         self._decide_again = True
+        self._next_ms = 0
         self._reconciled_ms: int | None = None
 
     def reset(self) -> None:
@@ -67,7 +71,7 @@ class Reconciler:
             # Who waited for one of these is hopeless in turn.
             self._refresh()
         placed = stopping = 0
-        if self._decide_again:
+        if self._decide_again or self._is_due():
             placed, stopping = self._decide()
             self._refresh()
         self._act()
@@ -181,22 +185,36 @@ class Reconciler:
                     close_hours(
                         tx, allocation.id, until_ms=until_ms, now_ms=context.clock.now_ms(), settings=context.settings
                     )
-        # Closing changes allocations and balances without an event of its own.
-        context.live.reread(context.store, due)
         return len(due)
 
     # -- 5. decide: one pass of the scheduler, and its commit ------------------------------------------------
 
+    def _is_due(self) -> bool:
+        """Jobs wait, and with time alone claims have changed: who waits ages, who runs has had more."""
+        live = self._context.live
+        return (bool(live.queued) or live.state.turns is not None) and self._context.clock.now_ms() >= self._next_ms
+
     def _decide(self) -> tuple[int, int]:
-        context = self._context
+        context, live = self._context, self._context.live
         self._decide_again = False
-        now_ms = context.clock.now_ms()
-        state = context.live.state_at(now_ms, context.prices, context.settings)
-        made = decide(state, now_ms)
-        state.reserved = made.reserved
-        plan = plan_of(state, made)
-        context.live.holds = plan.holds
-        done = commit(context, plan)
+        if live.loads != self._loads:
+            self._loads = live.loads
+            self._passes.begin(live.loaded_seq, self._conduct)
+        waited_for = live.follower.waited_for
+        now_ms, seen = context.clock.now_ms(), live.seen
+        self._next_ms = now_ms + context.settings.decide_ms
+        plan = live.decide(now_ms, self._conduct)
+        if not waited_for:
+            return 0, 0
+        if not plan.places and not plan.preempts:
+            self._passes.idle(now_ms, seen)
+            if self._passes.many:
+                with context.store.write() as tx:
+                    tx.events.append(self._passes.gathered(now_ms))
+                self._passes.stored()
+            return 0, 0
+        done = commit(context, plan, seen=seen, note=self._passes.note(now_ms, seen))
+        self._passes.stored()
         for reason in done.refused:
             log.info("a decision was stale: %s", reason)
         self._decide_again = bool(done.refused)

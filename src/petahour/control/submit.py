@@ -59,7 +59,7 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
     with context.store.write() as tx:
         if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
             return known, False
-        require_awaited(tx, tenant, spec)
+        over = require_awaited(tx, tenant, spec)
         jobs = [
             Job(
                 id=job_id,
@@ -77,7 +77,7 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
             tx.jobs.add(job, key=key if place == 0 else None, request_hash=digest) for place, job in enumerate(jobs)
         ]
         for job in stored:
-            submitted(tx, job)
+            submitted(tx, job, over)
     context.wake()
     return stored[0], True
 

@@ -7,12 +7,16 @@ from dataclasses import replace
 
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState, check_transition
+from petahour.model.terms import terms_of
 from petahour.store.protocol import Transaction
 
 
-def submitted(tx: Transaction, job: Job) -> Event:
-    """Record a new job."""
-    return tx.events.append(_event(EventKind.JOB_SUBMITTED, job, None, job.submitted_ms, "submitted"))
+def submitted(tx: Transaction, job: Job, over: Mapping[str, bool] | None = None) -> Event:
+    """Record a new job. ``over``: of the jobs it waits for, those that are over, and whether they succeeded."""
+    data: dict[str, object] = {"number": job.seq, "project": job.project, "terms": terms_of(job.spec)}
+    if over:
+        data["over"] = dict(over)
+    return tx.events.append(_event(EventKind.JOB_SUBMITTED, job, None, job.submitted_ms, "submitted", data=data))
 
 
 def move(

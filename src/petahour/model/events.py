@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     JOB_ENDED = "job-ended"
     JOB_STATE = "job-state"
     REPORT_CONFLICT = "report-conflict"
+    HOURS_CLOSED = "hours-closed"
     TENANT_CREATED = "tenant-created"
     CREDIT_ADDED = "credit-added"
     QUOTA_SET = "quota-set"
@@ -26,6 +27,7 @@ class EventKind(StrEnum):
     INVOICE_PAID = "invoice-paid"
     INVOICE_VOIDED = "invoice-voided"
     CREDIT_NOTE_ISSUED = "credit-note-issued"
+    PASS_MADE = "pass-made"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +35,9 @@ class Event:
     """One fact. ``at_ms`` is when it was true (an engine's evidence may precede its recording).
 
     ``seq`` is given by the store and grows in commit order; 0 until stored. ``data`` holds JSON values only.
-    Job transitions carry ``before``, ``after`` and ``cause``.
+    Job transitions carry ``before``, ``after`` and ``cause``; a submission the job's terms (``model.terms``). What
+    moves prepaid credit carries ``available_micros``, the tenant's credit after it, and what of it was charged and
+    what is held for the allocation now (``charged_micros``, ``held_micros``).
     """
 
     kind: EventKind

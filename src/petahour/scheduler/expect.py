@@ -43,9 +43,14 @@ class Expectation:
     def know(self, other: Expectation) -> None:
         """Know what the other has learned of kinds so far, and learn apart from it from now on.
 
-        The other may learn in another thread meanwhile; what it knows of rows of jobs is not taken over.
+        The other may learn in another thread meanwhile; what it knows of rows of jobs is not taken over. Nothing that
+        is asked of this one shows in the other: when tables are made anew is part of what decisions come from.
         """
-        self._all, self._kinds = other._all, other._kinds.copy()
+        self._all = other._all.apart(None)
+        copies, self._kinds = {id(other._all): self._all}, {}
+        for key, kind in other._kinds.copy().items():  # wider ones come first
+            wider = None if kind.wider is None else copies[id(kind.wider)]
+            self._kinds[key] = copies[id(kind)] = kind.apart(wider)
         self._ended, self._ran_ms = other._ended, other._ran_ms
 
     @property
@@ -107,7 +112,8 @@ class Expectation:
         kind = self._of(job)
         left_ms = kind.quantile_ms(attained_ms, part)
         if not attained_ms and job.sweep is not None and job.sweep.wider is not None:
-            left_ms *= self.run_ms(job._replace(walltime_ms=None), now_ms) / kind.remaining_ms(0)
+            # Not kept: the row is the live one's.
+            left_ms *= self._expect(job, job.sweep, job.sweep.wider, now_ms)[3] / kind.remaining_ms(0)
         if job.walltime_ms is None:
             return left_ms
         return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
@@ -188,6 +194,13 @@ class _Kind:
         self._share: Counts = np.zeros(BINS)
         self._remaining: list[float] = []
         self._gittins: list[float] = []
+
+    def apart(self, wider: _Kind | None) -> _Kind:
+        """A copy below another wider kind; tables are replaced, never changed, and may be shared."""
+        other = _Kind(wider)
+        other.ended, other.weight, other._made_at = self.ended.copy(), self.weight, self._made_at
+        other._share, other._remaining, other._gittins = self._share, self._remaining, self._gittins
+        return other
 
     def remaining_ms(self, attained_ms: int) -> float:
         if self._stale():

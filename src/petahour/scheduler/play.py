@@ -24,14 +24,15 @@ class Play:
     """
 
     def __init__(self, live: State, now_ms: int, draw: int, *, extra: Iterable[Waiting] = ()) -> None:
-        self._known, self._draw, self.now_ms = live.expectation, draw, now_ms
+        self._draw, self.now_ms = draw, now_ms
         self.began_ms: dict[str, int] = {}
         self._total_ms: dict[str, float] = {}
         self._ends: list[tuple[int, str, int]] = []  # (instant, run, attempt)
         self._attempts: dict[str, int] = {}
         self._again_ms: int | None = None
         self._state = State(live.policy, live.nodes, quotas=live.quotas, bounds=live.bounds)
-        self._state.expectation.know(live.expectation)
+        self._known = self._state.expectation
+        self._known.know(live.expectation)
         self._state.service = live.service.at(now_ms)
         self._state.asks = live.asks
         for running in list(live.running.values()):

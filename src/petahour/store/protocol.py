@@ -6,13 +6,13 @@ still holds when it writes. Every method may raise UnavailableError when the dat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from petahour.model.allocations import Allocation
-from petahour.model.events import Event
+from petahour.model.events import Event, EventKind
 from petahour.model.invoices import BillingTerms, InvoiceDocument, InvoiceState, MonthClose, Posting, Seller
 from petahour.model.jobs import Job, JobState
 from petahour.model.resources import Node
@@ -160,11 +160,18 @@ class People(Protocol):
 
 
 class Events(Protocol):
-    """The append-only log. ``append`` returns the event with its ``seq``."""
+    """The append-only log. ``append`` returns the event with its ``seq``.
+
+    ``jobs_after``: whom the events after a number are about. ``earlier``: up to and with a number, the events about
+    these jobs and those of these kinds. ``any_after``: whether there is one of these kinds after a number.
+    """
 
     def append(self, event: Event) -> Event: ...
     def after(self, seq: int, *, limit: int) -> Sequence[Event]: ...
     def of_job(self, job_id: str) -> Sequence[Event]: ...
+    def jobs_after(self, seq: int) -> Set[str]: ...
+    def earlier(self, seq: int, *, jobs: Iterable[str], kinds: Iterable[EventKind]) -> Sequence[Event]: ...
+    def any_after(self, seq: int, kinds: Iterable[EventKind]) -> bool: ...
     def last_seq(self) -> int: ...
 
 

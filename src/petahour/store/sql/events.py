@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 
 from sqlalchemy import Connection, func, insert, select
 
-from petahour.model.events import Event
+from petahour.model.events import Event, EventKind
 from petahour.store.sql.rows import event_of, event_row
 from petahour.store.sql.schema import events
-from petahour.store.sql.statements import rows
+from petahour.store.sql.statements import batches, rows
 
 
 class SqlEvents:
@@ -29,6 +29,23 @@ class SqlEvents:
 
     def of_job(self, job_id: str) -> Sequence[Event]:
         return rows(self._connection, select(events).where(events.c.job == job_id).order_by(events.c.seq), event_of)
+
+    def jobs_after(self, seq: int) -> Set[str]:
+        query = select(events.c.job).where(events.c.seq > seq, events.c.job.is_not(None)).distinct()
+        return set(self._connection.execute(query).scalars())
+
+    def earlier(self, seq: int, *, jobs: Iterable[str], kinds: Iterable[EventKind]) -> Sequence[Event]:
+        wanted = [kind.value for kind in kinds]
+        query = select(events).where(events.c.seq <= seq)
+        found = list(rows(self._connection, query.where(events.c.job.is_(None), events.c.kind.in_(wanted)), event_of))
+        for batch in batches(jobs):
+            found += rows(self._connection, query.where(events.c.job.in_(batch)), event_of)
+        return sorted(found, key=lambda event: event.seq)
+
+    def any_after(self, seq: int, kinds: Iterable[EventKind]) -> bool:
+        wanted = [kind.value for kind in kinds]
+        query = select(events.c.seq).where(events.c.seq > seq, events.c.kind.in_(wanted)).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def last_seq(self) -> int:
         return self._connection.execute(select(func.max(events.c.seq))).scalar() or 0

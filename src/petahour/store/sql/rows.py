@@ -12,9 +12,10 @@ import orjson
 
 from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.events import Event, EventKind
-from petahour.model.jobs import After, ArrayTask, Job, JobSpec, JobState, Tier
-from petahour.model.resources import Gang, Node, NodeState, Slot, Switch
+from petahour.model.jobs import Job, JobState, Tier
+from petahour.model.resources import Node, NodeState, Slot
 from petahour.model.tenants import ApiKey, Role, User
+from petahour.model.terms import spec_of
 from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageRecord, WaiveReason
 
 Row = Mapping[str, Any]
@@ -53,16 +54,8 @@ def job_row(job: Job) -> dict[str, object]:
 
 
 def job_of(row: Row) -> Job:
-    raw = orjson.loads(row["spec"])
-    raw["gang"] = Gang(**{**raw["gang"], "switch": Switch(raw["gang"].get("switch", Switch.PREFERRED))})
-    raw["after"] = tuple(After(**item) for item in raw.get("after", ()))
-    raw["array"] = ArrayTask(**raw["array"]) if raw.get("array") else None
-    raw["tier"] = Tier(raw["tier"])
-    raw["command"] = tuple(raw["command"])
-    raw["types"] = tuple(raw["types"])
-    raw["environment"] = tuple((name, value) for name, value in raw["environment"])
     known = {field.name: row[field.name] for field in fields(Job) if field.name not in ("spec", "state")}
-    return Job(**known, spec=JobSpec(**raw), state=JobState(row["state"]))
+    return Job(**known, spec=spec_of(orjson.loads(row["spec"])), state=JobState(row["state"]))
 
 
 def allocation_row(allocation: Allocation) -> dict[str, object]:

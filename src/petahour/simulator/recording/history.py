@@ -1,0 +1,138 @@
+"""History: the jobs of a recording as a trace, with their real arrivals and run times, for any policy to replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from petahour.model.errors import ValidationError
+from petahour.model.events import Event, EventKind
+from petahour.model.jobs import JobSpec, JobState
+from petahour.model.resources import Node, NodeState
+from petahour.model.terms import spec_of
+from petahour.simulator.trace import Exclusion, Trace, TraceJob
+
+
+@dataclass(kw_only=True, slots=True)
+class _Life:
+    """What the log says of one job."""
+
+    line: int
+    tenant: str
+    submitted_ms: int
+    spec: JobSpec
+    ran_ms: int = 0
+    placed_ms: int | None = None
+    first_placed_ms: int | None = None
+    ended_ms: int | None = None
+    preemptions: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Floor:
+    """What became of the jobs on the floor: over those that ran and ended."""
+
+    jobs: int
+    mean_completion_s: float
+    mean_wait_s: float
+    makespan_s: float
+    preemptions: int
+
+
+def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
+    """Every submitted job, or an exclusion for it: one that never ran or has not ended has no run time to replay.
+
+    A job's run time is that of all its runs where it goes on from checkpoints, else that of its last. Raises
+    ValidationError where no job is left.
+    """
+    lives, nodes = _read(events)
+    jobs, excluded = [], []
+    origin_ms = min((life.submitted_ms for life in lives.values()), default=0)
+    for number, (job, life) in enumerate(lives.items()):
+        if life.ended_ms is None:
+            excluded.append(Exclusion(line=life.line, reason="the job had not ended"))
+        elif life.first_placed_ms is None:
+            excluded.append(Exclusion(line=life.line, reason="the job never ran"))
+        else:
+            spec = life.spec
+            jobs.append(
+                TraceJob(
+                    row=number,
+                    id=job,
+                    tenant=life.tenant,
+                    submit_ms=life.submitted_ms - origin_ms,
+                    duration_ms=life.ran_ms,
+                    accelerators=spec.gang.accelerators,
+                    name=spec.name,
+                    types=spec.types,
+                    tier=spec.tier,
+                    priority=spec.priority,
+                    walltime_ms=spec.walltime_ms,
+                )
+            )
+    if not jobs:
+        raise ValidationError(
+            field=name, value=len(lives), rule="holds no job that ran and ended", remedy="Record for longer."
+        )
+    jobs.sort(key=lambda job: job.submit_ms)
+    return Trace(name=name, jobs=jobs, excluded=excluded, nodes=nodes)
+
+
+def as_it_was(events: Iterable[Event]) -> Floor:
+    """The figures of the floor itself, for the jobs that ``trace_of`` takes."""
+    lives, _ = _read(events)
+    ran = [life for life in lives.values() if life.ended_ms is not None and life.first_placed_ms is not None]
+    count = max(1, len(ran))
+    completions = [(life.ended_ms or 0) - life.submitted_ms for life in ran]
+    waits = [(life.first_placed_ms or 0) - life.submitted_ms for life in ran]
+    first_ms = min((life.submitted_ms for life in ran), default=0)
+    return Floor(
+        jobs=len(ran),
+        mean_completion_s=sum(completions) / count / 1000,
+        mean_wait_s=sum(waits) / count / 1000,
+        makespan_s=(max((life.ended_ms or 0 for life in ran), default=0) - first_ms) / 1000,
+        preemptions=sum(life.preemptions for life in ran),
+    )
+
+
+def _read(events: Iterable[Event]) -> tuple[dict[str, _Life], list[Node]]:
+    lives: dict[str, _Life] = {}
+    nodes: dict[str, Node] = {}
+    for line, event in enumerate(events, start=2):
+        data: Mapping[str, Any] = event.data
+        if event.kind is EventKind.NODE_REGISTERED and event.node is not None:
+            nodes[event.node] = _node_of(event.node, data)
+        elif event.kind is EventKind.JOB_SUBMITTED and event.job is not None:
+            lives[event.job] = _Life(
+                line=line, tenant=event.tenant or "", submitted_ms=event.at_ms, spec=spec_of(data["terms"])
+            )
+        elif event.job in lives:
+            _live(lives[event.job], event, data)
+    return lives, [nodes[name] for name in sorted(nodes)]
+
+
+def _live(life: _Life, event: Event, data: Mapping[str, Any]) -> None:
+    if event.kind is EventKind.JOB_PLACED:
+        life.placed_ms = event.at_ms
+        life.first_placed_ms = event.at_ms if life.first_placed_ms is None else life.first_placed_ms
+    elif event.kind is EventKind.JOB_ENDED:
+        ran_ms = event.at_ms - (data.get("started_ms") or event.at_ms)
+        life.ran_ms = life.ran_ms + ran_ms if life.spec.checkpoint_dir is not None else ran_ms
+        life.preemptions += data["after"] == JobState.PREEMPTED
+    if event.kind in (EventKind.JOB_ENDED, EventKind.JOB_STATE) and JobState(data["after"]).final:
+        life.ended_ms = event.at_ms
+
+
+def _node_of(name: str, data: Mapping[str, Any]) -> Node:
+    """A node that takes work: drains were made by hand, and are not part of what another policy would have had."""
+    return Node(
+        name=name,
+        pool=data["pool"],
+        engine=data["engine"],
+        type=data["type"],
+        accelerators=data["accelerators"],
+        switch=data["switch"],
+        rehearsal=data["rehearsal"],
+        state=NodeState.UP,
+    )
