@@ -96,8 +96,9 @@ class Cases:
 
     @property
     def micro_batches(self) -> Numbers:
-        """Micro-batches that one pipeline runs per step."""
-        return np.ceil(self.batch.global_batch / (self.plan.dp * self.plan.micro_batch))
+        """Micro-batches that one pipeline runs per step. A part of one where the batch does not divide: programs want
+        a batch that does, and the nearest one is meant."""
+        return np.maximum(self.batch.global_batch / (self.plan.dp * self.plan.micro_batch), 1.0)
 
 
 def shape_columns(model: Transformer) -> Shapes:

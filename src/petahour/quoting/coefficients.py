@@ -18,13 +18,15 @@ class Coefficients:
     between the kernels of a layer's forward pass.
 
     ``link_delay`` is paid by a collective per member, ``network_delay`` per doubling of members, ``send_delay`` by
-    each hop of a pipeline. ``host_layer`` is the host's time to launch a layer's forward pass, ``host_tp`` what each
-    further tensor-parallel rank adds, ``host_softmax`` what an unfused softmax does, ``host_backward`` the backward
-    pass's multiple, ``host_step`` what a step costs once; ``queue`` is the power by which the times of host and
-    accelerator join (infinite: the longer one alone counts). ``hiding`` is the part of gradient and parameter traffic
-    that computing can hide under itself. ``optimizer_bytes`` are moved per parameter of the local shard.
-    ``straggling`` is the relative loss per doubling of nodes, ``imbalance`` the work of the busiest expert-parallel
-    rank over the mean.
+    each hop of a pipeline, ``ring_hop`` by each member of a ring over nodes that gathers a part of the parameters.
+    ``host_layer`` is the host's time to launch a layer's forward pass, ``host_tp`` what each further tensor-parallel
+    rank adds, ``host_softmax`` what an unfused softmax does, ``host_backward`` the backward pass's multiple,
+    ``host_step`` what a step costs once; ``queue`` is the power by which the times of host and accelerator join
+    (infinite: the longer one alone counts). ``hiding`` is the part of gradient and parameter traffic that computing
+    can hide under itself. ``optimizer_bytes`` are moved per parameter of the local shard. ``straggling`` is the
+    relative loss per doubling of nodes, ``imbalance`` the work of the busiest expert-parallel rank over the mean,
+    ``repeated`` the part of a forward pass that full recomputation repeats (programs that stop early leave out the
+    last product, whose result nobody needs).
     """
 
     matrix: float = 0.80
@@ -40,6 +42,7 @@ class Coefficients:
     network: float = 0.70
     network_delay: float = 60e-6
     send_delay: float = 60e-6
+    ring_hop: float = 4e-6
     host_layer: float = 0.8e-3
     host_tp: float = 0.05e-3
     host_softmax: float = 0.4e-3
@@ -51,3 +54,4 @@ class Coefficients:
     optimizer_bytes: float = 30.0
     straggling: float = 0.005
     imbalance: float = 1.2
+    repeated: float = 1.0

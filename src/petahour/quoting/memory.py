@@ -86,14 +86,14 @@ def _activations(cases: Cases) -> Numbers:
     boundary = 2.0 * tokens * shape.hidden / np.where(plan.sequence_parallel > 0, plan.tp, 1.0)
     kept = np.where(plan.recompute > 1, boundary, np.where(plan.recompute > 0, whole, whole + scores))
     working = np.where(plan.recompute > 1, whole + scores, np.where(plan.recompute > 0, scores, 0.0))
-    flying = np.minimum(plan.pp, cases.micro_batches)
+    flying = np.minimum(plan.pp, np.ceil(cases.micro_batches))
     # Interleaving keeps up to (p - 1) / (p v) more micro-batches (arXiv 2205.05198, appendix C).
     flying = flying * np.where(plan.interleave > 1, 1.0 + (plan.pp - 1.0) / (plan.pp * plan.interleave), 1.0)
     logit = np.where(cases.batch.flash > 0, LOGIT_BYTES_FUSED, LOGIT_BYTES)
     logits = tokens * shape.vocabulary / plan.tp * logit
     first = kept * per_stage * flying + working
     last = kept * per_stage + working + logits
-    return np.maximum(first, last)
+    return np.asarray(np.maximum(first, last))
 
 
 def _layer_bytes(cases: Cases, tokens: Numbers) -> Numbers:

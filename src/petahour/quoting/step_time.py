@@ -84,7 +84,9 @@ def _joined(layer: LayerTime, fit: Coefficients) -> Numbers:
 def _recompute(cases: Cases, forward: LayerTime, fit: Coefficients) -> Numbers:
     """Seconds per layer for what is computed again."""
     kind = cases.plan.recompute
-    return np.where(kind > 1, _joined(forward, fit), np.where(kind > 0, attention_time(cases, fit), 0.0))
+    return np.where(
+        kind > 1, _joined(forward, fit) * fit.repeated, np.where(kind > 0, attention_time(cases, fit), 0.0)
+    )
 
 
 def _ends(cases: Cases, fit: Coefficients) -> tuple[Numbers, Numbers]:
@@ -122,7 +124,8 @@ def _parameter_traffic(cases: Cases, computing: Numbers, fit: Coefficients) -> N
     plan = cases.plan
     dense, routed = local_parameters(cases)
     one_way = ring_time(HALF * (dense + routed), plan.dp, plan.tp, cases.chip, fit)
-    moving = 3.0 * one_way
+    hops = np.where(plan.dp * plan.tp > cases.chip.domain, plan.dp, 0.0) * cases.shape.layers / plan.pp
+    moving = 3.0 * (one_way + hops * fit.ring_hop)
     exposed = moving - np.minimum(moving, computing) * fit.hiding
     return np.where((plan.zero > 2) & (plan.dp > 1), exposed, 0.0)
 
@@ -151,7 +154,7 @@ def _causes(
     cases: Cases, forward: LayerTime, backward: LayerTime, fit: Coefficients
 ) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     """Compute, memory, network and host time of a layer, in proportions to share out what was joined."""
-    twice = np.where(cases.plan.recompute > 1, 2.0, 1.0)
+    twice = np.where(cases.plan.recompute > 1, 1.0 + fit.repeated, 1.0)
     compute = twice * forward.compute + backward.compute
     memory = twice * forward.memory + backward.memory
     network = twice * forward.network + backward.network
