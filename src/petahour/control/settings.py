@@ -14,6 +14,7 @@ class Settings:
     ``settle_ms``: how long after an hour's end its usage is closed, so that late reports still fall inside.
     ``hold_interval_ms``: for how much running time a placement holds credit.
     ``lost_limit``: attempts lost by the operator's fault before a job is given up.
+    ``quotes_compared``: of how many quotes, the newest, the outcome is looked at and learned from.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
@@ -25,6 +26,8 @@ class Settings:
     max_preemptions: int = 10
     preemptions_per_hour: float = 2.0
     lost_limit: int = 10
+    quote_validity_ms: int = 7 * 24 * HOUR_MS
+    quotes_compared: int = 500
     reconcile_ms: int = 30 * SECOND_MS
     placements_per_commit: int = 256
     reports_per_commit: int = 256

@@ -9,7 +9,7 @@ from petahour import __version__
 from petahour.control.context import Context
 from petahour.server import problems
 from petahour.server.limits import BodyLimit
-from petahour.server.routes import catalog, fleet, jobs, keys, money, tenants
+from petahour.server.routes import catalog, fleet, jobs, keys, money, quotes, tenants
 
 
 def create_app(context: Context) -> FastAPI:
@@ -24,8 +24,8 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for router in (jobs.router, fleet.router, catalog.router, tenants.router, keys.router, money.router):
-        app.include_router(router)
+    for module in (jobs, quotes, fleet, catalog, tenants, keys, money):
+        app.include_router(module.router)
 
     @app.get("/healthz", tags=["health"])
     def healthz() -> JSONResponse:

@@ -10,6 +10,7 @@ from petahour.cli.demo.expectations import Accounts, Expectation, resumed_step, 
 from petahour.cli.demo.story import Seen, losses
 from petahour.cli.demo.tenants import CHAR_LM, SPOT, TOO_BIG
 from petahour.cli.job_view import job_table, show_job
+from petahour.cli.quote_view import show_accuracy
 from petahour.cli.render import console, plain, print_plain
 from petahour.cli.session import now_ms
 from petahour.cli.statement_view import show_audit, show_conservation
@@ -26,6 +27,9 @@ def show_report(
     if SPOT in seen.jobs:
         _head("The preempted job, as `petahour describe` shows it")
         show_job(seen.jobs[SPOT], now_ms=now_ms())
+    if seen.accuracy is not None:
+        _head("Quoted and charged, as `petahour quote accuracy` shows it")
+        show_accuracy(seen.accuracy)
     for text in invoices:
         _head("Invoice")
         typer.echo(text, nl=False)
@@ -56,6 +60,8 @@ def report_json(
             if losses(text)
         ],
         "preemption": {"saved_step": saved_step(seen), "resumed_step": resumed_step(seen)},
+        "quote": plain(seen.quote),
+        "accuracy": plain(seen.accuracy),
         "invoices": [plain(invoice) for invoice in accounts.invoices],
         "conservation": {
             "ok": sums.ok,
