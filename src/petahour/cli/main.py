@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from petahour import __version__
-from petahour.cli import account, book, catalog, fleet, invoices, job, ledger, oversight, tenant, trace
+from petahour.cli import account, book, catalog, fleet, invoices, job, ledger, oversight, quote, tenant, trace
 from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
 from petahour.cli.simulate import simulate
@@ -34,6 +34,7 @@ account.add_to(app)
 job.add_to(app)
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(quote.app, name="quote")
 app.add_typer(tenant.app, name="tenant")
 ledger.add_to(app)
 app.add_typer(book.app, name="ledger")

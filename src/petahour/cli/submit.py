@@ -69,6 +69,9 @@ def submit(
     array: Annotated[
         str | None, typer.Option(metavar="INDEXES", help="One job for each, such as 0-15%4: at most 4 at once.")
     ] = None,
+    quote: Annotated[
+        str | None, typer.Option(help="The quote it is submitted under; its best type, gang and tier unless given.")
+    ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Submitting again with the same key gives the same job.")
     ] = None,
@@ -112,7 +115,10 @@ def submit(
         "after_any": tuple(after_any) if after_any else None,
         "array": array,
     }
-    request = _request(file, {field: value for field, value in said.items() if value is not None}, env or [])
+    said = {field: value for field, value in said.items() if value is not None}
+    if quote is not None:
+        said = {**_quoted(quote, type_), **said}
+    request = _request(file, said, env or [])
     _send(request, idempotency_key, wait=wait, timeout_s=timeout, follow=follow, as_json=as_json)
 
 
@@ -126,6 +132,16 @@ def _request(file: Path | None, said: dict[str, object], variables: list[str]) -
     request = JobRequest(command=()) if file is None else load_job_file(file)
     request = replace(request, **said)  # type: ignore[arg-type]  # Each option has its field's type.
     return replace(request, environment={**request.environment, **_variables(variables)})
+
+
+def _quoted(quote: str, types: list[str] | None) -> dict[str, object]:
+    """What the quote says of the job: type, gang and tier."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        request = client.quote_detail(quote).request((), type_name=types[0] if types else None)
+    fields = ("quote", "types", "nodes", "accelerators_per_node", "tier", "tenant")
+    return {field: getattr(request, field) for field in fields}
 
 
 def _variables(texts: list[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from petahour.client.client import Client
 from petahour.client.config import Profile, load_profile, resolve_profile, save_profile
 from petahour.client.errors import ApiError, ProtocolError, WaitTimeoutError
 from petahour.client.jobfile import load_job_file
+from petahour.client.quotes import Quote, QuoteRequest
 from petahour.client.requests import JobRequest
 from petahour.model.errors import PetahourError, UnavailableError
 
@@ -22,6 +23,8 @@ __all__ = [
     "PetahourError",
     "Profile",
     "ProtocolError",
+    "Quote",
+    "QuoteRequest",
     "UnavailableError",
     "WaitTimeoutError",
     "load_job_file",

@@ -14,6 +14,7 @@ from petahour.client.books import Books
 from petahour.client.chips import Chip
 from petahour.client.decode import decode
 from petahour.client.errors import WaitTimeoutError
+from petahour.client.quotes import JobThroughput, Quote, QuoteAccuracy, QuoteRequest
 from petahour.client.requests import JobRequest
 from petahour.client.statements import Audit, Balance, Conservation, Invoice, PriceBook, Topup, Usage
 from petahour.client.transport import RETRIES, Query, Transport, json_of, segment
@@ -206,6 +207,28 @@ class Client:
                     remedy=f'Look at why with "petahour describe {job_id}".',
                 )
             self._sleep(poll_s)
+
+    # Quotes
+
+    def quote(self, request: QuoteRequest) -> Quote:
+        """Quote a piece of work on each type of accelerator; the quote is kept."""
+        return self._post(Quote, "/v1/quotes", request.body())
+
+    def quotes(self, *, tenant: str | None = None, limit: int = 50) -> tuple[Quote, ...]:
+        """Quotes, newest first."""
+        return self._list("/v1/quotes", "quotes", Quote, {"tenant": tenant, "limit": limit})
+
+    def quote_detail(self, quote_id: str) -> Quote:
+        """One quote."""
+        return self._get(Quote, f"/v1/quotes/{segment('quote', quote_id)}")
+
+    def quote_accuracy(self, *, tenant: str | None = None) -> QuoteAccuracy:
+        """What the jobs submitted under quotes took and were charged, beside what was quoted."""
+        return self._get(QuoteAccuracy, "/v1/quote-accuracy", {"tenant": tenant})
+
+    def throughput(self, job_id: str) -> JobThroughput:
+        """What a finished job's output tells of its throughput: the calibration of a quote."""
+        return self._get(JobThroughput, f"/v1/jobs/{segment('job', job_id)}/throughput")
 
     # Fleet
 

@@ -12,7 +12,7 @@ from petahour.client.requests import JobRequest
 from petahour.model.errors import TooLargeError, ValidationError
 
 MAX_FILE_BYTES = 1024 * 1024
-_TEXT = ("tenant", "project", "name", "workdir", "tier", "checkpoint_dir", "preemption_signal", "array")
+_TEXT = ("tenant", "project", "name", "workdir", "tier", "checkpoint_dir", "preemption_signal", "array", "quote")
 _WHOLE = ("priority", "retries")
 _EITHER = ("walltime", "grace", "memory")
 _LISTS = ("command", "types", "after_ok", "after_any")

@@ -37,6 +37,7 @@ class JobRequest:
     after_ok: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
     array: str | None = None
+    quote: str | None = None
 
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/jobs``; what is not said is left out."""
@@ -65,5 +66,6 @@ class JobRequest:
             "after_ok": list(self.after_ok) or None,
             "after_any": list(self.after_any) or None,
             "array": self.array,
+            "quote": self.quote,
         }
         return {name: value for name, value in full.items() if value is not None}

@@ -26,6 +26,8 @@ class Action(StrEnum):
     MANAGE_KEYS = "manage-keys"
     READ_QUOTA = "read-quota"
     SET_QUOTA = "set-quota"
+    MAKE_QUOTE = "make-quote"
+    READ_QUOTES = "read-quotes"
     READ_PRICES = "read-prices"
     ADD_CREDIT = "add-credit"
     READ_MONEY = "read-money"
@@ -58,6 +60,8 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.MANAGE_KEYS: _ADMINS,
     Action.READ_QUOTA: _EVERYONE,
     Action.SET_QUOTA: frozenset({Role.OPERATOR}),
+    Action.MAKE_QUOTE: _WORKERS,
+    Action.READ_QUOTES: _EVERYONE,
     Action.READ_PRICES: _EVERYONE,
     Action.ADD_CREDIT: _READ_ALL,
     Action.READ_MONEY: _EVERYONE,

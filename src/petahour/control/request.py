@@ -34,7 +34,11 @@ class JobRequest:
     after_ok: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
     array: str | None = None
+    quote: str | None = None
 
     def digest(self) -> str:
         """A hash that tells whether two requests ask for the same."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        said = asdict(self)
+        if self.quote is None:
+            del said["quote"]  # Requests of before there were quotes keep their hash.
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -16,6 +16,7 @@ class Settings:
     ``lost_limit``: attempts lost by the operator's fault before a job is given up.
     ``decide_ms``: while jobs wait, a scheduling pass is made at least so often, as claims change with time alone.
     ``memory_events``: from how many of the last events a control plane that starts learns what it knew.
+    ``quotes_compared``: of how many quotes, the newest, the outcome is looked at and learned from.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
@@ -27,6 +28,8 @@ class Settings:
     max_preemptions: int = 10
     preemptions_per_hour: float = 2.0
     lost_limit: int = 10
+    quote_validity_ms: int = 7 * 24 * HOUR_MS
+    quotes_compared: int = 500
     reconcile_ms: int = 30 * SECOND_MS
     decide_ms: int = 10 * SECOND_MS
     memory_events: int = 50_000

@@ -9,6 +9,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.await_jobs import require_awaited
 from petahour.control.context import Context
 from petahour.control.keys import own_tenant
+from petahour.control.quotes.queries import quote_for_job
 from petahour.control.request import JobRequest
 from petahour.control.settings import Settings
 from petahour.control.specify import specify
@@ -60,6 +61,8 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
         if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
             return known, False
         over = require_awaited(tx, tenant, spec)
+        if request.quote is not None:
+            quote_for_job(tx, tenant, request.quote, [one for _, one in specs], now_ms)
         jobs = [
             Job(
                 id=job_id,
@@ -76,6 +79,8 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
         stored = [
             tx.jobs.add(job, key=key if place == 0 else None, request_hash=digest) for place, job in enumerate(jobs)
         ]
+        if request.quote is not None:
+            tx.quotes.use(request.quote, stored[0].id)
         for job in stored:
             submitted(tx, job, over)
     context.wake()

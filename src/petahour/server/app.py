@@ -9,7 +9,7 @@ from petahour import __version__
 from petahour.control.context import Context
 from petahour.server import problems
 from petahour.server.limits import BodyLimit
-from petahour.server.routes import catalog, fleet, invoices, jobs, keys, money, tenants
+from petahour.server.routes import catalog, fleet, invoices, jobs, keys, money, quotes, tenants
 
 
 def create_app(context: Context) -> FastAPI:
@@ -24,16 +24,8 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for router in (
-        jobs.router,
-        fleet.router,
-        catalog.router,
-        tenants.router,
-        keys.router,
-        money.router,
-        invoices.router,
-    ):
-        app.include_router(router)
+    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices):
+        app.include_router(part.router)
 
     @app.get("/healthz", tags=["health"])
     def healthz() -> JSONResponse:

@@ -77,6 +77,7 @@ class JobBody(Body):
     after_ok: list[Text] = Field(default_factory=list, description="Jobs that must have succeeded before it starts.")
     after_any: list[Text] = Field(default_factory=list, description="Jobs that must be over before it starts.")
     array: Text | None = Field(None, description="Indexes, one job each; %N: so many at once.", examples=["0-15%4"])
+    quote: Text | None = Field(None, description="The quote it is submitted under: type and gang are the quote's.")
 
     def request(self) -> JobRequest:
         return JobRequest(
@@ -102,6 +103,7 @@ class JobBody(Body):
             after_ok=tuple(self.after_ok),
             after_any=tuple(self.after_any),
             array=self.array,
+            quote=self.quote,
         )
 
 

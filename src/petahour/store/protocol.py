@@ -15,6 +15,7 @@ from petahour.model.allocations import Allocation
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import BillingTerms, InvoiceDocument, InvoiceState, MonthClose, Posting, Seller
 from petahour.model.jobs import Job, JobState
+from petahour.model.quotes import Quote
 from petahour.model.resources import Node
 from petahour.model.tenants import ApiKey, Project, Quota, Tenant, User
 from petahour.model.usage import Balance, Charge, Transfer, UsageRecord
@@ -100,6 +101,16 @@ class Counts(NamedTuple):
     charges: int
     transfers: int
     accounts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Billed:
+    """What a job was billed so far, all its attempts together. ``type`` None: they ran on several types."""
+
+    type: str | None
+    accelerator_ms: int
+    amount_micros: int
+    currency: str
 
 
 class Jobs(Protocol):
@@ -243,6 +254,17 @@ class Invoices(Protocol):
     def put_seller(self, seller: Seller) -> None: ...
 
 
+class Quotes(Protocol):
+    """Quotes, newest first, and what the jobs submitted under them were billed."""
+
+    def add(self, quote: Quote) -> None: ...
+    def get(self, quote_id: str) -> Quote | None: ...
+    def use(self, quote_id: str, job_id: str) -> bool: ...
+    def newest(self, *, tenant: str | None, limit: int) -> Sequence[Quote]: ...
+    def used(self, *, tenant: str | None = None, work: str | None = None, limit: int) -> Sequence[Quote]: ...
+    def billed(self, jobs: Iterable[str]) -> Mapping[str, Billed]: ...
+
+
 class Transaction(Protocol):
     """The gateways inside one transaction. Properties, so that an implementation may hold richer types."""
 
@@ -260,6 +282,8 @@ class Transaction(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def invoices(self) -> Invoices: ...
+    @property
+    def quotes(self) -> Quotes: ...
 
 
 class Store(Protocol):

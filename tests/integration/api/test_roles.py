@@ -9,6 +9,7 @@ from petahour.model.invoices import DocumentKind, DocumentLine, InvoiceDocument,
 from petahour.model.time import month_of
 
 JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
+QUOTE = {"tenant": "acme", "hours": 100.0, "types": ["a100-80g-sxm"]}
 ALL, READ_ALL = tuple(PLACES), ("operator", "finance")
 OWN = ("operator", "finance", "tenant-admin", "member", "viewer")
 WORKERS = ("operator", "tenant-admin", "member")
@@ -21,6 +22,11 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/jobs/{job_id}"): (OWN, None),
     ("POST", "/v1/jobs/{job_id}/cancel"): (WORKERS, {}),
     ("GET", "/v1/jobs/{job_id}/logs"): (OWN, None),
+    ("POST", "/v1/quotes"): (WORKERS, QUOTE),
+    ("GET", "/v1/quotes"): (ALL, None),
+    ("GET", "/v1/quotes/{quote_id}"): (OWN, None),
+    ("GET", "/v1/quote-accuracy"): (ALL, None),
+    ("GET", "/v1/jobs/{job_id}/throughput"): (OWN, None),
     ("GET", "/v1/fleet"): (ALL, None),
     ("GET", "/v1/catalog"): (ALL, None),
     ("GET", "/v1/catalog/{accelerator_type}"): (ALL, None),
@@ -62,7 +68,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/events"): (("operator",), None),
 }
 PUBLIC = {("GET", "/healthz")}
-NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys")}
+NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys"), ("POST", "/v1/quotes")}
 
 
 def routes(api: Api) -> set[tuple[str, str]]:
@@ -74,12 +80,14 @@ def routes(api: Api) -> set[tuple[str, str]]:
 def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int:
     job = api.ask("operator", "POST", "/v1/jobs", json=JOB).json()["id"]
     key = api.ask("operator", "POST", "/v1/keys", json={"user": "u-viewer", "tenant": "acme"}).json()["id"]
+    quote = api.ask("operator", "POST", "/v1/quotes", json=QUOTE).json()["id"]
     month = month_of(api.assembly.context.clock.now_ms())
     number = _issued(api) if "{number}" in path else ""
     filled = path.format(
         number=number,
         job_id=job,
         key_id=key,
+        quote_id=quote,
         name="a100-0",
         tenant="acme",
         month=month,
@@ -144,7 +152,8 @@ def test_every_caller_gets_what_his_role_allows(api: Api, method: str, path: str
             assert 200 <= status < 300 or status == 409, (who, status)
         elif who == "stranger":
             # What is another tenant's does not exist; what is the operator's alone is forbidden to all alike.
-            named = any(part in path for part in ("{job_id}", "{tenant}", "{key_id}", "{number}"))
+            parts = ("{job_id}", "{tenant}", "{key_id}", "{quote_id}", "{number}")
+            named = any(part in path for part in parts)
             hidden = (named and allowed not in (("operator",), READ_ALL)) or (method, path) in NAMED_IN_BODY
             assert status == (404 if hidden else 403), (who, status)
         else:

@@ -28,6 +28,7 @@ def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path, engine: 
     result = json.loads(done.stdout)
     assert [item["name"] for item in result["expectations"] if not item["ok"]] == []
     assert {job["name"]: job["state"] for job in result["jobs"]} == {
+        "calibration": "succeeded",
         "char-lm": "succeeded",
         "spot-lm": "succeeded",
         "evaluation": "succeeded",
@@ -36,6 +37,11 @@ def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path, engine: 
         "broken": "failed",
     }
     assert {invoice["currency"] for invoice in result["invoices"]} == {"CNY", "USD"}
+    (outcome,) = result["accuracy"]["outcomes"]
+    quoted = result["quote"]["lines"][0]
+    price = next(one for one in quoted["prices"] if one["tier"] == "on-demand")["total_micros"]
+    assert quoted["run_ms"]["low"] <= outcome["run_ms"] <= quoted["run_ms"]["high"]
+    assert price["low"] <= outcome["charged_micros"] <= price["high"]
     for invoice in result["invoices"]:
         assert sum(line["amount_micros"] for line in invoice["lines"]) == invoice["total_micros"] > 0
     assert [document["state"] for document in result["issued"]] == ["paid", "paid"]

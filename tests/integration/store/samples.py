@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.jobs import Job, JobSpec, JobState, Tier
+from petahour.model.quotes import ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
 from petahour.model.resources import Gang, Node, NodeState, Slot
 from petahour.model.tenants import ApiKey, Project, Quota, Role, Tenant, User
 from petahour.model.time import HOUR_MS
@@ -154,3 +155,43 @@ def people_and_node(tx: Transaction) -> None:
     tx.people.add_tenant(TENANT)
     tx.people.add_project(PROJECT)
     tx.fleet.put(NODE)
+
+
+QUOTE = Quote(
+    id="quote-1",
+    tenant="acme",
+    user="ann",
+    created_ms=HOUR,
+    valid_until_ms=HOUR + 1,
+    work="llama-2-7b/4096",
+    about={"tokens": "2T tokens, 北京"},
+    tier=Tier.SPOT,
+    objective=Objective.LEAST_ENERGY,
+    currency="CNY",
+    lines=(
+        QuoteLine(
+            type="a10",
+            accelerators=4,
+            plan="TP 4",
+            run_ms=Interval(low=1, expected=2, high=3),
+            modelled_ms=4,
+            correction=1.25,
+            own_runs=2,
+            step_ms=0.5,
+            petaflop_hours=6.5,
+            energy_kwh=7.5,
+            memory_part=0.875,
+            limit="network",
+            nodes=2,
+            per_node=2,
+            prices=(
+                TierPrice(tier=Tier.RESERVED, price_micros=8, total_micros=Interval(low=9, expected=10, high=2**60)),
+            ),
+            start=ExpectedStart(earliest_ms=HOUR, median_ms=HOUR + 1, latest_ms=None, never=None),
+            details={"goodput": 0.5},
+            notes=("a note",),
+        ),
+        QuoteLine(type="cpu", accelerators=1, plan="", run_ms=Interval(low=1, expected=1, high=1), modelled_ms=1),
+    ),
+    refused=(NotQuoted(type="br106", reason="no figures"),),
+)

@@ -11,7 +11,7 @@ from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobState
 from petahour.model.resources import NodeState
 from petahour.model.usage import Balance, TransferKind
-from petahour.store.protocol import JobFilter, Submission
+from petahour.store.protocol import Billed, JobFilter, Submission
 from petahour.store.sql.store import SqlStore
 
 
@@ -54,6 +54,47 @@ def test_nodes(store: SqlStore) -> None:
         assert tx.fleet.get("n1") == up
         assert tx.fleet.get("n2") is None
         assert [node.name for node in tx.fleet.every()] == ["a0", "n1"]
+
+
+def test_quotes(store: SqlStore) -> None:
+    other = replace(samples.QUOTE, id="quote-2", tenant="beta", lines=(), refused=(), currency=None)
+    with store.write() as tx:
+        people_and_node(tx)
+        job = tx.jobs.add(samples.job(1), key=None, request_hash="h-1")
+        tx.quotes.add(samples.QUOTE)
+        tx.quotes.add(other)
+        assert tx.quotes.use("quote-1", job.id)
+        assert not tx.quotes.use("quote-1", job.id)
+        assert not tx.quotes.use("quote-9", job.id)
+    used = replace(samples.QUOTE, job="job-1")
+    with store.read() as tx:
+        assert tx.quotes.get("quote-1") == used
+        assert tx.quotes.get("quote-9") is None
+        assert tx.quotes.newest(tenant=None, limit=5) == [other, used]
+        assert tx.quotes.newest(tenant="acme", limit=5) == [used]
+        assert tx.quotes.newest(tenant=None, limit=1) == [other]
+        assert tx.quotes.used(tenant="acme", work=samples.QUOTE.work, limit=5) == [used]
+        assert tx.quotes.used(tenant="beta", limit=5) == tx.quotes.used(work="other", limit=5) == []
+        assert tx.quotes.billed(["job-1"]) == {}
+
+
+def test_what_a_job_was_billed(store: SqlStore) -> None:
+    with store.write() as tx:
+        people_and_node(tx)
+        tx.jobs.add(samples.job(1), key=None, request_hash="h-1")
+        tx.allocations.add(samples.allocation(1))
+        tx.ledger.add_usage(samples.USAGE)
+        tx.ledger.add_charge(samples.CHARGE)
+    with store.read() as tx:
+        billed = tx.quotes.billed(["job-1", "job-2"])
+    assert billed == {
+        "job-1": Billed(
+            type=samples.allocation(1).type,
+            accelerator_ms=samples.USAGE.billed_ams,
+            amount_micros=samples.CHARGE.amount_micros,
+            currency="CNY",
+        )
+    }
 
 
 def test_jobs(store: SqlStore) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from petahour.cli.demo.books import Printed
 from petahour.cli.demo.story import Seen, losses
-from petahour.cli.demo.tenants import BROKEN, CHAR_LM, EVALUATION, FINE_TUNE, SPOT, URGENT
+from petahour.cli.demo.tenants import BROKEN, CALIBRATION, CHAR_LM, EVALUATION, FINE_TUNE, SPOT, URGENT
 from petahour.client.statements import Audit, Balance, Conservation, Invoice
 
 _SAVED = re.compile(r"saved\b.*?\bstep[ =:]+(\d+)")
 _RESUMED = re.compile(r"resum\w*\b.*?\bstep[ =:]+(\d+)")
 END_STATES = {
+    CALIBRATION: "succeeded",
     CHAR_LM: "succeeded",
     SPOT: "succeeded",
     URGENT: "succeeded",
@@ -44,8 +45,14 @@ class Accounts:
 
 def judge(seen: Seen, accounts: Accounts, printed: Printed) -> list[Expectation]:
     """Every expectation, in the order of the story."""
-    of_run = (*_of_jobs(seen), *_of_training(seen), *_of_preemption(seen))
-    return [*of_run, *_of_money(seen, accounts), *_of_invoices(accounts, printed)]
+    return [
+        *_of_jobs(seen),
+        *_of_training(seen),
+        *_of_preemption(seen),
+        *_of_quote(seen),
+        *_of_money(seen, accounts),
+        *_of_invoices(accounts, printed),
+    ]
 
 
 def _of_jobs(seen: Seen) -> Iterator[Expectation]:
@@ -83,6 +90,21 @@ def _of_preemption(seen: Seen) -> Iterator[Expectation]:
     saved, resumed = saved_step(seen), resumed_step(seen)
     fine = saved is not None and saved == resumed
     yield _expect("it resumed at the step it saved", fine, f"saved at {saved}, resumed at {resumed}")
+
+
+def _of_quote(seen: Seen) -> Iterator[Expectation]:
+    """The training cost what it was quoted for: its charge lies within the interval that was promised."""
+    job, quote = seen.jobs.get(CHAR_LM), seen.quote
+    outcomes = seen.accuracy.outcomes if seen.accuracy else ()
+    outcome = next((one for one in outcomes if job is not None and one.job == job.id), None)
+    price = quote.lines[0].price(quote.tier) if quote is not None else None
+    if outcome is None or price is None:
+        yield _expect("the quoted training was charged within its quote", False, "no outcome")
+        return
+    total = price.total_micros
+    found = f"charged {outcome.charged_micros}, quoted {total.low} to {total.high} micro-units"
+    fine = outcome.within and total.low <= outcome.charged_micros <= total.high
+    yield _expect("the quoted training was charged within its quote", fine, found)
 
 
 def saved_step(seen: Seen) -> int | None:

@@ -11,6 +11,7 @@ from petahour.cli.demo.expectations import Accounts, Expectation, resumed_step, 
 from petahour.cli.demo.story import Seen, losses
 from petahour.cli.demo.tenants import CHAR_LM, SPOT, TOO_BIG
 from petahour.cli.job_view import job_table, show_job
+from petahour.cli.quote_view import show_accuracy
 from petahour.cli.render import Column, console, make_table, money, plain, print_plain
 from petahour.cli.session import now_ms
 from petahour.cli.statement_view import show_audit, show_conservation
@@ -33,6 +34,9 @@ def show_report(
     if SPOT in seen.jobs:
         _head("The preempted job, as `petahour describe` shows it")
         show_job(seen.jobs[SPOT], now_ms=now_ms())
+    if seen.accuracy is not None:
+        _head("Quoted and charged, as `petahour quote accuracy` shows it")
+        show_accuracy(seen.accuracy)
     for text in invoices:
         _head("Invoice")
         typer.echo(text, nl=False)
@@ -64,6 +68,8 @@ def report_json(
             if losses(text)
         ],
         "preemption": {"saved_step": saved_step(seen), "resumed_step": resumed_step(seen)},
+        "quote": plain(seen.quote),
+        "accuracy": plain(seen.accuracy),
         "invoices": [plain(invoice) for invoice in accounts.invoices],
         "issued": [plain(document) for document in printed.documents],
         "files": [str(file) for file in printed.files],

@@ -7,13 +7,30 @@ import time
 from dataclasses import dataclass, field, replace
 
 from petahour.cli.demo.stage import Stage
-from petahour.cli.demo.tenants import AURORA, BOREALIS, SPOT, Renter, admit, first_jobs, too_big, urgent_gang
-from petahour.client import ApiError, Client, JobRequest
+from petahour.cli.demo.tenants import (
+    AURORA,
+    BATCH,
+    BOREALIS,
+    CALIBRATION,
+    QUOTED_STEPS,
+    SPOT,
+    Renter,
+    admit,
+    calibration,
+    first_jobs,
+    quoted_training,
+    too_big,
+    urgent_gang,
+)
+from petahour.cli.quote_view import span
+from petahour.client import ApiError, Client, JobRequest, Quote, QuoteRequest
+from petahour.client.quotes import QuoteAccuracy
 from petahour.client.types import Job, JobDetail
 from petahour.model.jobs import FINAL_STATES, JobState
 
 POLL_S = 0.25
 STORY_LIMIT_S = 75.0
+READY_S = 10.0
 _LOSS = re.compile(r"\bstep[ =:]+(\d+)\b.*?\bloss[ =:]+(\d+\.\d+)")
 
 
@@ -27,6 +44,8 @@ class Seen:
     jobs: dict[str, JobDetail] = field(default_factory=dict)
     logs: dict[tuple[str, int], str] = field(default_factory=dict)
     timed_out: bool = False
+    quote: Quote | None = None
+    accuracy: QuoteAccuracy | None = None
 
 
 def play(operator: Client, url: str, cpus: int, stage: Stage) -> Seen:
@@ -36,13 +55,16 @@ def play(operator: Client, url: str, cpus: int, stage: Stage) -> Seen:
     for renter in (AURORA, BOREALIS):
         seen.renters.append(replace(renter, key=admit(operator, renter)))
         stage.say(f"tenant {renter.tenant} ({renter.title}) has {renter.credit} {renter.currency} of credit")
-    # 2. Their first jobs, and one that no fleet of this size could ever run.
+    # 2. A training is measured, quoted and submitted under its quote.
+    _quote_training(url, seen, stage)
+    # 3. The other first jobs, and one that no fleet of this size could ever run.
     for renter, request in first_jobs(cpus):
         _submit(url, seen, renter, request)
     _try_too_big(url, seen, stage)
-    # 3. Watch until all are over; meanwhile the gang comes that needs what the spot job holds.
+    # 4. Watch until all are over; meanwhile the gang comes that needs what the spot job holds.
     _watch(operator, url, seen, stage)
-    # 4. Keep what they printed.
+    # 5. Keep what they printed.
+    seen.accuracy = operator.quote_accuracy()
     for job in operator.every_job():
         detail = operator.job(job.id)
         seen.jobs[detail.name] = detail
@@ -70,6 +92,26 @@ def _submit(url: str, seen: Seen, renter: Renter, request: JobRequest) -> Job:
     key = next(item.key for item in seen.renters if item.tenant == renter.tenant)
     with Client(url, key) as client:
         return client.submit(replace(request, project=renter.project))
+
+
+def _quote_training(url: str, seen: Seen, stage: Stage) -> None:
+    """Measure the training for a few steps, quote all of it from that, and submit it under the quote."""
+    measured = _submit(url, seen, AURORA, calibration())
+    key = next(item.key for item in seen.renters if item.tenant == AURORA.tenant)
+    with Client(url, key) as client:
+        done = client.wait(measured.id, timeout_s=STORY_LIMIT_S, poll_s=POLL_S)
+        stage.say(f"{AURORA.tenant}'s {CALIBRATION} {done.state}")
+        seen.quote = client.quote(QuoteRequest(measured=measured.id, amount=QUOTED_STEPS * BATCH))
+        line = seen.quote.lines[0]
+        stage.say(
+            f"{AURORA.tenant} is quoted {span(line.run_ms.expected)} for {QUOTED_STEPS * BATCH:,} samples, and eight "
+            f"times of ten {span(line.run_ms.low)} to {span(line.run_ms.high)} ({seen.quote.id})"
+        )
+        job = _submit(url, seen, AURORA, quoted_training(seen.quote))
+        # The others come once it trains, as starting them all at once is no fair race on two cores.
+        deadline_s = time.monotonic() + READY_S
+        while not losses(read_log(client, job.id, 1)) and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
 
 
 def _try_too_big(url: str, seen: Seen, stage: Stage) -> None:

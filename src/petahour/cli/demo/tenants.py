@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from petahour.client import Client, JobRequest
+from petahour.client import Client, JobRequest, Quote
 
 A100 = "a100-80g-sxm"
 ASCEND = "ascend-910b3"
 MTT = "mtt-s4000"
 
-CHAR_LM = "char-lm"  # two ranks on this machine's cores
+CALIBRATION = "calibration"  # a short run that the quote of the next one is made from
+CHAR_LM = "char-lm"  # two ranks on this machine's cores, under a quote
 EVALUATION = "evaluation"  # needs all of this machine's cores, so it must wait
 SPOT = "spot-lm"  # preempted, and resumed at the step it saved
 URGENT = "urgent-gang"  # the on-demand gang that preempts it
 FINE_TUNE = "fine-tune"  # on a third vendor's chip
 BROKEN = "broken"  # fails, is retried once, and fails again
 TOO_BIG = "too-big"  # no fleet of this size could ever run it
+
+BATCH = 64
+QUOTED_STEPS = 150
 
 # An interrupted demonstration waits a little longer than this for the jobs that it cancels.
 _request = partial(JobRequest, grace="10s")
@@ -85,18 +89,26 @@ def admit(operator: Client, renter: Renter) -> str:
 def training(steps: int, step_ms: int, *, checkpoint_every: int = 0, seed: int = 7) -> tuple[str, ...]:
     """The command of a small character language model that really trains, each step at least ``step_ms`` long."""
     command = [sys.executable, "-m", "petahour.cli.training.char_lm"]
-    command += ["--steps", str(steps), "--step-ms", str(step_ms), "--batch", "64", "--seed", str(seed)]
+    command += ["--steps", str(steps), "--step-ms", str(step_ms), "--batch", str(BATCH), "--seed", str(seed)]
     command += ["--log-every", "5"]
     if checkpoint_every:
         command += ["--checkpoint-every", str(checkpoint_every)]
     return tuple(command)
 
 
+def calibration() -> JobRequest:
+    """The same training as that to be quoted, for a few steps."""
+    return _request(name=CALIBRATION, command=training(25, 80), types=("cpu",), accelerators_per_node=2)
+
+
+def quoted_training(quote: Quote) -> JobRequest:
+    """The training that was quoted, submitted under the quote."""
+    request = quote.request(training(QUOTED_STEPS, 80))
+    return replace(request, name=CHAR_LM, grace="10s", walltime="2m")
+
+
 def first_jobs(cpus: int) -> list[tuple[Renter, JobRequest]]:
     """What is submitted at the beginning, in this order. ``cpus``: the cores the fleet has."""
-    char_lm = _request(
-        name=CHAR_LM, command=training(150, 80), types=("cpu",), accelerators_per_node=2, walltime="2m"
-    )
     spot = _request(
         name=SPOT,
         command=training(120, 80, checkpoint_every=10, seed=11),
@@ -114,7 +126,7 @@ def first_jobs(cpus: int) -> list[tuple[Renter, JobRequest]]:
     fine_tune = _request(name=FINE_TUNE, command=training(40, 60, seed=17), types=(ASCEND, A100))
     missing = "print('reading corpus.txt', flush=True); open('corpus.txt')"
     broken = _request(name=BROKEN, command=(sys.executable, "-c", missing), types=(MTT,), retries=1)
-    return [(AURORA, char_lm), (AURORA, spot), (BOREALIS, evaluation), (BOREALIS, fine_tune), (AURORA, broken)]
+    return [(AURORA, spot), (BOREALIS, evaluation), (BOREALIS, fine_tune), (AURORA, broken)]
 
 
 def urgent_gang() -> JobRequest:

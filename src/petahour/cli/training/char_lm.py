@@ -46,6 +46,7 @@ def main() -> int:
     begin = checkpoint.load(Path(folder), parameters, optimizer) if folder else 0
     if gang.rank == 0:
         print(f"resumed at step {begin} from checkpoint" if begin else "starting fresh", flush=True)
+    told, told_s = begin, time.monotonic()
     for step in range(begin + 1, options.steps + 1):
         began_s = time.monotonic()
         contexts, targets = _batch(codes, options.seed, step, options.batch)
@@ -54,7 +55,11 @@ def main() -> int:
         loss, stopping = _share(gang, loss, gradients, options.batch, stop.asked)
         optimizer.update(parameters, gradients)
         if gang.rank == 0 and (step % options.log_every == 0 or step == options.steps):
+            now_s = time.monotonic()
+            samples, seconds = (step - told) * options.batch, now_s - told_s
+            told, told_s = step, now_s
             print(f"step {step}/{options.steps} loss {loss:.4f} ({gang.size} ranks)", flush=True)
+            print(f"petahour: {samples} samples in {seconds:.6f} s", flush=True)
         due = step % options.checkpoint_every == 0 or step == options.steps or stopping
         if folder and gang.rank == 0 and due:
             checkpoint.save(Path(folder), step, parameters, optimizer)

@@ -271,3 +271,21 @@ transfers = Table(
     Index("ux_transfers_pending", "pending", unique=True, **_where("pending IS NOT NULL")),
     Index("ix_transfers_expires", "expires_ms", **_where("expires_ms IS NOT NULL")),
 )
+
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("seq", Sequence64, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("tenant", String(40), nullable=False),
+    Column("user", String(80), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("valid_until_ms", BigInteger, nullable=False),
+    Column("work", String(200), nullable=False),
+    # One job a quote: what is offered once is not taken twice.
+    Column("job", ForeignKey("jobs.id"), unique=True),
+    Column("document", Text, nullable=False),
+    CheckConstraint("valid_until_ms >= created_ms", name="validity"),
+    Index("ix_quotes_tenant_seq", "tenant", "seq"),
+    Index("ix_quotes_work_seq", "work", "seq"),
+)

@@ -22,6 +22,7 @@ from petahour.store.sql.invoices import SqlInvoices
 from petahour.store.sql.jobs import SqlJobs
 from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.people import SqlPeople
+from petahour.store.sql.quotes import SqlQuotes
 
 WRITER_LOCK = 0x70657461686F7572  # "petahour": the advisory lock that serialises writers on PostgreSQL
 LOCK_WAIT_S = 10
@@ -38,6 +39,7 @@ class SqlTransaction:
     events: SqlEvents
     ledger: SqlLedger
     invoices: SqlInvoices
+    quotes: SqlQuotes
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -49,6 +51,7 @@ class SqlTransaction:
             events=SqlEvents(connection),
             ledger=SqlLedger(connection),
             invoices=SqlInvoices(connection),
+            quotes=SqlQuotes(connection),
         )
 
 

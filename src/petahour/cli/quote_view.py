@@ -1,0 +1,232 @@
+"""How quotes, their outcomes and measured throughputs are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from petahour.cli.render import Column, brief, instant, make_table, money, print_plain, show_facts, show_table
+from petahour.client.quotes import Interval, JobThroughput, Quote, QuoteAccuracy, QuotedStart, QuoteLine
+from petahour.model.money import MICROS
+from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+
+PLAN_WIDTH = 24
+MOST_PLAN_LINES = 6
+SIDE_BY_SIDE = 4  # types in one table; more come below
+
+
+def show_quote(quote: Quote) -> None:
+    """The comparison: one column a type, the best first, and below it why others are not offered."""
+    typer.echo(f"QUOTE  {quote.id or '(not kept)'}")
+    typer.echo(f"{quote.work}: " + ", ".join(f"{value}" for value in quote.about.values()))
+    if quote.id:
+        typer.echo(f"for {quote.tenant}, {_objective(quote)}, valid until {instant(quote.valid_until_ms)}")
+    else:
+        typer.echo(_objective(quote))
+    for first in range(0, len(quote.lines), SIDE_BY_SIDE):
+        typer.echo()
+        _show_lines(quote, quote.lines[first : first + SIDE_BY_SIDE])
+    for refused in quote.refused:
+        typer.echo(f"\nNot quoted: {refused.type}: {refused.reason}")
+    notes: dict[str, list[str]] = {}
+    for line in quote.lines:
+        for note in line.notes:
+            notes.setdefault(note, []).append(line.type)
+    for note, types in notes.items():
+        typer.echo(f"\n{', '.join(types)}: {note}")
+    if quote.job:
+        typer.echo(f"\nSubmitted as {quote.job}")
+    elif quote.id and any(line.nodes for line in quote.lines):
+        typer.echo(f"\nSubmit it with: petahour submit --quote {quote.id} -- COMMAND")
+
+
+def show_quotes(quotes: Sequence[Quote]) -> None:
+    """One line a quote: its best offer and what became of it."""
+    columns = (
+        *(Column(title=title) for title in ("ID", "MADE", "TENANT", "WORK", "BEST")),
+        *(Column(title=title, right=True) for title in ("RUNS", "PRICE")),
+        *(Column(title=title) for title in ("VALID UNTIL", "JOB")),
+    )
+    rows = [
+        (
+            quote.id,
+            brief(quote.created_ms),
+            quote.tenant,
+            quote.work,
+            f"{quote.lines[0].accelerators} x {quote.lines[0].type}" if quote.lines else None,
+            span(quote.lines[0].run_ms.expected) if quote.lines else None,
+            _total(quote, quote.lines[0], quote.tier) if quote.lines else None,
+            brief(quote.valid_until_ms),
+            quote.job,
+        )
+        for quote in quotes
+    ]
+    show_table(columns, rows, empty="No quotes.")
+
+
+def show_accuracy(found: QuoteAccuracy) -> None:
+    """Quoted beside measured and charged, and what that says together."""
+    columns = (
+        *(Column(title=title) for title in ("QUOTE", "JOB", "WORK", "ON")),
+        *(Column(title=title, right=True) for title in ("QUOTED", "80 % WITHIN", "RAN", "ERROR")),
+        Column(title="HELD"),
+        *(Column(title=title, right=True) for title in ("PRICE", "CHARGED", "CORRECTED")),
+    )
+    rows = [
+        (
+            one.quote,
+            one.job,
+            one.work,
+            f"{one.accelerators} x {one.type}",
+            span(one.quoted_ms.expected),
+            _range(one.quoted_ms),
+            span(one.run_ms),
+            f"{one.error:+.1%}",
+            "yes" if one.within else "no",
+            None if one.quoted_micros is None else money(one.quoted_micros, one.currency),
+            money(one.charged_micros, one.currency),
+            _correction(one.correction, one.own_runs),
+        )
+        for one in found.outcomes
+    ]
+    show_table(columns, rows, empty="No job under a quote has succeeded yet.")
+    if found.mape is not None and found.bias is not None and found.coverage is not None:
+        typer.echo(
+            f"\nRuns compared: {len(found.outcomes)}. Mean error {found.mape:.1%}, bias {found.bias:+.1%}; "
+            f"{found.coverage:.0%} within their interval (80 % are promised)."
+        )
+    if found.waiting or found.other:
+        typer.echo(f"{found.waiting} more run or wait; {found.other} did not succeed on one type, and do not count.")
+
+
+def show_throughput(found: JobThroughput) -> None:
+    """What a calibration run told, and how to quote from it."""
+    show_facts(
+        [
+            ("calibration", found.job),
+            ("on", f"{found.accelerators} x {found.type}"),
+            ("throughput", f"{found.rate:,.4g} {found.unit}/s"),
+            ("spread", f"{found.spread:.1%} between {found.stretches} stretches"),
+            ("set-up", f"{found.set_up_s:.1f} s of the run's {found.run_ms / SECOND_MS:.1f} s"),
+            ("power", None if found.power_w is None else f"{found.power_w:,.0f} W per accelerator"),
+        ]
+    )
+    typer.echo(f"\nQuote with: petahour quote --measured {found.job} --amount NUMBER_OF_{found.unit.upper()}")
+
+
+def span(time_ms: float) -> str:
+    """A duration in the unit that people would say it in: ``23.4 days``, ``5.2 h``, ``3.1 min``, ``12 s``."""
+    for unit_ms, name, from_ms in (
+        (DAY_MS, "days", 2 * DAY_MS),
+        (HOUR_MS, "h", 2 * HOUR_MS),
+        (MINUTE_MS, "min", 2 * MINUTE_MS),
+    ):
+        if time_ms >= from_ms:
+            return f"{_digits(time_ms / unit_ms)} {name}"
+    return f"{_digits(time_ms / SECOND_MS)} s"
+
+
+def _show_lines(quote: Quote, lines: Sequence[QuoteLine]) -> None:
+    columns = [Column(title=""), *(Column(title=line.type, right=True) for line in lines)]
+    told = [dict(_told(quote, line)) for line in lines]
+    names = list(dict.fromkeys(name for facts in told for name in facts))
+    # What none of them has is left out; what one lacks shows as a dash.
+    rows = [
+        # A name of blanks goes on with the line above.
+        (name, *(facts.get(name) or (None if name.strip() else "") for facts in told))
+        for name in names
+        if any(facts.get(name) for facts in told)
+    ]
+    print_plain(make_table(columns, rows))
+
+
+def _told(quote: Quote, line: QuoteLine) -> Iterator[tuple[str, str | None]]:
+    yield "accelerators", f"{line.accelerators:,}"
+    plan = _broken(line.plan)
+    # As many lines for each type, so that the longest plan's stay together.
+    for place in range(MOST_PLAN_LINES):
+        yield " " * place or "plan", plan[place] if place < len(plan) else None
+    yield "step", None if line.step_ms is None else span(line.step_ms)
+    yield "runs for", span(line.run_ms.expected)
+    yield "  80 % within", None if line.run_ms.low == line.run_ms.high else _range(line.run_ms)
+    yield "accelerator-hours", _digits(line.accelerator_ms.expected / HOUR_MS)
+    yield "petaFLOP-hours", None if line.petaflop_hours is None else _digits(line.petaflop_hours)
+    yield "energy", _energy(line.energy_kwh)
+    for price in line.prices:
+        yield f"price, {price.tier}", _total(quote, line, price.tier)
+        if price.tier == quote.tier and price.total_micros.low != price.total_micros.high:
+            low, high = price.total_micros.low, price.total_micros.high
+            yield "  80 % within ", f"{_amount(low)} - {_amount(high)}"
+    yield "expected start", _start(line.start, quote.created_ms)
+    yield "memory used", None if line.memory_part is None else f"{line.memory_part:.0%}"
+    yield "limited by", line.limit
+    goodput = line.details.get("goodput")
+    yield "time not lost to failures", None if goodput is None else f"{goodput:.0%}"
+    yield "from own runs", _correction(line.correction, line.own_runs)
+
+
+def _broken(plan: str) -> list[str]:
+    """A plan in lines short enough to stand in a column."""
+    lines: list[str] = []
+    for part in plan.split(", "):
+        fits = bool(lines) and len(lines[-1]) + len(part) < PLAN_WIDTH
+        if lines and (fits or len(lines) == MOST_PLAN_LINES):
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return lines
+
+
+def _start(start: QuotedStart | None, from_ms: int) -> str | None:
+    if start is None:
+        return None
+    if start.never is not None:
+        return "not on this fleet"
+    if start.median_ms is None:
+        return "later than foreseen"
+    middle = _in(start.median_ms - from_ms)
+    if start.earliest_ms is None or start.latest_ms is None or start.latest_ms - start.earliest_ms < SECOND_MS:
+        return middle
+    earliest = _in(start.earliest_ms - from_ms).removeprefix("in ")
+    return f"{middle} ({earliest} - {span(start.latest_ms - from_ms)})"
+
+
+def _in(wait_ms: int) -> str:
+    return "at once" if wait_ms < SECOND_MS else f"in {span(wait_ms)}"
+
+
+def _total(quote: Quote, line: QuoteLine, tier: str) -> str | None:
+    price = line.price(tier)
+    return None if price is None else f"{_amount(price.total_micros.expected)} {quote.currency}"
+
+
+def _amount(micros: int) -> str:
+    """To the unit where that is precise enough: nobody quotes a million to the fen."""
+    whole = micros / MICROS
+    return f"{whole:,.0f}" if whole >= 1000 else f"{whole:,.4g}"
+
+
+def _energy(kwh: float | None) -> str | None:
+    if kwh is None:
+        return None
+    return f"{_digits(kwh / 1000)} MWh" if kwh >= 2000 else f"{_digits(kwh)} kWh"
+
+
+def _correction(factor: float, runs: int) -> str | None:
+    return f"x {factor:.3f} by {runs} run{'s' if runs > 1 else ''}" if runs else None
+
+
+def _range(interval: Interval) -> str:
+    low, high = span(interval.low), span(interval.high)
+    number, unit = low.rsplit(" ", 1)
+    return f"{number} - {high}" if high.endswith(f" {unit}") else f"{low} - {high}"
+
+
+def _objective(quote: Quote) -> str:
+    return f"{quote.objective} first, at {quote.tier} prices" if quote.currency else f"{quote.objective} first"
+
+
+def _digits(value: float) -> str:
+    """Three digits that say something, or all whole ones."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

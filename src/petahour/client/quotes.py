@@ -1,0 +1,215 @@
+"""Quotes as the API answers with them. Times are ``*_ms``, money is ``*_micros`` of the quote's currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from petahour.client.requests import JobRequest
+from petahour.model.errors import ValidationError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteRequest:
+    """Work to quote: exactly one of ``model`` (a name), ``config`` (a Hugging Face config.json), ``measured`` (a
+    finished job whose output told its throughput, with ``amount``) and ``hours`` (plain accelerator-hours).
+
+    ``tokens`` and ``amount`` are numbers or text such as ``"2T"``. ``gang`` None: the best number of accelerators.
+    ``objective`` is cheapest, fastest or least-energy. ``tenant`` is for operators only.
+    """
+
+    model: str | None = None
+    config: Mapping[str, object] | None = None
+    measured: str | None = None
+    hours: float | None = None
+    tokens: str | int | None = None
+    sequence: int | None = None
+    batch: int | None = None
+    amount: str | int | None = None
+    types: tuple[str, ...] = ()
+    gang: int | None = None
+    objective: str = "cheapest"
+    deadline: str | int | None = None
+    tier: str = "on-demand"
+    tenant: str | None = None
+
+    def body(self) -> dict[str, object]:
+        """The JSON body of ``POST /v1/quotes``; what is not said is left out."""
+        full: dict[str, object] = {
+            "model": self.model,
+            "config": None if self.config is None else dict(self.config),
+            "measured": self.measured,
+            "hours": self.hours,
+            "tokens": self.tokens,
+            "sequence": self.sequence,
+            "batch": self.batch,
+            "amount": self.amount,
+            "types": list(self.types),
+            "gang": self.gang,
+            "objective": self.objective,
+            "deadline": self.deadline,
+            "tier": self.tier,
+            "tenant": self.tenant,
+        }
+        return {name: value for name, value in full.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """Eight of ten outcomes lie between ``low`` and ``high``."""
+
+    low: int
+    expected: int
+    high: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TierPrice:
+    """The price of an accelerator-hour on a tier, and of the whole run."""
+
+    tier: str
+    price_micros: int
+    total_micros: Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotedStart:
+    """When a gang submitted at the quote's time would start; ``never`` says why this fleet cannot run it."""
+
+    earliest_ms: int | None
+    median_ms: int | None
+    latest_ms: int | None
+    never: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteLine:
+    """The offer on one type. ``accelerator_ms`` is what would be billed."""
+
+    type: str
+    accelerators: int
+    plan: str
+    run_ms: Interval
+    accelerator_ms: Interval
+    modelled_ms: int
+    correction: float
+    own_runs: int
+    step_ms: float | None
+    petaflop_hours: float | None
+    energy_kwh: float | None
+    memory_part: float | None
+    limit: str | None
+    nodes: int | None
+    per_node: int | None
+    prices: tuple[TierPrice, ...]
+    start: QuotedStart | None
+    details: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    def price(self, tier: str) -> TierPrice | None:
+        """What it costs on a tier, or None where that is not sold."""
+        return next((price for price in self.prices if price.tier == tier), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotQuoted:
+    """A type that was asked for and is not offered, and why."""
+
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quote:
+    """A quote, its lines best first. ``job``: the one submitted under it. Without an id it was not stored."""
+
+    id: str
+    tenant: str
+    user: str
+    created_ms: int
+    valid_until_ms: int
+    work: str
+    about: Mapping[str, str]
+    tier: str
+    objective: str
+    currency: str | None
+    lines: tuple[QuoteLine, ...]
+    refused: tuple[NotQuoted, ...]
+    job: str | None
+
+    def request(self, command: tuple[str, ...], *, type_name: str | None = None) -> JobRequest:
+        """A job under this quote, on the best type that this fleet can run, or on the one named.
+
+        Raises ValidationError when the quote has no such line.
+        """
+        for line in self.lines:
+            if type_name in (None, line.type) and line.nodes is not None and line.per_node is not None:
+                return JobRequest(
+                    command=command,
+                    quote=self.id,
+                    types=(line.type,),
+                    nodes=line.nodes,
+                    accelerators_per_node=line.per_node,
+                    tier=self.tier,
+                    tenant=self.tenant,
+                )
+        offered = ", ".join(line.type for line in self.lines if line.nodes is not None)
+        raise ValidationError(
+            field="type",
+            value=type_name,
+            rule=f"a type that {self.id} offers on this fleet: {offered or 'none'}",
+            remedy="Choose one of them, or ask for another quote.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteOutcome:
+    """A quote beside what its job took and was charged. ``error``: quoted over measured run time, less one."""
+
+    quote: str
+    job: str
+    tenant: str
+    work: str
+    type: str
+    accelerators: int
+    quoted_ms: Interval
+    run_ms: int
+    quoted_micros: int | None
+    charged_micros: int
+    currency: str
+    correction: float
+    own_runs: int
+    error: float
+    within: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteAccuracy:
+    """Outcomes, newest first; the mean size of errors, their mean, and the part that lay within the interval.
+
+    ``waiting`` quotes have a job that is not over; ``other`` one that did not succeed on one type.
+    """
+
+    outcomes: tuple[QuoteOutcome, ...]
+    mape: float | None
+    bias: float | None
+    coverage: float | None
+    waiting: int
+    other: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobThroughput:
+    """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm."""
+
+    job: str
+    name: str
+    type: str
+    accelerators: int
+    run_ms: int
+    unit: str
+    rate: float
+    spread: float
+    stretches: int
+    set_up_s: float
+    power_w: float | None

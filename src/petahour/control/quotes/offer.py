@@ -1,0 +1,101 @@
+"""Offer: an estimate corrected by own runs, with the prices of a book, as a line of a quote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from petahour.billing.rate import PriceBook, price_of
+from petahour.control.quotes.type_estimate import TypeEstimate
+from petahour.model.jobs import Tier
+from petahour.model.quotes import ExpectedStart, Interval, Objective, QuoteLine, TierPrice
+from petahour.model.resources import Gang
+from petahour.model.time import HOUR_MS
+from petahour.quoting.own_runs import bounds_of, learn, spread_of
+
+
+def offer(
+    estimate: TypeEstimate,
+    *,
+    ratios: Sequence[float] = (),
+    book: PriceBook | None = None,
+    start: ExpectedStart | None = None,
+    gang: Gang | None = None,
+) -> QuoteLine:
+    """The line of an estimate. ``ratios`` are measured over modelled run times of own runs of this type and work."""
+    run_ms, factor, runs = _run(estimate, ratios)
+    return QuoteLine(
+        type=estimate.type,
+        accelerators=estimate.accelerators,
+        plan=estimate.plan,
+        run_ms=run_ms,
+        modelled_ms=max(1, round(estimate.run_s * 1000)),
+        correction=factor,
+        own_runs=runs,
+        step_ms=None if estimate.step_s is None else estimate.step_s * 1000,
+        petaflop_hours=estimate.petaflop_hours,
+        energy_kwh=None if estimate.energy_kwh is None else estimate.energy_kwh * factor,
+        memory_part=estimate.memory_part,
+        limit=estimate.limit,
+        nodes=None if gang is None else gang.nodes,
+        per_node=None if gang is None else gang.accelerators_per_node,
+        prices=() if book is None else _prices(book, estimate.type, run_ms.times(estimate.accelerators)),
+        start=start,
+        details=estimate.details,
+        notes=estimate.notes,
+    )
+
+
+def best_first(
+    lines: Sequence[QuoteLine], objective: Objective, tier: Tier, deadline_ms: int | None
+) -> list[QuoteLine]:
+    """The lines by the objective; last come those without its figure, that run too long, and that cannot run here.
+
+    A line runs too long when it is expected to run for more than ``deadline_ms``.
+    """
+
+    def place(line: QuoteLine) -> tuple[bool, bool, bool, float, float]:
+        price = line.price(tier)
+        wanted: dict[Objective, float | None] = {
+            Objective.CHEAPEST: None if price is None else price.total_micros.expected,
+            Objective.FASTEST: line.run_ms.expected,
+            Objective.LEAST_ENERGY: line.energy_kwh,
+        }
+        figure = wanted[objective]
+        late = deadline_ms is not None and line.run_ms.expected > deadline_ms
+        never = line.start is not None and line.start.never is not None
+        return never, late, figure is None, figure or 0.0, float(line.accelerator_ms.expected)
+
+    return sorted(lines, key=place)
+
+
+def _run(estimate: TypeEstimate, ratios: Sequence[float]) -> tuple[Interval, float, int]:
+    low_s, high_s, factor, runs = estimate.low_s, estimate.high_s, 1.0, 0
+    expected_s = estimate.run_s
+    if estimate.learns and ratios:
+        known = learn(ratios, spread=spread_of(low_s, high_s))
+        factor, runs = known.factor, known.runs
+        expected_s *= factor
+        low_s, high_s = bounds_of(expected_s, known.spread)
+    whole = Interval(
+        low=max(1, round(low_s * 1000)), expected=max(1, round(expected_s * 1000)), high=max(1, round(high_s * 1000))
+    )
+    return whole, factor, runs
+
+
+def _prices(book: PriceBook, type_name: str, accelerator_ms: Interval) -> tuple[TierPrice, ...]:
+    found = []
+    for tier in Tier:
+        price = price_of(book, type_name, tier)
+        if price is not None:
+            total = Interval(
+                low=_amount(price, accelerator_ms.low),
+                expected=_amount(price, accelerator_ms.expected),
+                high=_amount(price, accelerator_ms.high),
+            )
+            found.append(TierPrice(tier=tier, price_micros=price, total_micros=total))
+    return tuple(found)
+
+
+def _amount(price_micros: int, accelerator_ms: int) -> int:
+    # Whole numbers throughout: a quote is not a charge, and need not be rounded like one.
+    return (price_micros * accelerator_ms + HOUR_MS // 2) // HOUR_MS

@@ -1,0 +1,67 @@
+"""Offline: a quote from the catalogue and a price book alone, without a control plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from petahour.billing.rate import PriceBook
+from petahour.catalog.catalog import Catalog
+from petahour.control.prices import load_price_books
+from petahour.control.quotes.make import estimate_types
+from petahour.control.quotes.offer import best_first, offer
+from petahour.control.quotes.request import QuoteRequest
+from petahour.control.quotes.work import kind_of, terms_of
+from petahour.model.errors import ValidationError
+from petahour.model.quotes import Quote
+
+
+def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | None, now_ms: int) -> Quote:
+    """A quote without id, expected start and own runs; without a book, without prices."""
+    terms = terms_of(request)
+    if kind_of(request) == "measured":
+        raise ValidationError(
+            field="measured",
+            value=request.measured,
+            rule="a control plane that ran the job",
+            remedy='Run "petahour login" first, and leave --offline out.',
+        )
+    sold = () if book is None else tuple(sorted({name for name, _ in book.prices}))
+    types = request.types or tuple(name for name in sold if catalog.get(name).quotable)
+    estimated = estimate_types(catalog, request, terms, types, {})
+    lines = [offer(estimate, book=book) for estimate in estimated.estimates]
+    return Quote(
+        id="",
+        tenant="",
+        user="",
+        created_ms=now_ms,
+        valid_until_ms=now_ms,
+        work=estimated.work,
+        about=estimated.about,
+        tier=terms.tier,
+        objective=terms.objective,
+        currency=None if book is None else book.currency,
+        lines=tuple(best_first(lines, terms.objective, terms.tier, terms.deadline_ms)),
+        refused=estimated.refused,
+    )
+
+
+def chosen_book(catalog: Catalog, file: Path | None, currency: str | None, now_ms: int) -> PriceBook | None:
+    """The book in force of a file; None without a file. Raises ValidationError when the currency has to be said."""
+    if file is None:
+        if currency is not None:
+            raise ValidationError(
+                field="currency", value=currency, rule="goes with a file of prices", remedy="Name it with --prices."
+            )
+        return None
+    books = load_price_books(catalog, file)
+    if currency is None and len(books.currencies) == 1:
+        currency = books.currencies[0]
+    book = None if currency is None else books.in_force(currency, now_ms)
+    if book is None:
+        raise ValidationError(
+            field="currency",
+            value=currency,
+            rule=f"a currency of {file.name}: {', '.join(books.currencies)}",
+            remedy="Choose one with --currency.",
+        )
+    return book

@@ -1,0 +1,73 @@
+"""Queries: the quotes that a caller may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from petahour.control.authorize import Action, authorize
+from petahour.control.context import Context
+from petahour.model.errors import ConflictError, NotFoundError
+from petahour.model.jobs import JobSpec
+from petahour.model.quotes import Quote
+from petahour.model.tenants import Caller
+from petahour.store.protocol import Transaction
+
+
+def find_quote(context: Context, caller: Caller, quote_id: str) -> Quote:
+    """One quote. Another tenant's does not exist."""
+    with context.store.read() as tx:
+        quote = tx.quotes.get(quote_id)
+    if quote is None or not (caller.role.of_operator or caller.tenant == quote.tenant):
+        raise _unknown(quote_id)
+    authorize(caller, Action.READ_QUOTES, quote.tenant)
+    return quote
+
+
+def list_quotes(context: Context, caller: Caller, *, tenant: str | None, limit: int) -> Sequence[Quote]:
+    """Quotes, newest first."""
+    wanted = tenant if caller.role.of_operator else (tenant or caller.tenant)
+    authorize(caller, Action.READ_QUOTES, wanted)
+    with context.store.read() as tx:
+        return tx.quotes.newest(tenant=wanted, limit=max(1, min(limit, context.settings.listing_limit)))
+
+
+def quote_for_job(tx: Transaction, tenant: str, quote_id: str, specs: Sequence[JobSpec], now_ms: int) -> Quote:
+    """The quote that a job of this spec may be submitted under.
+
+    Raises NotFoundError when the tenant has no such quote, ConflictError when it is used or no longer valid, or the
+    job is not what was quoted.
+    """
+    if len(specs) != 1:
+        raise _conflict(f"{len(specs)} jobs", "one job under a quote", "Submit the array without it.")
+    (spec,) = specs
+    quote = tx.quotes.get(quote_id)
+    if quote is None or quote.tenant != tenant:
+        raise _unknown(quote_id)
+    if quote.job is not None:
+        raise _conflict(quote_id, f"one job under a quote, and {quote.job} is this one's", "Ask for a new quote.")
+    if now_ms > quote.valid_until_ms:
+        raise _conflict(quote_id, "a quote that is still valid", "Ask for a new quote.")
+    for name in spec.types:
+        line = quote.line(name)
+        if line is None:
+            offered = ", ".join(line.type for line in quote.lines)
+            raise _conflict(name, f"types of the quote: {offered}", "Ask for one of them, or for a new quote.")
+        if spec.gang.exclusive:
+            raise _conflict(str(spec.gang), "a gang that shares its nodes, as was quoted", "Leave exclusive out.")
+        if line.accelerators != spec.gang.accelerators:
+            raise _conflict(
+                str(spec.gang),
+                f"the gang of the quote: {line.accelerators} x {name}",
+                "Ask for that gang, or for a new quote.",
+            )
+    return quote
+
+
+def _conflict(value: str, rule: str, remedy: str) -> ConflictError:
+    return ConflictError(field="quote", value=value, rule=rule, remedy=remedy)
+
+
+def _unknown(quote_id: str) -> NotFoundError:
+    return NotFoundError(
+        field="quote", value=quote_id, rule="no such quote", remedy='List quotes with "petahour quote list".'
+    )

@@ -1,0 +1,123 @@
+"""Training: a model, tokens and a gang as the workload of the performance model, estimated on one type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from petahour.catalog.catalog import Catalog
+from petahour.control.quotes.amounts import format_amount, parse_amount
+from petahour.control.quotes.request import QuoteRequest
+from petahour.control.quotes.type_estimate import TypeEstimate
+from petahour.control.quotes.work import Terms
+from petahour.model.errors import ValidationError
+from petahour.model.quotes import Objective
+from petahour.quoting.chips import Chip, chip_from_type
+from petahour.quoting.estimate import Estimate, estimate
+from petahour.quoting.hf_config import transformer_from_config
+from petahour.quoting.presets import preset, presets
+from petahour.quoting.search import gangs_up_to
+from petahour.quoting.workload import Training
+
+USUAL_STEP_TOKENS = 4 * 2**20  # what large language models take in one step, where nobody says
+MOST_SEQUENCE = 10**8
+
+
+def training_of(request: QuoteRequest) -> Training:
+    """The training that a request describes. Raises ValidationError naming the field.
+
+    Without a sequence the model's own; without a batch one of about four million tokens.
+    """
+    model = preset(request.model or "") if request.config is None else transformer_from_config(request.config)
+    if request.tokens is None:
+        raise ValidationError(
+            field="tokens", value=None, rule="how many tokens to train on", remedy="Say so, for example --tokens 2T."
+        )
+    tokens = parse_amount(request.tokens, field="tokens")
+    sequence = model.default_sequence if request.sequence is None else request.sequence
+    if isinstance(sequence, bool) or not 1 <= sequence <= MOST_SEQUENCE:
+        raise ValidationError(
+            field="sequence", value=sequence, rule=f"from 1 to {MOST_SEQUENCE}", remedy="Write it like 4096."
+        )
+    batch = max(1, USUAL_STEP_TOKENS // sequence) if request.batch is None else request.batch
+    return Training(model=model, tokens=tokens, global_batch=batch, sequence=sequence)
+
+
+def about_training(training: Training) -> tuple[str, Mapping[str, str]]:
+    """(name of the work, what it is in words). Runs of one model and sequence teach one another."""
+    model = training.model
+    about = {
+        "parameters": f"{format_amount(model.parameters)} parameters",
+        "tokens": f"{format_amount(training.tokens)} tokens",
+        "steps": f"{training.steps:,} steps of {training.global_batch:,} x {training.sequence:,} tokens",
+    }
+    # What a config.json calls itself may be no more than its family's name.
+    name = model.name if model.name in presets() else f"{model.name[:150]}-{format_amount(model.parameters)}"
+    return f"{name}/{training.sequence}", about
+
+
+def training_estimate(
+    catalog: Catalog, training: Training, type_name: str, terms: Terms, *, most: int
+) -> TypeEstimate:
+    """The training on the wanted gang, or on the best of all gangs up to ``most`` by the objective.
+
+    Raises ValidationError when the type's figures are not established, or no plan of such a gang fits.
+    """
+    chip = chip_from_type(catalog.for_quote(type_name))
+    if terms.gang is not None:
+        found = estimate(training, chip, gang=terms.gang)
+    else:
+        found = _best_gang(training, chip, terms, most)
+    return TypeEstimate(
+        type=type_name,
+        accelerators=found.gang,
+        plan=str(found.plan),
+        run_s=found.run_s.expected,
+        low_s=found.run_s.low,
+        high_s=found.run_s.high,
+        step_s=found.step_s,
+        petaflop_hours=found.petaflop_hours,
+        energy_kwh=found.energy_kwh,
+        memory_part=None if found.memory is None else found.memory.part,
+        limit=found.limit,
+        details=_details(found),
+        notes=found.notes,
+    )
+
+
+def _best_gang(training: Training, chip: Chip, terms: Terms, most: int) -> Estimate:
+    if most < 1:
+        raise ValidationError(
+            field="gang",
+            value=None,
+            rule=f"a gang, as there is no fleet of {chip.name} here to try all sizes on",
+            remedy="Name one, for example --gang 256.",
+        )
+    tried: list[Estimate] = []
+    refusal: ValidationError | None = None
+    for gang in gangs_up_to(most, chip):
+        try:
+            tried.append(estimate(training, chip, gang=gang))
+        except ValidationError as error:
+            refusal = error
+    if refusal is not None and not tried:
+        raise refusal
+
+    def place(one: Estimate) -> tuple[bool, float, float]:
+        late = terms.deadline_ms is not None and one.run_s.expected * 1000 > terms.deadline_ms
+        figures = {
+            Objective.CHEAPEST: one.accelerator_hours.expected,
+            Objective.FASTEST: one.run_s.expected,
+            Objective.LEAST_ENERGY: one.energy_kwh or one.accelerator_hours.expected,
+        }
+        return late, figures[terms.objective], one.run_s.expected
+
+    return min(tried, key=place)
+
+
+def _details(found: Estimate) -> Mapping[str, float]:
+    details = {"goodput": found.goodput}
+    for name in ("mfu", "hfu", "checkpoint_every_s"):
+        value = getattr(found, name)
+        if value is not None:
+            details[name] = value
+    return {**details, **{f"share_{name}": part for name, part in found.shares.items()}}

@@ -1,0 +1,95 @@
+"""Measured throughput: what a short run of any program tells of a long one.
+
+The program prints one line for each stretch of its work, on the output of its first rank::
+
+    petahour: 320 samples in 0.412 s
+    petahour: 320 samples in 0.405 s at 388 W
+
+The unit is any word; the amount and the seconds are those since the line before. Power is optional, and that of one
+accelerator.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from dataclasses import dataclass
+
+from petahour.model.errors import ValidationError
+from petahour.quoting.own_runs import bounds_of
+
+LINE = "petahour: AMOUNT UNIT in SECONDS s"
+LEAST_STRETCHES = 3  # the first one is warm-up, and a spread needs two more
+MOST_STRETCHES = 100_000
+RUN_TO_RUN = 0.05  # relative deviation between two runs of one program on one machine
+SET_UP_DEVIATION = 0.5  # relative deviation of the time before the first and after the last stretch
+LEAST_SET_UP_DEVIATION_S = 0.5  # starting a program takes now this long, now that
+_LINE = re.compile(
+    r"^petahour: (?P<amount>\d{1,15}(?:\.\d{1,9})?) (?P<unit>[A-Za-z][A-Za-z0-9_-]{0,30})"
+    r" in (?P<seconds>\d{1,9}(?:\.\d{1,9})?) s(?: at (?P<watts>\d{1,6}(?:\.\d{1,6})?) W)?\s*$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Throughput:
+    """What was measured. ``rate`` is units per second of the whole gang once it is warm, ``spread`` its relative
+    deviation between stretches, ``set_up_s`` what the run took beside them; ``power_w`` is one accelerator's."""
+
+    unit: str
+    rate: float
+    spread: float
+    stretches: int
+    set_up_s: float
+    power_w: float | None
+
+    def run_s(self, amount: float) -> tuple[float, float, float]:
+        """(low, expected, high) seconds of a run over so many units; eight of ten runs lie within.
+
+        The rate is as uncertain as its mean over the stretches (neighbours depend on one another, so half of them
+        count) and as two runs differ; the set-up is known from one run alone.
+        """
+        working_s = amount / self.rate
+        of_rate = math.hypot(self.spread / math.sqrt(max(1.0, self.stretches / 2)), RUN_TO_RUN)
+        expected_s = self.set_up_s + working_s
+        of_set_up_s = max(LEAST_SET_UP_DEVIATION_S, SET_UP_DEVIATION * self.set_up_s)
+        deviation_s = math.hypot(of_rate * working_s, of_set_up_s)
+        low_s, high_s = bounds_of(expected_s, deviation_s / expected_s)
+        return low_s, expected_s, high_s
+
+
+def read_throughput(output: str, run_s: float) -> Throughput:
+    """The throughput that a program's output tells; ``run_s`` is how long the whole run took.
+
+    Raises ValidationError when there are too few lines, or lines of several units.
+    """
+    found = list(_LINE.finditer(output))[:MOST_STRETCHES]
+    stretches = [(float(line["amount"]), float(line["seconds"])) for line in found]
+    stretches = [(amount, seconds) for amount, seconds in stretches if amount > 0 and seconds > 0]
+    if len(stretches) < LEAST_STRETCHES:
+        raise ValidationError(
+            field="output",
+            value=len(stretches),
+            rule=f'at least {LEAST_STRETCHES} lines "{LINE}" on the first rank\'s output',
+            remedy="Print one for each few seconds of work, and let the run go on for longer.",
+        )
+    units = {line["unit"] for line in found}
+    if len(units) > 1:
+        raise ValidationError(
+            field="output", value=sorted(units), rule="one unit in all lines", remedy="Report one unit alone."
+        )
+    warm = stretches[1:]
+    amount, seconds = (sum(column) for column in zip(*warm, strict=True))
+    rate = amount / seconds
+    rates = [part / took for part, took in warm]
+    whole = sum(part for part, _ in stretches)
+    watts = [float(line["watts"]) for line in found[1:] if line["watts"] is not None]
+    return Throughput(
+        unit=units.pop(),
+        rate=rate,
+        spread=statistics.pstdev(rates) / rate,
+        stretches=len(warm),
+        set_up_s=max(0.0, run_s - whole / rate),
+        power_w=statistics.fmean(watts) if watts else None,
+    )

@@ -1,0 +1,152 @@
+"""Quotes through the API: made, kept, used once, compared with what was charged, and learned from."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import pytest
+from tests.integration.api.conftest import Api
+
+MODEL = {"model": "llama-2-7b", "tokens": "10B", "gang": 8, "types": ["a100-80g-sxm", "ascend-910b3"]}
+PROGRAM = "import time\nfor _ in range(8):\n time.sleep(0.05)\n print('petahour: 10 steps in 0.05 s', flush=True)\n"
+
+
+@pytest.fixture
+def running(api: Api) -> Api:
+    """The API with its control loop at work, and a tenant with credit."""
+    api.assembly.loop.start()
+    api.make("/v1/tenants/acme/topups", {"amount": "100", "currency": "CNY", "key": "k-1"})
+    return api
+
+
+def run(api: Api, **fields: Any) -> Any:
+    """Submit a job and wait until it is over."""
+    answer = api.ask("member", "POST", "/v1/jobs", json={"command": [sys.executable, "-c", PROGRAM], **fields})
+    assert answer.status_code == 201, answer.text
+    job, deadline_s = answer.json(), time.monotonic() + 30
+    while job["state"] not in ("succeeded", "failed", "cancelled"):
+        assert time.monotonic() < deadline_s, job
+        time.sleep(0.05)
+        job = api.ask("member", "GET", f"/v1/jobs/{job['id']}").json()
+    return job
+
+
+def quote(api: Api, who: str = "member", **fields: Any) -> Any:
+    answer = api.ask(who, "POST", "/v1/quotes", json=fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def test_a_model_is_quoted_with_prices_start_and_an_interval(api: Api) -> None:
+    made = quote(api, **MODEL)
+    line = next(one for one in made["lines"] if one["type"] == "a100-80g-sxm")
+    assert (line["accelerators"], line["nodes"], line["per_node"]) == (8, 2, 4)
+    assert line["run_ms"]["low"] < line["run_ms"]["expected"] < line["run_ms"]["high"]
+    assert {price["tier"] for price in line["prices"]} == {"on-demand", "reserved", "spot"}
+    assert line["start"]["median_ms"] == made["created_ms"]
+    elsewhere = next(one for one in made["lines"] if one["type"] == "ascend-910b3")
+    assert "no ascend-910b3" in elsewhere["start"]["never"]
+    assert made["lines"][-1] == elsewhere
+    assert api.ask("member", "GET", f"/v1/quotes/{made['id']}").json() == made
+    assert api.ask("member", "GET", "/v1/quotes").json()["quotes"] == [made]
+
+
+def test_without_a_gang_every_size_of_the_fleet_is_tried(api: Api) -> None:
+    request = {"model": "llama-3.2-1b", "tokens": "1B", "types": ["a100-80g-sxm"]}
+    fastest = quote(api, **request, objective="fastest")["lines"][0]
+    assert fastest["accelerators"] == 8
+    cheapest = quote(api, **request, objective="cheapest")["lines"][0]
+    assert cheapest["accelerator_ms"]["expected"] <= fastest["accelerator_ms"]["expected"]
+
+
+def test_the_expected_start_is_after_what_runs_before_it(running: Api) -> None:
+    body = {"command": ["sleep", "60"], "gang": {"nodes": 2, "accelerators_per_node": 4}, "walltime": "1m"}
+    running.ask("member", "POST", "/v1/jobs", json={**body, "types": ["a100-80g-sxm"]})
+    deadline_s = time.monotonic() + 20
+    while not running.assembly.context.live.state.running:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    made = quote(running, **{**MODEL, "types": ["a100-80g-sxm"]})
+    start = made["lines"][0]["start"]
+    assert made["created_ms"] < start["median_ms"] <= made["created_ms"] + 90_000
+    assert start["earliest_ms"] <= start["median_ms"] <= start["latest_ms"]
+
+
+def test_a_measured_program_is_quoted_run_compared_and_learned_from(running: Api) -> None:
+    calibration = run(running, name="trainer")
+    seen = running.ask("member", "GET", f"/v1/jobs/{calibration['id']}/throughput").json()
+    assert (seen["unit"], seen["accelerators"], seen["stretches"]) == ("steps", 1, 7)
+    request = {"measured": calibration["id"], "amount": 80}
+    first = quote(running, **request)
+    assert first["work"] == "acme/trainer"
+    assert first["lines"][0]["own_runs"] == 0
+
+    job = run(running, name="long", quote=first["id"])
+    found = running.ask("member", "GET", "/v1/quote-accuracy").json()
+    (outcome,) = found["outcomes"]
+    charged = running.ask("member", "GET", "/v1/tenants/acme/usage").json()["records"]
+    assert outcome["job"] == job["id"]
+    assert outcome["charged_micros"] == sum(one["amount_micros"] for one in charged if one["job"] == job["id"])
+    assert outcome["run_ms"] == sum(one["billed_ams"] for one in charged if one["job"] == job["id"])
+    assert found["coverage"] == float(outcome["within"])
+    assert found["mape"] == abs(outcome["error"])
+
+    second = quote(running, **request)["lines"][0]
+    assert second["own_runs"] == 1
+    ratio = outcome["run_ms"] / first["lines"][0]["modelled_ms"]
+    assert second["correction"] == pytest.approx(max(0.5, min(2.0, ratio ** (1 / 3))), rel=1e-6)
+    # The hour's other runs under no quote teach nothing, and another tenant sees nothing of this.
+    assert running.ask("stranger", "GET", "/v1/quote-accuracy").json()["outcomes"] == []
+
+
+def test_a_quote_is_for_one_job_of_its_type_gang_and_time(running: Api) -> None:
+    made = quote(running, hours=1.0, gang=2, types=["cpu"])
+    body = {"command": ["true"], "quote": made["id"]}
+
+    def refusal(**fields: Any) -> tuple[int, str]:
+        answer = running.ask("member", "POST", "/v1/jobs", json={**body, **fields})
+        return answer.status_code, answer.json().get("rule", "")
+
+    wide = {"nodes": 1, "accelerators_per_node": 2}
+    assert refusal(types=["cpu"]) == (409, "the gang of the quote: 2 x cpu")
+    assert refusal(types=["a100-80g-sxm"], gang=wide) == (409, "types of the quote: cpu")
+    assert refusal(quote="quote-none", gang=wide)[0] == 404
+    assert refusal(gang={**wide, "exclusive": True})[0] == 409
+    assert refusal(gang=wide, array="0-1") == (409, "one job under a quote")
+    assert refusal(gang=wide)[0] == 201
+    assert refusal(gang=wide)[0] == 409
+    assert running.ask("stranger", "GET", f"/v1/quotes/{made['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "model"),
+        ({"model": "llama-2-7b", "tokens": "2 T T", "types": ["a100-80g-sxm"], "gang": 8}, "tokens"),
+        ({"model": "llama-2-70b", "tokens": "2T", "types": ["a100-80g-sxm"], "gang": 1}, "gang"),
+        ({"model": "llama-2-7b", "tokens": "2T", "types": ["ascend-910b3"]}, "gang"),
+        ({"model": "llama-2-7b", "tokens": "2T", "types": ["br106"], "gang": 8}, "types"),
+        ({"config": {"model_type": "resnet"}, "tokens": "2T", "gang": 8}, "config.model_type"),
+        ({"measured": "job-none", "amount": 5}, "job"),
+        ({"hours": -1.0}, "hours"),
+        ({"hours": 1.0, "surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_request_is_refused_and_nothing_is_kept(api: Api, body: dict[str, Any], field: str) -> None:
+    before = api.counts()
+    answer = api.ask("member", "POST", "/v1/quotes", json=body)
+    assert answer.status_code in (404, 422)
+    assert field in answer.json()["field"]
+    assert answer.json()["remedy"]
+    assert api.counts() == before
+
+
+def test_a_job_that_told_nothing_or_failed_is_no_calibration(running: Api) -> None:
+    silent = run(running, command=["true"])
+    answer = running.ask("member", "POST", "/v1/quotes", json={"measured": silent["id"], "amount": 5})
+    assert (answer.status_code, answer.json()["field"]) == (422, "output")
+    failed = run(running, command=["false"])
+    answer = running.ask("member", "POST", "/v1/quotes", json={"measured": failed["id"], "amount": 5})
+    assert (answer.status_code, answer.json()["field"]) == (409, "measured")

@@ -1,0 +1,155 @@
+"""What a quote request may say, and how each wrong one is answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from petahour.billing.rate import PriceBook
+from petahour.catalog import load_catalog
+from petahour.control.quotes.amounts import format_amount, parse_amount
+from petahour.control.quotes.offer import best_first, offer
+from petahour.control.quotes.offline import quote_offline
+from petahour.control.quotes.request import QuoteRequest
+from petahour.control.quotes.type_estimate import TypeEstimate
+from petahour.model.errors import ValidationError
+from petahour.model.jobs import Tier
+from petahour.model.quotes import ExpectedStart, Interval, Objective, Quote
+from petahour.quoting.presets import presets
+
+LLAMA = QuoteRequest(model="llama-2-7b", tokens="100B", gang=64, types=("a100-80g-sxm", "ascend-910b3"))
+BOOK = PriceBook(
+    id="b-1",
+    currency="CNY",
+    effective_ms=0,
+    prices={("a100-80g-sxm", Tier.ON_DEMAND): 14_000_000, ("ascend-910b3", Tier.ON_DEMAND): 7_000_000},
+)
+
+
+def quoted(request: QuoteRequest, book: PriceBook | None = None) -> Quote:
+    return quote_offline(load_catalog(), request, book, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("2T", 2 * 10**12), ("1.5B", 1_500_000_000), ("300k", 300_000), ("1,000", 1_000), (7, 7), (" 3M ", 3_000_000)],
+)
+def test_amounts(text: object, amount: int) -> None:
+    assert parse_amount(text, field="tokens") == amount
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "T", "2 X", "1e400", 0, -3, True, None, "9" * 30, "2TT"])
+def test_what_is_no_amount(text: object) -> None:
+    with pytest.raises(ValidationError, match="tokens"):
+        parse_amount(text, field="tokens")
+
+
+@given(st.integers(min_value=1, max_value=9_999), st.sampled_from(["M", "B", "T"]))
+def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
+    parsed = parse_amount(f"{number}{unit}", field="tokens")
+    assert parse_amount(format_amount(parsed), field="tokens") == pytest.approx(parsed, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"model": None}, "model"),
+        ({"hours": 5.0}, "model"),
+        ({"model": "llama-2-7"}, "model"),
+        ({"model": None, "config": {"model_type": "resnet"}}, "config.model_type"),
+        ({"tokens": None}, "tokens"),
+        ({"tokens": "0"}, "tokens"),
+        ({"sequence": 0}, "sequence"),
+        ({"batch": 0}, "global_batch"),
+        ({"gang": 0}, "gang"),
+        ({"gang": None}, "gang"),
+        ({"types": ()}, "types"),
+        ({"types": ("a100",)}, "types"),
+        ({"types": ("br106",)}, "types"),
+        ({"types": ("mtt-s3000",), "model": "gpt-3-175b", "gang": 1}, "gang"),
+        ({"objective": "best"}, "objective"),
+        ({"tier": "gold"}, "tier"),
+        ({"deadline": "soon"}, "deadline"),
+        ({"deadline": 0}, "deadline"),
+        ({"model": None, "tokens": None, "hours": -1.0}, "hours"),
+        ({"model": None, "tokens": None, "hours": float("inf")}, "hours"),
+        ({"model": None, "measured": "job-1"}, "measured"),
+    ],
+)
+def test_a_wrong_request_names_its_field_and_a_remedy(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        quoted(replace(LLAMA, **change))
+    assert caught.value.field == field
+    assert caught.value.remedy
+
+
+def test_a_type_without_figures_is_refused_beside_others_that_have_them() -> None:
+    quote = quoted(replace(LLAMA, types=("a100-80g-sxm", "br106")))
+    assert [line.type for line in quote.lines] == ["a100-80g-sxm"]
+    assert "a dense 16-bit peak" in quote.refused[0].reason
+
+
+def test_a_line_says_time_energy_and_what_limits_it() -> None:
+    line = quoted(LLAMA).lines[0]
+    assert line.run_ms.low < line.run_ms.expected < line.run_ms.high
+    assert line.accelerators == 64
+    assert line.plan.startswith("TP ")
+    # 6ND of 6.7 billion parameters and 100 billion tokens, and attention beside it.
+    assert line.petaflop_hours == pytest.approx(6 * 6.7e9 * 100e9 / 1e15 / 3600, rel=0.15)
+    assert 0 < (line.memory_part or 0) <= 1
+    assert line.energy_kwh is not None
+    assert line.limit in {"compute", "memory", "network", "bubble", "host", "optimizer"}
+
+
+def test_prices_follow_the_book_and_without_one_there_are_none() -> None:
+    assert quoted(LLAMA).lines[0].prices == ()
+    for line in quoted(LLAMA, BOOK).lines:
+        (price,) = line.prices
+        hours = line.accelerator_ms.expected / 3_600_000
+        assert price.total_micros.expected == pytest.approx(price.price_micros * hours, abs=1)
+
+
+def test_a_config_is_quoted_like_the_model_it_describes() -> None:
+    config = {
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "num_attention_heads": 32,
+        "num_hidden_layers": 32,
+        "intermediate_size": 11008,
+        "vocab_size": 32000,
+        "max_position_embeddings": 4096,
+    }
+    named, described = quoted(LLAMA), quoted(replace(LLAMA, model=None, config=config))
+    assert presets()["llama-2-7b"].parameters > 0
+    assert [line.run_ms for line in described.lines] == [line.run_ms for line in named.lines]
+
+
+def test_the_objective_orders_the_lines() -> None:
+    fast = TypeEstimate(type="a100-80g-sxm", accelerators=64, plan="", run_s=100, low_s=90, high_s=110, energy_kwh=9)
+    cheap = replace(fast, type="ascend-910b3", run_s=150, low_s=140, high_s=160, energy_kwh=5)
+    lines = [offer(fast, book=BOOK), offer(cheap, book=BOOK)]
+
+    def order(objective: Objective, deadline_ms: int | None = None) -> list[str]:
+        return [line.type for line in best_first(lines, objective, Tier.ON_DEMAND, deadline_ms)]
+
+    assert order(Objective.FASTEST) == ["a100-80g-sxm", "ascend-910b3"]
+    assert order(Objective.CHEAPEST) == order(Objective.LEAST_ENERGY) == ["ascend-910b3", "a100-80g-sxm"]
+    assert order(Objective.CHEAPEST, 120_000) == ["a100-80g-sxm", "ascend-910b3"]
+    lines[1] = offer(cheap, book=BOOK, start=ExpectedStart(never="this fleet has none"))
+    assert order(Objective.CHEAPEST) == ["a100-80g-sxm", "ascend-910b3"]
+
+
+def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
+    seen = TypeEstimate(type="a100-80g-sxm", accelerators=8, plan="", run_s=100, low_s=80, high_s=125, energy_kwh=10)
+    line = offer(seen, ratios=[1.1] * 50, book=BOOK)
+    assert line.correction == pytest.approx(1.1, rel=0.01)
+    assert (line.own_runs, line.modelled_ms) == (50, 100_000)
+    assert line.run_ms.expected == pytest.approx(110_000, rel=0.01)
+    assert line.energy_kwh == pytest.approx(11, rel=0.01)
+    assert line.run_ms.high - line.run_ms.low < 45_000
+    certain = offer(replace(seen, low_s=100, high_s=100, learns=False), ratios=[2.0])
+    assert certain.run_ms == Interval(low=100_000, expected=100_000, high=100_000)

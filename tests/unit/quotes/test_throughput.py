@@ -1,0 +1,79 @@
+"""Throughput from a program's output: which lines count, what they tell, and what is refused."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from petahour.model.errors import ValidationError
+from petahour.quoting.throughput import read_throughput
+
+STEADY = "\n".join(["starting", "petahour: 100 samples in 2.0 s", *["petahour: 100 samples in 1.0 s"] * 6, "done"])
+
+
+def test_the_first_stretch_is_warm_up() -> None:
+    seen = read_throughput(STEADY, run_s=10.0)
+    assert (seen.unit, seen.rate, seen.spread, seen.stretches) == ("samples", 100.0, 0.0, 6)
+    # 700 samples at 100 a second are 7 s; the rest of the run is set-up, the slow first stretch's part of it.
+    assert seen.set_up_s == pytest.approx(3.0)
+    assert seen.power_w is None
+
+
+def test_a_longer_run_takes_its_set_up_once() -> None:
+    seen = read_throughput(STEADY, run_s=10.0)
+    low_s, expected_s, high_s = seen.run_s(100_000)
+    assert expected_s == pytest.approx(1003.0)
+    assert low_s < expected_s < high_s
+    assert high_s / low_s < 1.2
+
+
+def test_a_run_that_is_mostly_set_up_is_quoted_less_surely() -> None:
+    seen = read_throughput(STEADY, run_s=10.0)
+    short, long = seen.run_s(10), seen.run_s(100_000)
+    assert short[2] / short[0] > long[2] / long[0]
+
+
+def test_power_is_the_mean_of_the_warm_stretches() -> None:
+    watts = (999, 300, 310, 320)
+    seen = read_throughput("\n".join(f"petahour: 8 steps in 1.5 s at {power} W" for power in watts), run_s=6.0)
+    assert (seen.unit, seen.power_w) == ("steps", 310.0)
+
+
+def test_what_only_looks_like_a_line_does_not_count() -> None:
+    odd = "petahour: many a in 1 s\n petahour: 1 a in 1 s\npetahour: 0 a in 1 s\nxpetahour: 1 a in 1 s"
+    with pytest.raises(ValidationError, match="at least 3 lines"):
+        read_throughput(odd, run_s=5.0)
+
+
+def test_two_units_are_refused() -> None:
+    with pytest.raises(ValidationError, match="one unit in all lines"):
+        read_throughput(STEADY + "\npetahour: 5 tokens in 1 s", run_s=10.0)
+
+
+@given(st.text(max_size=400))
+def test_any_output_is_read_or_refused(output: str) -> None:
+    try:
+        seen = read_throughput(output, run_s=1.0)
+    except ValidationError:
+        return
+    assert seen.rate > 0
+
+
+def test_eight_of_ten_runs_lie_within_the_interval() -> None:
+    """Programs whose rate wanders between stretches and between runs, as the model of the interval says."""
+    draw = random.Random(7)
+    held = 0
+    for _ in range(400):
+        calibration = _output(draw, rate=100 * draw.gauss(1, 0.035), stretches=20)
+        seen = read_throughput(calibration[0], run_s=calibration[1] + 2)
+        low_s, _, high_s = seen.run_s(20_000)
+        held += low_s <= _output(draw, rate=100 * draw.gauss(1, 0.035), stretches=200)[1] + 2 <= high_s
+    assert 0.7 <= held / 400 <= 0.9
+
+
+def _output(draw: random.Random, *, rate: float, stretches: int) -> tuple[str, float]:
+    took = [100 / (rate * draw.gauss(1, 0.05)) for _ in range(stretches)]
+    return "\n".join(f"petahour: 100 samples in {seconds:.6f} s" for seconds in took), sum(took)
