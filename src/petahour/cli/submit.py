@@ -34,7 +34,9 @@ class SubmitCommand(TyperCommand):
 
 def submit(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="A job file, TOML or YAML.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A job file, TOML or YAML, or a batch script (.sbatch, .slurm, .sh).")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="A name to know it by.")] = None,
     project: Annotated[str | None, typer.Option(help="The project it is charged to.")] = None,
     tenant: Annotated[str | None, typer.Option(help="The tenant it is for (operators only).")] = None,
@@ -125,11 +127,13 @@ def submit(
 def _request(file: Path | None, said: dict[str, object], variables: list[str]) -> JobRequest:
     from dataclasses import replace
 
-    from petahour.client import JobRequest, load_job_file
+    from petahour.client import JobRequest
 
     if file is None and "command" not in said:
         raise typer.BadParameter("Name a job file, or give the command after two dashes: -- python train.py")
-    request = JobRequest(command=()) if file is None else load_job_file(file)
+    request = JobRequest(command=()) if file is None else _read(file)
+    if not request.types and "types" not in said:
+        raise typer.BadParameter(f"{file} names no type of accelerator: say which with --type.")
     request = replace(request, **said)  # type: ignore[arg-type]  # Each option has its field's type.
     return replace(request, environment={**request.environment, **_variables(variables)})
 
@@ -142,6 +146,19 @@ def _quoted(quote: str, types: list[str] | None) -> dict[str, object]:
         request = client.quote_detail(quote).request((), type_name=types[0] if types else None)
     fields = ("quote", "types", "nodes", "accelerators_per_node", "tier", "tenant")
     return {field: getattr(request, field) for field in fields}
+
+
+def _read(file: Path) -> JobRequest:
+    from petahour.client import load_job_file
+    from petahour.client.jobfile import read_text
+    from petahour.client.sbatch import SUFFIXES, load_sbatch
+
+    if file.suffix.lower() not in SUFFIXES:
+        return load_job_file(file)
+    script = load_sbatch(file, read_text(file))
+    for note in script.notes:
+        typer.echo(f"{file}, {note}", err=True)
+    return script.request
 
 
 def _variables(texts: list[str]) -> dict[str, str]:

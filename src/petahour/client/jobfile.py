@@ -26,7 +26,7 @@ def load_job_file(path: Path) -> JobRequest:
     Checks shape and types only: what the values may be is the control plane's to say. Raises ValidationError,
     or TooLargeError beyond 1 MiB.
     """
-    return _File(path=path, text=_read(path)).request()
+    return _File(path=path, text=read_text(path)).request()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +73,7 @@ class _File:
             raise ValidationError(
                 field=str(self.path),
                 value=suffix,
-                rule="a job file ends in .toml, .yaml or .yml",
+                rule="a job file ends in .toml, .yaml or .yml, a batch script in .sbatch, .slurm or .sh",
                 remedy="Rename it to say which form it has.",
             )
         if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
@@ -151,7 +151,8 @@ class _File:
         return {key: self._text(f"{name}.{key}", item) for key, item in table.items()}
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text. Raises ValidationError, or TooLargeError beyond 1 MiB."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)

@@ -109,9 +109,14 @@ class Plane:
         self._http.headers.update(self.authorization)
 
     @property
+    def key(self) -> str:
+        """The operator's key."""
+        return self._key.read_text("utf-8").strip()
+
+    @property
     def authorization(self) -> dict[str, str]:
         """The operator's header."""
-        return {"Authorization": "Bearer " + self._key.read_text("utf-8").strip()}
+        return {"Authorization": f"Bearer {self.key}"}
 
     @property
     def pid(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.integration.faults.conftest import MakePlane
@@ -34,6 +37,29 @@ def test_slurms_nodes_are_the_fleet_and_a_gang_is_one_slurm_job(plane: Plane, cl
     assert sorted(rank for mark, _, rank in marks(project) if mark == "end") == [0, 1, 2, 3]
     require_once(project)
     plane.require_sound()
+
+
+SCRIPT = """#!/bin/bash
+#SBATCH --job-name=two-steps --nodes=2 --gres=gpu:a100-80g-sxm:2
+#SBATCH --time=5 --partition=gpu --ntasks-per-node=2
+echo once >> once
+srun bash -c 'echo "$SLURM_PROCID of $SLURM_NTASKS on $SLURMD_NODENAME" >> ranks'
+srun --ntasks=1 echo done
+"""
+
+
+def test_a_batch_script_of_slurms_users_runs_as_it_is(plane: Plane, tmp_path: Path) -> None:
+    project = plane.found_tenant()
+    script = tmp_path / "train.sbatch"
+    script.write_text(SCRIPT, "utf-8")
+    environment = {**os.environ, "PETAHOUR_URL": plane.url, "PETAHOUR_API_KEY": plane.key}
+    command = [sys.executable, "-m", "petahour.cli.main", "submit", str(script), "--tenant", "acme", "--follow"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    assert "line 3: --partition is not used" in done.stderr
+    assert (project / "once").read_text("utf-8") == "once\n"
+    ranks = sorted((project / "ranks").read_text("utf-8").splitlines())
+    assert ranks == ["0 of 4 on n0", "1 of 4 on n0", "2 of 4 on n1", "3 of 4 on n1"]
 
 
 def test_drains_go_both_ways_and_are_taken_back_by_whoever_began(plane: Plane, cluster: Cluster) -> None:
