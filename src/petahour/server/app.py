@@ -9,7 +9,7 @@ from petahour import __version__
 from petahour.control.context import Context
 from petahour.server import problems
 from petahour.server.limits import BodyLimit
-from petahour.server.routes import catalog, fleet, jobs, keys, money, tenants
+from petahour.server.routes import catalog, explain, fleet, jobs, keys, money, tenants
 
 
 def create_app(context: Context) -> FastAPI:
@@ -24,7 +24,15 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for router in (jobs.router, fleet.router, catalog.router, tenants.router, keys.router, money.router):
+    for router in (
+        jobs.router,
+        fleet.router,
+        catalog.router,
+        tenants.router,
+        keys.router,
+        money.router,
+        explain.router,
+    ):
         app.include_router(router)
 
     @app.get("/healthz", tags=["health"])
