@@ -13,6 +13,7 @@ from petahour import __version__
 from petahour.cli import account, book, catalog, fleet, invoices, job, ledger, oversight, quote, tenant, trace
 from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
+from petahour.cli.explain import explain
 from petahour.cli.simulate import simulate
 from petahour.cli.up import up
 from petahour.model.errors import PetahourError
@@ -38,6 +39,7 @@ app.add_typer(quote.app, name="quote")
 app.add_typer(tenant.app, name="tenant")
 ledger.add_to(app)
 app.add_typer(book.app, name="ledger")
+app.command(short_help="Show where a number of the ledger comes from.")(explain)
 oversight.add_to(app)
 invoices.add_to(app)
 app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)

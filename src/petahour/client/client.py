@@ -14,6 +14,7 @@ from petahour.client.books import Books
 from petahour.client.chips import Chip
 from petahour.client.decode import decode
 from petahour.client.errors import WaitTimeoutError
+from petahour.client.explanation import Explanation
 from petahour.client.quotes import JobThroughput, Quote, QuoteAccuracy, QuoteRequest
 from petahour.client.requests import JobRequest
 from petahour.client.statements import Audit, Balance, Conservation, Invoice, PriceBook, Topup, Usage
@@ -353,6 +354,10 @@ class Client:
     def audit(self) -> Audit:
         """Everything recomputed from the raw events and transfers."""
         return self._get(Audit, "/v1/audit")
+
+    def explain(self, subject: str, name: str) -> Explanation:
+        """From a ``charge``, ``transfer``, ``usage`` record or ``allocation`` of this id to its job."""
+        return self._get(Explanation, f"/v1/explain/{segment('subject', subject)}/{segment(subject, name)}")
 
     def events(self, *, after: int = 0, limit: int = 500) -> tuple[Event, ...]:
         """The raw event log in commit order, from a sequence number on."""

@@ -9,7 +9,17 @@ from petahour import __version__
 from petahour.control.context import Context
 from petahour.server import problems
 from petahour.server.limits import BodyLimit
-from petahour.server.routes import catalog, fleet, invoices, jobs, keys, money, quotes, tenants
+from petahour.server.routes import (
+    catalog,
+    explain,
+    fleet,
+    invoices,
+    jobs,
+    keys,
+    money,
+    quotes,
+    tenants,
+)
 
 
 def create_app(context: Context) -> FastAPI:
@@ -24,7 +34,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices):
+    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices, explain):
         app.include_router(part.router)
 
     @app.get("/healthz", tags=["health"])

@@ -66,6 +66,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/conservation"): (READ_ALL, None),
     ("GET", "/v1/audit"): (READ_ALL, None),
     ("GET", "/v1/events"): (("operator",), None),
+    ("GET", "/v1/explain/{subject}/{money_id}"): (OWN, None),
 }
 PUBLIC = {("GET", "/healthz")}
 NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys"), ("POST", "/v1/quotes")}
@@ -81,6 +82,9 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
     job = api.ask("operator", "POST", "/v1/jobs", json=JOB).json()["id"]
     key = api.ask("operator", "POST", "/v1/keys", json={"user": "u-viewer", "tenant": "acme"}).json()["id"]
     quote = api.ask("operator", "POST", "/v1/quotes", json=QUOTE).json()["id"]
+    api.ask(
+        "operator", "POST", "/v1/tenants/acme/topups", json={"amount": "1", "currency": "CNY", "key": "explained"}
+    )
     month = month_of(api.assembly.context.clock.now_ms())
     number = _issued(api) if "{number}" in path else ""
     filled = path.format(
@@ -92,6 +96,8 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
         tenant="acme",
         month=month,
         accelerator_type="a100-80g-sxm",
+        subject="transfer",
+        money_id="trf-topup-acme:explained",
     )
     rest = {} if body is None else {"json": body}
     return int(api.ask(who, method, filled, **rest).status_code)
@@ -152,7 +158,7 @@ def test_every_caller_gets_what_his_role_allows(api: Api, method: str, path: str
             assert 200 <= status < 300 or status == 409, (who, status)
         elif who == "stranger":
             # What is another tenant's does not exist; what is the operator's alone is forbidden to all alike.
-            parts = ("{job_id}", "{tenant}", "{key_id}", "{quote_id}", "{number}")
+            parts = ("{job_id}", "{tenant}", "{key_id}", "{quote_id}", "{number}", "{money_id}")
             named = any(part in path for part in parts)
             hidden = (named and allowed not in (("operator",), READ_ALL)) or (method, path) in NAMED_IN_BODY
             assert status == (404 if hidden else 403), (who, status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, or_, select
 
 from petahour.billing.chain import GENESIS, link
 from petahour.billing.ledger import apply
@@ -13,6 +13,7 @@ from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageR
 from petahour.store.protocol import Counts, StoredCharge, StoredTransfer, StoredUsage
 from petahour.store.sql import streams
 from petahour.store.sql.bulk import Row, insert_many, known_ids, upsert_many
+from petahour.store.sql.invoice_tables import invoiced_transfers, invoices
 from petahour.store.sql.rows import (
     BALANCE,
     CHARGE,
@@ -129,6 +130,30 @@ class SqlLedger:
 
     def transfer(self, transfer_id: str) -> Transfer | None:
         return one(self._connection, select(transfers).where(transfers.c.id == transfer_id), transfer_of)
+
+    def consequence(self, transfer: Transfer) -> Transfer | None:
+        """What closed this pending transfer, or took this other one back."""
+        closing = transfers.c.pending == transfer.id
+        reversing = transfers.c.id == "trf-rev-" + transfer.id.removeprefix("trf-")
+        query = select(transfers).where(closing if transfer.kind is TransferKind.PENDING else reversing)
+        return one(self._connection, query, transfer_of)
+
+    def invoice_of(self, transfer_id: str) -> str | None:
+        """The number of the invoice that bills a transfer, or its id while it has none."""
+        joined = transfers.join(invoiced_transfers, invoiced_transfers.c.transfer == transfers.c.seq).join(
+            invoices, invoices.c.id == invoiced_transfers.c.invoice
+        )
+        query = select(func.coalesce(invoices.c.number, invoices.c.id)).select_from(joined)
+        return self._connection.execute(query.where(transfers.c.id == transfer_id)).scalar()
+
+    def usage_record(self, usage_id: str) -> UsageRecord | None:
+        return one(self._connection, select(usage_records).where(usage_records.c.id == usage_id), usage_of)
+
+    def charge(self, charge_id: str) -> Charge | None:
+        return one(self._connection, select(charges).where(charges.c.id == charge_id), charge_of)
+
+    def charge_of(self, usage_id: str) -> Charge | None:
+        return one(self._connection, select(charges).where(charges.c.usage == usage_id), charge_of)
 
     def balance(self, account: str, currency: str) -> Balance:
         found = one(self._connection, select(accounts).where(accounts.c.account == account), _balance_of)

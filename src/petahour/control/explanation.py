@@ -1,0 +1,180 @@
+"""Explain any number: from a charge, a transfer, a usage record or an allocation down to the job it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from petahour.control.authorize import Action, authorize
+from petahour.control.context import Context
+from petahour.model.allocations import Allocation
+from petahour.model.errors import NotFoundError
+from petahour.model.events import Event
+from petahour.model.jobs import Job
+from petahour.model.tenants import Caller
+from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord
+from petahour.store.protocol import Transaction
+
+
+class Subject(StrEnum):
+    """What can be asked about."""
+
+    CHARGE = "charge"
+    TRANSFER = "transfer"
+    USAGE = "usage"
+    ALLOCATION = "allocation"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Movement:
+    """A transfer, and the number of the invoice that bills it, if one does."""
+
+    transfer: Transfer
+    invoice: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """One usage record with its charge and every transfer that the charge caused, reversals included.
+
+    ``book_effective_ms``: since when the price book of the charge is in force, None when it is no longer known.
+    """
+
+    usage: UsageRecord
+    charge: Charge | None
+    book_effective_ms: int | None
+    movements: tuple[Movement, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """The way from what was asked about to its job. Money that no use caused has ``movements`` alone."""
+
+    subject: Subject
+    id: str
+    tenant: str | None
+    movements: tuple[Movement, ...]
+    pieces: tuple[Piece, ...]
+    allocation: Allocation | None
+    events: tuple[Event, ...]
+    job: Job | None
+
+
+def explain(context: Context, caller: Caller, subject: Subject, name: str) -> Explanation:
+    """The whole way, as it is stored now. Raises NotFoundError where there is none that the caller may see."""
+    with context.store.read() as tx:
+        found = _Finder(tx, context).find(subject, name)
+    if found is None or not (caller.role.of_operator or (found.tenant is not None and caller.tenant == found.tenant)):
+        raise NotFoundError(
+            field=subject.value,
+            value=name,
+            rule=f"no such {subject.value}",
+            remedy='Ids are listed by "petahour usage --json" and on invoices.',
+        )
+    authorize(caller, Action.READ_USAGE, found.tenant)
+    return found
+
+
+class _Finder:
+    """Follows ids within one view of the store."""
+
+    def __init__(self, tx: Transaction, context: Context) -> None:
+        self._tx = tx
+        self._effects = {book.id: book.effective_ms for book in context.prices.books}
+
+    def find(self, subject: Subject, name: str) -> Explanation | None:
+        if subject is Subject.TRANSFER:
+            return self._of_transfer(name)
+        if subject is Subject.ALLOCATION:
+            allocation = self._tx.allocations.get(name)
+            return None if allocation is None else self._of_use(subject, name, allocation.id)
+        usage = self._tx.ledger.usage_record(name) if subject is Subject.USAGE else self._charged(name)
+        return None if usage is None else self._of_use(subject, name, usage.allocation, usage)
+
+    def _charged(self, name: str) -> UsageRecord | None:
+        charge = self._tx.ledger.charge(name)
+        return None if charge is None else self._tx.ledger.usage_record(charge.usage)
+
+    def _of_transfer(self, name: str) -> Explanation | None:
+        asked = self._tx.ledger.transfer(name)
+        if asked is None:
+            return None
+        first = self._cause(asked)
+        if first.kind is TransferKind.CHARGE:
+            usage = self._tx.ledger.usage_record(first.cause)
+            if usage is not None:
+                return self._of_use(Subject.TRANSFER, name, usage.allocation, usage)
+        movements = tuple(self._movements(first))
+        held = self._tx.allocations.get(first.cause)
+        if held is not None:
+            return self._of_use(Subject.TRANSFER, name, held.id, movements=movements)
+        return Explanation(
+            subject=Subject.TRANSFER,
+            id=name,
+            tenant=_owner(first),
+            movements=movements,
+            pieces=(),
+            allocation=None,
+            events=(),
+            job=None,
+        )
+
+    def _cause(self, transfer: Transfer) -> Transfer:
+        """What the transfer takes back or closes, and what that one takes back, to the first of them."""
+        while transfer.kind is TransferKind.REVERSAL or transfer.kind.closes:
+            before = self._tx.ledger.transfer(transfer.pending or transfer.cause)
+            if before is None:
+                break
+            transfer = before
+        return transfer
+
+    def _of_use(
+        self,
+        subject: Subject,
+        name: str,
+        allocation_id: str,
+        usage: UsageRecord | None = None,
+        movements: tuple[Movement, ...] | None = None,
+    ) -> Explanation | None:
+        allocation = self._tx.allocations.get(allocation_id)
+        if allocation is None:
+            return None
+        if movements is not None:
+            used: Sequence[UsageRecord] = ()
+        else:
+            used = self._tx.ledger.usage_of(allocation_id) if usage is None else (usage,)
+        return Explanation(
+            subject=subject,
+            id=name,
+            tenant=allocation.tenant,
+            movements=movements or (),
+            pieces=tuple(self._piece(record) for record in used),
+            allocation=allocation,
+            events=tuple(
+                event for event in self._tx.events.of_job(allocation.job) if event.allocation in (None, allocation_id)
+            ),
+            job=self._tx.jobs.get(allocation.job),
+        )
+
+    def _piece(self, usage: UsageRecord) -> Piece:
+        charge = self._tx.ledger.charge_of(usage.id)
+        posted = None if charge is None else self._tx.ledger.transfer(f"trf-{charge.id}")
+        return Piece(
+            usage=usage,
+            charge=charge,
+            book_effective_ms=None if charge is None else self._effects.get(charge.price_book),
+            movements=() if posted is None else tuple(self._movements(posted)),
+        )
+
+    def _movements(self, first: Transfer) -> Iterator[Movement]:
+        """The transfer, and after it what closed it or took it back, in order."""
+        following: Transfer | None = first
+        while following is not None:
+            yield Movement(transfer=following, invoice=self._tx.ledger.invoice_of(following.id))
+            following = self._tx.ledger.consequence(following)
+
+
+def _owner(transfer: Transfer) -> str | None:
+    owners = {account.split(":")[1] for account in (transfer.debit, transfer.credit)} - {"operator"}
+    return owners.pop() if len(owners) == 1 else None
