@@ -22,7 +22,7 @@ def sweep(grid: Grid, *, workers: int | None, report: Path | None, as_json: bool
     Nothing is written when it is interrupted.
     """
     from petahour.cli.render import print_plain, show_json
-    from petahour.simulator.sweep import run_sweep, sweep_json, sweep_table, write_sweep
+    from petahour.simulator.sweep import ratio_table, run_sweep, sweep_json, sweep_table, write_sweep
     from petahour.simulator.sweep.run import cores
 
     count = len(grid.cells())
@@ -50,6 +50,9 @@ def sweep(grid: Grid, *, workers: int | None, report: Path | None, as_json: bool
         show_json(sweep_json(rows))
         return
     print_plain(sweep_table(rows))
+    compared = ratio_table(rows)
+    if compared is not None:
+        print_plain(compared, title=f"\nRatios to {grid.policies[0]}, seed by seed:")
     for note in _notes(grid, rows):
         typer.echo(f"Note: {note}", err=True)
     typer.echo(f"{count} replays in {took_s:.1f} s with {workers} workers.", err=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from petahour.billing.meter import meter
 from petahour.billing.rate import price_of, rate
-from petahour.model.allocations import Allocation, AllocationState, EndKind
+from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
 from petahour.model.resources import Slot
@@ -26,6 +26,7 @@ _ENDS = {
     Outcome.DRAINED: EndKind.STOPPED,
     Outcome.FAILED: EndKind.LOST,
 }
+_TOLD = (Outcome.PREEMPTED, Outcome.DRAINED)  # asked to yield, which takes no time in a replay
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,5 +168,7 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             placed_ms=placed_ms,
             started_ms=started_ms if started_ms <= ended_ms else None,
             ended_ms=ended_ms,
+            stop_cause=StopCause.PREEMPTED if outcome in _TOLD else None,
+            stop_ms=ended_ms if outcome in _TOLD else None,
             end_kind=_ENDS[Outcome(outcome)],
         )

@@ -23,11 +23,14 @@ class Spread:
     count: int
 
 
+NOTHING = Spread(mean=nan, half=nan, count=0)
+
+
 def spread_of(values: Sequence[float]) -> Spread:
     """Of the finite values among these."""
     known = [value for value in values if isfinite(value)]
     if not known:
-        return Spread(mean=nan, half=nan, count=0)
+        return NOTHING
     if len(known) == 1:
         return Spread(mean=known[0], half=nan, count=1)
     half = student(len(known) - 1) * stdev(known) / sqrt(len(known))

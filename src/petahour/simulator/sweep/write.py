@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from petahour.simulator.report import Summary, as_json
+from petahour.simulator.report.measures import MEASURES
 from petahour.simulator.sweep.grid import Row
-from petahour.simulator.sweep.spread import spread_of
-from petahour.simulator.sweep.table import grouped
+from petahour.simulator.sweep.spread import NOTHING, Spread, spread_of
+from petahour.simulator.sweep.table import grouped, ratios
 
 _REAL_TIME = ("wall_s", "jobs_per_s")
 _NAMES = ("policy", "trace", "seed")
@@ -18,14 +19,23 @@ _NAMES = ("policy", "trace", "seed")
 def sweep_json(rows: Sequence[Row]) -> list[dict[str, object]]:
     """One object per fleet and policy: over how many seeds, and of every figure the mean and its interval's half.
 
-    None stands where there is no such figure, and for the half of fewer than two.
+    ``ratios`` are to the fleet's first policy, seed by seed; it has none itself. None stands where there is no such
+    figure, and for the half of fewer than two.
     """
+    compared = [(measure, ratios(rows, measure)) for measure in MEASURES if measure.compared]
     return [
         {
             "fleet": fleet,
             "policy": policy,
             "seeds": len(held),
-            "figures": {name: _spread([_number(row.summary, name) for row in held]) for name in _figures(held[0])},
+            "figures": {
+                name: _spread(spread_of([_number(row.summary, name) for row in held])) for name in _figures(held[0])
+            },
+            "ratios": {
+                measure.field: _spread(spreads[fleet, policy])
+                for measure, spreads in compared
+                if spreads.get((fleet, policy), NOTHING).count
+            },
         }
         for (fleet, policy), held in grouped(rows).items()
     ]
@@ -68,8 +78,7 @@ def _number(summary: Summary, name: str) -> float:
     return float(getattr(summary, name))
 
 
-def _spread(values: list[float]) -> dict[str, float | None]:
-    spread = spread_of(values)
+def _spread(spread: Spread) -> dict[str, float | None]:
     return {
         "mean": spread.mean if spread.count else None,
         "half_95": spread.half if spread.count > 1 else None,

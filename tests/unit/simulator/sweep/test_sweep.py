@@ -17,7 +17,7 @@ from petahour.simulator.faults import Faults
 from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.generate import Fleet, GenerateOptions, fleet_of
 from petahour.simulator.scenario import World
-from petahour.simulator.sweep import Grid, Row, run_sweep, sweep_json, sweep_table, write_sweep
+from petahour.simulator.sweep import Grid, Row, ratio_table, run_sweep, sweep_json, sweep_table, write_sweep
 
 HOUR_MS = 3_600_000
 FLEETS = {"small": Fleet(nodes=tuple(fleet_of("mixed", 12))), "large": Fleet(nodes=tuple(fleet_of("mixed", 20)))}
@@ -87,6 +87,22 @@ def test_the_table_has_a_line_per_fleet_and_policy(rows: list[Row]) -> None:
     assert all("±" in cell for cell in cells)
     assert sum(cell.endswith("*") for cell in cells) == 2
     assert [str(c.header) for c in sweep_table(rows[:6]).columns][:2] == ["policy", "seeds"]
+
+
+def test_ratios_are_paired_by_seed(rows: list[Row], tmp_path: Path) -> None:
+    group = sweep_json(rows)[1]
+    told = json.loads(json.dumps(group))["ratios"]["mean_completion_s"]
+    by_policy = {
+        name: [row.summary.mean_completion_s for row in rows if row.cell.fleet == "small" and row.cell.policy == name]
+        for name in ("fifo", "backfill")
+    }
+    pairs = [value / base for value, base in zip(by_policy["backfill"], by_policy["fifo"], strict=True)]
+    assert told["mean"] == pytest.approx(sum(pairs) / 3)
+    assert sweep_json(rows)[0]["ratios"] == {}
+    table = ratio_table(rows)
+    assert table is not None
+    assert table.row_count == 2
+    assert ratio_table(rows[:3]) is None
 
 
 def test_an_error_in_a_worker_is_told_as_it_was() -> None:
