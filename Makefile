@@ -33,6 +33,7 @@ bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/simulator.py
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/close_month.py
 
 # The locked versions of everything. The local version is what lies in src, so it is installed as editable.
 $(RUN_READY): requirements.lock pyproject.toml

@@ -13,7 +13,7 @@ from petahour.model.invoices import (
     DocumentLine,
     InvoiceDocument,
     LineKind,
-    Posting,
+    PostedSum,
     Seller,
 )
 from petahour.model.tenants import Tenant
@@ -37,7 +37,7 @@ class _Sum:
 
 @dataclass(kw_only=True, slots=True)
 class Gathered:
-    """Postings summed as they come, so that a month of millions takes no more memory than its lines.
+    """Postings summed by line of the invoice.
 
     ``prepaid_micros`` and ``owed_micros`` are the payable sums by the side of the tenant they were taken from;
     ``transfers`` counts all postings, rehearsals too; ``late`` are months before the invoice's own.
@@ -52,7 +52,7 @@ class Gathered:
     late: set[str] = field(default_factory=set)
 
 
-def gather(postings: Iterable[Posting], month: str) -> Gathered:
+def gather(postings: Iterable[PostedSum], month: str) -> Gathered:
     """Sum what is to be billed by line. Raises InvariantError on an account that no invoice knows."""
     from_ms, to_ms = month_bounds(month)
     found = Gathered(month=month)
@@ -71,21 +71,21 @@ def gather(postings: Iterable[Posting], month: str) -> Gathered:
         if used_in != month:
             found.late.add(used_in)
         _add(found.rehearsed if rehearsal else found.sums, posting, used_in, late=used_in != month)
-        found.transfers += 1
+        found.transfers += posting.transfers
     return found
 
 
-def _add(sums: dict[_Key, _Sum], posting: Posting, used_in: str, *, late: bool) -> None:
+def _add(sums: dict[_Key, _Sum], posting: PostedSum, used_in: str, *, late: bool) -> None:
     line = sums.setdefault(_key_of(posting, used_in, late=late), _Sum())
     line.exact_micros += posting.amount_micros
     if posting.project:
         line.accelerator_ms += posting.accelerator_ms
         low = line.price_min_micros
-        line.price_min_micros = posting.price_micros if low is None else min(low, posting.price_micros)
-        line.price_max_micros = max(line.price_max_micros, posting.price_micros)
+        line.price_min_micros = posting.price_min_micros if low is None else min(low, posting.price_min_micros)
+        line.price_max_micros = max(line.price_max_micros, posting.price_max_micros)
 
 
-def _key_of(posting: Posting, used_in: str, *, late: bool) -> _Key:
+def _key_of(posting: PostedSum, used_in: str, *, late: bool) -> _Key:
     if posting.project:
         kind = LineKind.ADJUSTMENT if late else LineKind.USE
         return (_ORDER.index(kind), used_in, posting.project, posting.type, posting.tier, "")

@@ -11,17 +11,16 @@ import httpx
 from fastapi import FastAPI
 
 from petahour.catalog import load_catalog
+from petahour.cli.database import stored
 from petahour.client import Client
 from petahour.control.clock import Clock, SystemClock
 from petahour.control.context import Context
 from petahour.control.ids import RandomIds
 from petahour.control.live import LiveState
 from petahour.control.prices import load_price_books
-from petahour.model.errors import NotFoundError
 from petahour.model.tenants import Caller, Role
 from petahour.server.app import create_app
 from petahour.server.caller import caller
-from petahour.store.sql.store import open_store, sqlite_url
 
 _URL = "http://127.0.0.1"
 _OPERATOR = Caller(key="", user="operator", role=Role.OPERATOR, tenant=None)
@@ -34,33 +33,22 @@ def offline(data_dir: Path, *, clock: Clock | None = None) -> Iterator[Client]:
     Whoever may read and write the directory has that right anyway. A control plane may be running on it: the
     database parts the two. Raises NotFoundError where there is no database.
     """
-    database = data_dir / "petahour.db"
-    if not database.is_file():
-        raise NotFoundError(
-            field="data-dir",
-            value=str(data_dir),
-            rule="the data directory of a control plane, with its petahour.db",
-            remedy='Name the one that "petahour up --data-dir" was given.',
-        )
     catalog = load_catalog(None)
-    store = open_store(sqlite_url(database.resolve()))
-    context = Context(
-        store=store,
-        engines={},
-        catalog=catalog,
-        prices=load_price_books(catalog),
-        clock=clock or SystemClock(),
-        ids=RandomIds(),
-        live=LiveState(),
-        data_dir=data_dir,
-    )
-    app = create_app(context)
-    app.dependency_overrides[caller] = lambda: _OPERATOR
-    try:
+    with stored(data_dir, None) as store:
+        context = Context(
+            store=store,
+            engines={},
+            catalog=catalog,
+            prices=load_price_books(catalog),
+            clock=clock or SystemClock(),
+            ids=RandomIds(),
+            live=LiveState(),
+            data_dir=data_dir,
+        )
+        app = create_app(context)
+        app.dependency_overrides[caller] = lambda: _OPERATOR
         with Client(_URL, "", in_process=InProcess(app)) as client:
             yield client
-    finally:
-        store.close()
 
 
 class InProcess(httpx.BaseTransport):

@@ -97,7 +97,7 @@ def _close_one(
     # 2. All that moved between the tenant and revenue before the month's end, and is on no invoice yet.
     from_ms, to_ms = month_bounds(month)
     own = tx.invoices.accounts_of(owner.name, owner.currency)
-    gathered = gather(tx.invoices.unbilled(own, until_ms=to_ms), month)
+    gathered = gather(tx.invoices.unbilled(own, from_ms=from_ms, until_ms=to_ms), month)
     _refuse_open_months(tx, owner.name, gathered)
     known = tx.invoices.live(owner.name, month)
     if not gathered.transfers and known is None:

@@ -100,6 +100,30 @@ class Posting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PostedSum:
+    """Postings of one kind between the same accounts, for the same project, type and tier, summed by the store.
+
+    ``at_ms`` lies in the month they are of; ``transfers`` is how many they are. ``note`` and ``cause`` are those of
+    transfers that are not of charges; charges have none, so that a month of millions is a handful of sums.
+    """
+
+    account: str
+    counter: str
+    kind: str
+    at_ms: int
+    note: str
+    cause: str
+    project: str
+    type: str
+    tier: str
+    amount_micros: int
+    accelerator_ms: int
+    price_min_micros: int
+    price_max_micros: int
+    transfers: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentLine:
     """``exact_micros`` is what the ledger says, ``amount_micros`` that rounded to the currency's minor unit.
 

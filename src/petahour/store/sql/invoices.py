@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,12 +16,13 @@ from petahour.model.invoices import (
     InvoiceDocument,
     InvoiceState,
     MonthClose,
+    PostedSum,
     Posting,
     Seller,
 )
 from petahour.store.protocol import InvoiceFilter
 from petahour.store.sql.invoice_tables import billing_terms, invoiced_transfers, invoices, month_closes, sellers
-from petahour.store.sql.postings import marking, postings_query, waived_query
+from petahour.store.sql.postings import marking, postings_query, sums_query, waived_query
 from petahour.store.sql.schema import accounts, transfers
 from petahour.store.sql.statements import one, rows
 
@@ -102,10 +104,13 @@ class SqlInvoices:
         query = select(accounts.c.account).where(accounts.c.account.like(f"%:{tenant}:{currency}"))
         return list(self._connection.execute(query.order_by(accounts.c.account)).scalars())
 
-    def unbilled(self, own: Sequence[str], *, until_ms: int) -> Iterator[Posting]:
-        """What moved between these accounts and revenue before an instant, and is on no invoice."""
-        query = postings_query(own).where(*_open(until_ms)).order_by(transfers.c.at_ms, transfers.c.seq)
-        yield from self._postings(query)
+    def unbilled(self, own: Sequence[str], *, from_ms: int, until_ms: int) -> Sequence[PostedSum]:
+        """What moved between these accounts and revenue before an instant and is on no invoice, summed.
+
+        What is dated before ``from_ms`` is apart, by days.
+        """
+        query = sums_query(own, from_ms=from_ms).where(*_open(until_ms))
+        return rows(self._connection, query, _sum_of)
 
     def bill(self, own: Sequence[str], *, until_ms: int, invoice: str) -> int:
         """Bind all that ``unbilled`` gives to an invoice; how many transfers that are."""
@@ -213,6 +218,12 @@ def _as_issued(document: InvoiceDocument) -> InvoiceDocument:
 def _document_of(row: Mapping[str, Any]) -> InvoiceDocument:
     changing = {name: row[name] for name in _CHANGING} | {"number": row["number"] or ""}
     return replace(_DOCUMENT.validate_json(row["document"]), state=InvoiceState(row["state"]), **changing)
+
+
+def _sum_of(row: Mapping[str, Any]) -> PostedSum:
+    # PostgreSQL sums 64-bit integers as decimals.
+    known: dict[str, Any] = {key: int(value) if isinstance(value, Decimal) else value for key, value in row.items()}
+    return PostedSum(**known)
 
 
 def _close_of(row: Mapping[str, Any]) -> MonthClose:

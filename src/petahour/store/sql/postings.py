@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Join, Select, and_, case, func, literal, literal_column, or_, select
 
+from petahour.model.time import DAY_MS
 from petahour.model.usage import AccountKind, TransferKind
 from petahour.store.sql.schema import charges, transfers, usage_records
 
@@ -22,9 +23,6 @@ def postings_query(own: Sequence[str]) -> Select[Any]:
     """
     t, c, u = transfers.c, charges.c, usage_records.c
     spent = t.debit.in_(own)
-    joined = transfers.outerjoin(charges, and_(t.kind == TransferKind.CHARGE.value, c.usage == t.cause)).outerjoin(
-        usage_records, u.id == c.usage
-    )
     return (
         select(
             t.seq.label("seq"),
@@ -44,8 +42,42 @@ def postings_query(own: Sequence[str]) -> Select[Any]:
             func.coalesce(u.start_ms, 0).label("start_ms"),
             func.coalesce(u.end_ms, 0).label("end_ms"),
         )
-        .select_from(joined)
+        .select_from(_joined())
         .where(*_between(own))
+    )
+
+
+def sums_query(own: Sequence[str], *, from_ms: int) -> Select[Any]:
+    """The columns of ``PostedSum``: what is dated from an instant on is one group, what is before goes by days."""
+    t, c, u = transfers.c, charges.c, usage_records.c
+    spent = t.debit.in_(own)
+    charged = c.project.is_not(None)
+    keys = (
+        case((spent, t.debit), else_=t.credit).label("account"),
+        case((spent, t.credit), else_=t.debit).label("counter"),
+        t.kind.label("kind"),
+        case((t.at_ms >= from_ms, from_ms), else_=t.at_ms - t.at_ms % DAY_MS).label("at_ms"),
+        case((charged, ""), else_=t.note).label("note"),
+        case((charged, ""), else_=t.cause).label("cause"),
+        func.coalesce(c.project, "").label("project"),
+        func.coalesce(c.type, "").label("type"),
+        func.coalesce(c.tier, "").label("tier"),
+    )
+    # Grouped by place, as two parameters of one value are not one expression to PostgreSQL.
+    places: list[ColumnElement[int]] = [literal_column(str(place)) for place in range(1, len(keys) + 1)]
+    return (
+        select(
+            *keys,
+            func.sum(case((spent, t.amount_micros), else_=-t.amount_micros)).label("amount_micros"),
+            func.sum(func.coalesce(u.billed_ams, 0)).label("accelerator_ms"),
+            func.min(func.coalesce(c.price_micros, 0)).label("price_min_micros"),
+            func.max(func.coalesce(c.price_micros, 0)).label("price_max_micros"),
+            func.count().label("transfers"),
+        )
+        .select_from(_joined())
+        .where(*_between(own))
+        .group_by(*places)
+        .order_by(*places)
     )
 
 
@@ -59,6 +91,13 @@ def waived_query(tenant: str, from_ms: int, to_ms: int) -> Select[Any]:
     u = usage_records.c
     inside = (u.hour_ms >= from_ms, u.hour_ms < to_ms)
     return select(func.sum(u.waived_ams)).where(u.tenant == tenant, *inside, u.rehearsal.is_(False))
+
+
+def _joined() -> Join:
+    """Transfers, each that posts a charge with the charge and its usage record."""
+    t, c, u = transfers.c, charges.c, usage_records.c
+    of_charge = and_(t.kind == TransferKind.CHARGE.value, c.usage == t.cause)
+    return transfers.outerjoin(charges, of_charge).outerjoin(usage_records, u.id == c.usage)
 
 
 def _between(own: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
