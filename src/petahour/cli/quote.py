@@ -47,6 +47,9 @@ def new(
     ] = None,
     tokens: Annotated[str | None, typer.Option(help="How many tokens to train on, such as 2T or 300B.")] = None,
     gang: Annotated[int | None, typer.Option(help="How many accelerators; the best number without it.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="With --gang: how it lies there, such as tp=8,pp=4,zero=1,recompute=full.")
+    ] = None,
     types: Annotated[
         str | None, typer.Option(help="Types separated by commas; without it all that the fleet, or --prices, has.")
     ] = None,
@@ -94,6 +97,7 @@ def new(
         amount=amount,
         types=tuple(name.strip() for name in types.split(",") if name.strip()) if types else (),
         gang=gang,
+        plan=plan,
         objective=objective,
         deadline=deadline,
         tier=tier,

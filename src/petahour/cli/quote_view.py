@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from petahour.cli.render import Column, brief, instant, make_table, money, print_plain, show_facts, show_table
-from petahour.client.quotes import Interval, JobThroughput, Quote, QuoteAccuracy, QuotedStart, QuoteLine
+from petahour.client.quotes import Choice, Interval, JobThroughput, Quote, QuoteAccuracy, QuotedStart, QuoteLine
 from petahour.model.money import MICROS
 from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -27,6 +27,7 @@ def show_quote(quote: Quote) -> None:
     for first in range(0, len(quote.lines), SIDE_BY_SIDE):
         typer.echo()
         _show_lines(quote, quote.lines[first : first + SIDE_BY_SIDE])
+    _show_choices(quote)
     for refused in quote.refused:
         typer.echo(f"\nNot quoted: {refused.type}: {refused.reason}")
     notes: dict[str, list[str]] = {}
@@ -139,6 +140,34 @@ def _show_lines(quote: Quote, lines: Sequence[QuoteLine]) -> None:
         if any(facts.get(name) for facts in told)
     ]
     print_plain(make_table(columns, rows))
+
+
+def _show_choices(quote: Quote) -> None:
+    """Time against price: the gang sizes that no other one beats in both."""
+    rows = [
+        (
+            line.type if place == 0 else "",
+            f"{choice.accelerators:,}",
+            span(choice.run_ms),
+            _digits(choice.run_ms * choice.accelerators / HOUR_MS),
+            _cost(quote, line, choice),
+            "quoted" if choice.accelerators == line.accelerators else "",
+        )
+        for line in quote.lines
+        for place, choice in enumerate(line.choices)
+    ]
+    if rows:
+        typer.echo("\nOther numbers of accelerators, none of them beaten in both time and price:")
+        titles = ("ACCELERATORS", "RUNS FOR", "ACCELERATOR-HOURS", "PRICE")
+        columns = [Column(title="TYPE"), *(Column(title=title, right=True) for title in titles), Column(title="")]
+        print_plain(make_table(columns, rows))
+
+
+def _cost(quote: Quote, line: QuoteLine, choice: Choice) -> str | None:
+    price = line.price(quote.tier)
+    if price is None:
+        return None
+    return f"{_amount(price.price_micros * choice.run_ms * choice.accelerators // HOUR_MS)} {quote.currency}"
 
 
 def _told(quote: Quote, line: QuoteLine) -> Iterator[tuple[str, str | None]]:

@@ -14,7 +14,8 @@ class QuoteRequest:
     """Work to quote: exactly one of ``model`` (a name), ``config`` (a Hugging Face config.json), ``measured`` (a
     finished job whose output told its throughput, with ``amount``) and ``hours`` (plain accelerator-hours).
 
-    ``tokens`` and ``amount`` are numbers or text such as ``"2T"``. ``gang`` None: the best number of accelerators.
+    ``tokens`` and ``amount`` are numbers or text such as ``"2T"``. ``gang`` None: the best number of accelerators;
+    ``plan`` such as ``"tp=8,pp=4,zero=1"`` needs one.
     ``objective`` is cheapest, fastest or least-energy. ``tenant`` is for operators only.
     """
 
@@ -28,6 +29,7 @@ class QuoteRequest:
     amount: str | int | None = None
     types: tuple[str, ...] = ()
     gang: int | None = None
+    plan: str | None = None
     objective: str = "cheapest"
     deadline: str | int | None = None
     tier: str = "on-demand"
@@ -46,6 +48,7 @@ class QuoteRequest:
             "amount": self.amount,
             "types": list(self.types),
             "gang": self.gang,
+            "plan": self.plan,
             "objective": self.objective,
             "deadline": self.deadline,
             "tier": self.tier,
@@ -83,6 +86,15 @@ class QuotedStart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Another number of accelerators for the same work; no other one is both faster and cheaper."""
+
+    accelerators: int
+    plan: str
+    run_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteLine:
     """The offer on one type. ``accelerator_ms`` is what would be billed."""
 
@@ -105,6 +117,7 @@ class QuoteLine:
     start: QuotedStart | None
     details: Mapping[str, float]
     notes: tuple[str, ...]
+    choices: tuple[Choice, ...] = ()
 
     def price(self, tier: str) -> TierPrice | None:
         """What it costs on a tier, or None where that is not sold."""

@@ -62,6 +62,20 @@ class ExpectedStart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Another number of accelerators for the same work. No other one is both faster and cheaper."""
+
+    accelerators: int
+    plan: str
+    run_ms: int
+
+    @property
+    def accelerator_ms(self) -> int:
+        """Accelerator-milliseconds of the whole run."""
+        return self.run_ms * self.accelerators
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteLine:
     """The offer on one type of accelerator.
 
@@ -70,7 +84,8 @@ class QuoteLine:
     failures, checkpoints and restarts; ``modelled_ms`` the same as the model said before ``correction``, the factor
     learned from ``own_runs`` runs of this type and work. ``step_ms`` is one optimizer step. ``petaflop_hours`` are
     10^15 model FLOPs per second kept up for an hour, delivered over the whole run. ``memory_part`` is the used part
-    of the memory, ``limit`` what holds the run back. What is not known is None.
+    of the memory, ``limit`` what holds the run back. ``choices`` are other gang sizes, by size, where they were looked
+    at. What is not known is None.
     """
 
     type: str
@@ -89,6 +104,7 @@ class QuoteLine:
     per_node: int | None = None
     prices: tuple[TierPrice, ...] = ()
     start: ExpectedStart | None = None
+    choices: tuple[Choice, ...] = ()
     details: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

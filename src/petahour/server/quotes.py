@@ -25,6 +25,7 @@ class QuoteBody(Body):
     amount: Text | Whole | None = Field(None, description="With measured: how many of its units.")
     types: list[Text] = Field(default_factory=list, max_length=200, description="All of the fleet without any.")
     gang: Whole | None = Field(None, description="How many accelerators; the best number without it.")
+    plan: Text | None = Field(None, description="How it lies on the gang; the fastest way that fits without it.")
     objective: Text = "cheapest"
     deadline: Text | Whole | None = Field(None, examples=["30d"])
     tier: Text = "on-demand"

@@ -58,6 +58,11 @@ def test_without_a_gang_every_size_of_the_fleet_is_tried(api: Api) -> None:
     fastest = quote(api, **request, objective="fastest")["lines"][0]
     assert fastest["accelerators"] == 8
     cheapest = quote(api, **request, objective="cheapest")["lines"][0]
+    sizes = [choice["accelerators"] for choice in cheapest["choices"]]
+    spent = [choice["accelerators"] * choice["run_ms"] for choice in cheapest["choices"]]
+    assert sizes == sorted(sizes)
+    assert spent == sorted(spent)
+    assert {cheapest["accelerators"], 8} <= set(sizes)
     assert cheapest["accelerator_ms"]["expected"] <= fastest["accelerator_ms"]["expected"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.jobs import Job, JobSpec, JobState, Tier
-from petahour.model.quotes import ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
+from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
 from petahour.model.resources import Gang, Node, NodeState, Slot
 from petahour.model.tenants import ApiKey, Project, Quota, Role, Tenant, User
 from petahour.model.time import HOUR_MS
@@ -188,6 +188,7 @@ QUOTE = Quote(
                 TierPrice(tier=Tier.RESERVED, price_micros=8, total_micros=Interval(low=9, expected=10, high=2**60)),
             ),
             start=ExpectedStart(earliest_ms=HOUR, median_ms=HOUR + 1, latest_ms=None, never=None),
+            choices=(Choice(accelerators=8, plan="TP 8", run_ms=11),),
             details={"goodput": 0.5},
             notes=("a note",),
         ),

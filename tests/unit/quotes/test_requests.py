@@ -67,6 +67,20 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"batch": 0}, "global_batch"),
         ({"gang": 0}, "gang"),
         ({"gang": None}, "gang"),
+        ({"plan": "tp=8", "gang": None}, "plan"),
+        ({"plan": "tp"}, "plan"),
+        ({"plan": "xp=4"}, "plan"),
+        ({"plan": "tp=four"}, "plan"),
+        ({"plan": "tp=" + "9" * 40}, "plan"),
+        ({"plan": "recompute=some"}, "plan"),
+        ({"plan": "tp=3"}, "plan"),
+        ({"plan": "tp=0"}, "plan"),
+        ({"plan": "tp=64"}, "plan.tp"),
+        ({"plan": "pp=64"}, "plan.pp"),
+        ({"plan": "ep=8"}, "plan.ep"),
+        ({"plan": "zero=4"}, "plan.zero"),
+        ({"plan": "tp=1", "batch": 8}, "global_batch"),
+        ({"plan": "tp=1,micro-batch=64", "batch": 4096}, "plan"),
         ({"types": ()}, "types"),
         ({"types": ("a100",)}, "types"),
         ({"types": ("br106",)}, "types"),
@@ -91,6 +105,21 @@ def test_a_type_without_figures_is_refused_beside_others_that_have_them() -> Non
     quote = quoted(replace(LLAMA, types=("a100-80g-sxm", "br106")))
     assert [line.type for line in quote.lines] == ["a100-80g-sxm"]
     assert "a dense 16-bit peak" in quote.refused[0].reason
+
+
+def test_a_given_plan_is_the_one_that_is_quoted() -> None:
+    line = quoted(replace(LLAMA, plan="tp=4, pp=2, micro-batch=2, recompute=full, zero=1")).lines[0]
+    assert line.plan == "TP 4, PP 2, DP 8, micro-batch 2, full recomputation, ZeRO-1"
+    best = quoted(LLAMA).lines[0]
+    assert best.type == line.type
+    assert best.run_ms.expected <= line.run_ms.expected
+
+
+def test_a_plan_that_does_not_fit_is_refused_with_what_would() -> None:
+    with pytest.raises(ValidationError) as caught:
+        quoted(replace(LLAMA, plan="tp=1,micro-batch=64", batch=4096))
+    assert "does not fit" in caught.value.remedy
+    assert "recompute" in caught.value.remedy
 
 
 def test_a_line_says_time_energy_and_what_limits_it() -> None:

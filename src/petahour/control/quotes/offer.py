@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from petahour.billing.rate import PriceBook, price_of
 from petahour.control.quotes.type_estimate import TypeEstimate
@@ -10,7 +11,7 @@ from petahour.model.jobs import Tier
 from petahour.model.quotes import ExpectedStart, Interval, Objective, QuoteLine, TierPrice
 from petahour.model.resources import Gang
 from petahour.model.time import HOUR_MS
-from petahour.quoting.own_runs import bounds_of, learn, spread_of
+from petahour.quoting.own_runs import LEAST_SPREAD, learn, spread_of
 
 
 def offer(
@@ -40,6 +41,7 @@ def offer(
         per_node=None if gang is None else gang.accelerators_per_node,
         prices=() if book is None else _prices(book, estimate.type, run_ms.times(estimate.accelerators)),
         start=start,
+        choices=tuple(replace(choice, run_ms=round(choice.run_ms * factor)) for choice in estimate.choices),
         details=estimate.details,
         notes=estimate.notes,
     )
@@ -75,7 +77,10 @@ def _run(estimate: TypeEstimate, ratios: Sequence[float]) -> tuple[Interval, flo
         known = learn(ratios, spread=spread_of(low_s, high_s))
         factor, runs = known.factor, known.runs
         expected_s *= factor
-        low_s, high_s = bounds_of(expected_s, known.spread)
+        # The interval keeps its shape: what it reaches to either side grows or shrinks with the spread.
+        reach = known.spread / max(LEAST_SPREAD, spread_of(low_s, high_s))
+        low_s = expected_s * (low_s / estimate.run_s) ** reach
+        high_s = expected_s * (high_s / estimate.run_s) ** reach
     whole = Interval(
         low=max(1, round(low_s * 1000)), expected=max(1, round(expected_s * 1000)), high=max(1, round(high_s * 1000))
     )

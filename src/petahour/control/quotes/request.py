@@ -12,7 +12,8 @@ class QuoteRequest:
     output told its throughput) and ``hours`` (plain accelerator-hours), and what goes with it.
 
     ``amount`` goes with ``measured``: how many of its units. ``types`` empty: all that there are. ``gang`` is a
-    number of accelerators, None: the best. ``deadline`` is a duration that the run may take at most.
+    number of accelerators, None: the best; ``plan`` says how the model lies on them, None: the fastest that fits.
+    ``deadline`` is a duration that the run may take at most.
     """
 
     model: str | None = None
@@ -25,6 +26,7 @@ class QuoteRequest:
     amount: str | int | None = None
     types: tuple[str, ...] = ()
     gang: int | None = None
+    plan: str | None = None
     objective: str = "cheapest"
     deadline: str | int | None = None
     tier: str = "on-demand"

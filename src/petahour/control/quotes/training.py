@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from petahour.catalog.catalog import Catalog
 from petahour.control.quotes.amounts import format_amount, parse_amount
@@ -10,7 +11,7 @@ from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import Objective
+from petahour.model.quotes import Choice, Objective
 from petahour.quoting.chips import Chip, chip_from_type
 from petahour.quoting.estimate import Estimate, estimate
 from petahour.quoting.hf_config import transformer_from_config
@@ -64,9 +65,11 @@ def training_estimate(
     """
     chip = chip_from_type(catalog.for_quote(type_name))
     if terms.gang is not None:
-        found = estimate(training, chip, gang=terms.gang)
+        tried = [estimate(training, chip, gang=terms.gang, plan=terms.plan)]
+        _require_fit(tried[0])
     else:
-        found = _best_gang(training, chip, terms, most)
+        tried = _every_gang(training, chip, most)
+    found = _best(tried, terms)
     return TypeEstimate(
         type=type_name,
         accelerators=found.gang,
@@ -79,12 +82,35 @@ def training_estimate(
         energy_kwh=found.energy_kwh,
         memory_part=None if found.memory is None else found.memory.part,
         limit=found.limit,
+        choices=_choices(tried),
         details=_details(found),
         notes=found.notes,
     )
 
 
-def _best_gang(training: Training, chip: Chip, terms: Terms, most: int) -> Estimate:
+def _require_fit(found: Estimate) -> None:
+    """A plan that somebody gave may not fit; the search's own always do."""
+    if found.memory is not None and not found.memory.fits:
+        raise ValidationError(
+            field="plan",
+            value=str(found.plan),
+            rule="a plan that fits the memory",
+            remedy=f"It {found.memory.verdict}.",
+        )
+
+
+def _choices(tried: Sequence[Estimate]) -> tuple[Choice, ...]:
+    """Those of several gang sizes that no other one beats in both time and accelerator-hours, by size."""
+    found: list[Choice] = []
+    fewest = math.inf
+    for one in sorted(tried, key=lambda one: (one.run_s.expected, one.accelerator_hours.expected)):
+        if one.accelerator_hours.expected < fewest:
+            fewest = one.accelerator_hours.expected
+            found.append(Choice(accelerators=one.gang, plan=str(one.plan), run_ms=round(one.run_s.expected * 1000)))
+    return tuple(sorted(found, key=lambda choice: choice.accelerators)) if len(tried) > 1 else ()
+
+
+def _every_gang(training: Training, chip: Chip, most: int) -> list[Estimate]:
     if most < 1:
         raise ValidationError(
             field="gang",
@@ -101,6 +127,11 @@ def _best_gang(training: Training, chip: Chip, terms: Terms, most: int) -> Estim
             refusal = error
     if refusal is not None and not tried:
         raise refusal
+    return tried
+
+
+def _best(tried: Sequence[Estimate], terms: Terms) -> Estimate:
+    """The best by the objective; those that run longer than the deadline come last."""
 
     def place(one: Estimate) -> tuple[bool, float, float]:
         late = terms.deadline_ms is not None and one.run_s.expected * 1000 > terms.deadline_ms

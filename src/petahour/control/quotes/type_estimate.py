@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from petahour.model.quotes import Choice
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TypeEstimate:
@@ -25,5 +27,6 @@ class TypeEstimate:
     memory_part: float | None = None
     limit: str | None = None
     learns: bool = True
+    choices: tuple[Choice, ...] = ()
     details: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from petahour.control.quotes.amounts import parse_amount
+from petahour.control.quotes.layout import parse_plan
 from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.throughput import MeasuredJob
 from petahour.control.quotes.type_estimate import TypeEstimate
@@ -17,6 +18,7 @@ from petahour.model.jobs import Tier
 from petahour.model.quotes import Objective
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, MAX_GANG_NODES
 from petahour.model.time import parse_duration
+from petahour.quoting.plan import ParallelPlan
 
 MOST_HOURS = 1e10
 MOST_GANG = MAX_GANG_NODES * MAX_ACCELERATORS_PER_NODE
@@ -32,6 +34,7 @@ class Terms:
     tier: Tier
     objective: Objective
     gang: int | None
+    plan: ParallelPlan | None
     deadline_ms: int | None
 
 
@@ -67,6 +70,7 @@ def terms_of(request: QuoteRequest) -> Terms:
         tier=_named(Tier, "tier", request.tier),
         objective=_named(Objective, "objective", request.objective),
         gang=gang,
+        plan=None if request.plan is None else parse_plan(request.plan, gang),
         deadline_ms=deadline_ms,
     )
 

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, func, insert, select, update
 
 from petahour.model.jobs import Tier
-from petahour.model.quotes import ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
+from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
 from petahour.store.protocol import Billed
 from petahour.store.sql.schema import allocations, charges, quotes, usage_records
 from petahour.store.sql.statements import batches, one, rows
@@ -90,6 +90,7 @@ def _line_of(raw: dict[str, Any]) -> QuoteLine:
     known = {field.name: raw[field.name] for field in fields(QuoteLine) if field.name in raw}
     known["run_ms"] = Interval(**raw["run_ms"])
     known["start"] = None if raw["start"] is None else ExpectedStart(**raw["start"])
+    known["choices"] = tuple(Choice(**choice) for choice in raw.get("choices", ()))
     known["notes"] = tuple(raw["notes"])
     known["prices"] = tuple(
         TierPrice(
