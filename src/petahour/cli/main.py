@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from petahour import __version__
-from petahour.cli import account, book, catalog, fleet, invoices, job, ledger, oversight, quote, tenant, trace
+from petahour.cli import (
+    account,
+    book,
+    catalog,
+    fleet,
+    invoices,
+    job,
+    ledger,
+    oversight,
+    quote,
+    recording,
+    tenant,
+    trace,
+)
 from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
 from petahour.cli.explain import explain
@@ -43,6 +56,7 @@ app.command(short_help="Show where a number of the ledger comes from.")(explain)
 oversight.add_to(app)
 invoices.add_to(app)
 app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)
+recording.add_to(app)
 app.add_typer(trace.app, name="trace")
 
 

@@ -34,7 +34,10 @@ _FORMATS: dict[str, Format] = {
 }
 
 # What can be read, each in one line.
-FORMATS: dict[str, str] = {name: form.summary for name, form in _FORMATS.items()}
+RECORDING = "recording"
+FORMATS: dict[str, str] = {name: form.summary for name, form in _FORMATS.items()} | {
+    RECORDING: "a control plane's own log, as petahour record writes it"
+}
 
 
 def read_trace(path: Path, format: str, options: ReadOptions | None = None) -> Trace:  # noqa: A002
@@ -43,6 +46,11 @@ def read_trace(path: Path, format: str, options: ReadOptions | None = None) -> T
     Raises ValidationError when the format is unknown, when the file cannot be read, is empty or lacks a column, when
     no line of it is a job, and with ``options.strict`` at the first line that is no job or comes out of order.
     """
+    if format == RECORDING:
+        # A recording is lines of its own, and its module reads lines as the formats here do.
+        from petahour.simulator.recording.history import read_history
+
+        return read_history(path, options or ReadOptions())
     form = _FORMATS.get(format)
     if form is None:
         raise ValidationError(

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from petahour.simulator.recording.file import Recording, read_recording, write_recording
-from petahour.simulator.recording.history import trace_of
+from petahour.simulator.recording.history import Floor, as_it_was, trace_of
 from petahour.simulator.recording.retrace import Difference, Retraced, retrace
 
-__all__ = ["Difference", "Recording", "Retraced", "read_recording", "retrace", "trace_of", "write_recording"]
+__all__ = [
+    "Difference",
+    "Floor",
+    "Recording",
+    "Retraced",
+    "as_it_was",
+    "read_recording",
+    "retrace",
+    "trace_of",
+    "write_recording",
+]

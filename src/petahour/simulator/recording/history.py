@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from petahour.model.errors import ValidationError
@@ -11,6 +12,8 @@ from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobSpec, JobState
 from petahour.model.resources import Node, NodeState
 from petahour.model.terms import spec_of
+from petahour.simulator.readers.rows import TENANT, ReadOptions
+from petahour.simulator.recording.file import read_recording
 from petahour.simulator.trace import Exclusion, Trace, TraceJob
 
 
@@ -77,6 +80,22 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
         )
     jobs.sort(key=lambda job: job.submit_ms)
     return Trace(name=name, jobs=jobs, excluded=excluded, nodes=nodes)
+
+
+def read_history(path: Path, options: ReadOptions) -> Trace:
+    """The trace in a recording's file. Strictly read, a job that cannot be replayed raises ValidationError."""
+    trace = trace_of(read_recording(path).events, name=Path(path.name.removesuffix(".gz")).stem)
+    if options.strict and trace.excluded:
+        first = trace.excluded[0]
+        raise ValidationError(
+            field=f"{path}, line {first.line}",
+            value=None,
+            rule=first.reason,
+            remedy="Read without strictness: it is then left out, counted and reported.",
+        )
+    if options.single_vc:
+        return replace(trace, jobs=[replace(job, tenant=TENANT) for job in trace.jobs])
+    return trace
 
 
 def as_it_was(events: Iterable[Event]) -> Floor:
