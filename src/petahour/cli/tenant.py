@@ -224,13 +224,26 @@ def set_quota(
     borrowing_limit: Annotated[
         int | None, typer.Option(help="How many it may borrow beyond; no bound without it.")
     ] = None,
+    lending_limit: Annotated[
+        int | None, typer.Option(help="How many of its idle ones others may borrow; all without it.")
+    ] = None,
+    cohort: Annotated[
+        str, typer.Option(help="Who lends to each other; those without one lend among themselves.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Set a tenant's nominal share of an accelerator type."""
     from petahour.cli.session import connect
 
     with connect() as client:
-        made = client.set_quota(tenant, type_, nominal=nominal, borrowing_limit=borrowing_limit)
+        made = client.set_quota(
+            tenant,
+            type_,
+            nominal=nominal,
+            borrowing_limit=borrowing_limit,
+            lending_limit=lending_limit,
+            cohort=cohort,
+        )
     _done(made, f"{made.tenant} has a share of {made.nominal} x {made.type}", as_json)
 
 
@@ -245,9 +258,22 @@ def list_quotas(tenant: Tenant, as_json: AsJson = False) -> None:
     if as_json:
         show_json({"quotas": found})
         return
-    columns = (Column(title="TYPE"), Column(title="NOMINAL", right=True), Column(title="MAY BORROW", right=True))
+    columns = (
+        Column(title="TYPE"),
+        Column(title="NOMINAL", right=True),
+        Column(title="MAY BORROW", right=True),
+        Column(title="LENDS", right=True),
+        Column(title="COHORT"),
+    )
     rows = [
-        (item.type, item.nominal, "any" if item.borrowing_limit is None else item.borrowing_limit) for item in found
+        (
+            item.type,
+            item.nominal,
+            "any" if item.borrowing_limit is None else item.borrowing_limit,
+            "all" if item.lending_limit is None else item.lending_limit,
+            item.cohort,
+        )
+        for item in found
     ]
     show_table(columns, rows, empty="No quotas; the tenant borrows what nobody was promised.")
 

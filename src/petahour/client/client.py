@@ -308,10 +308,23 @@ class Client:
         """A tenant's nominal shares."""
         return self._list(f"{_tenant(tenant)}/quotas", "quotas", Quota)
 
-    def set_quota(self, tenant: str, type_: str, *, nominal: int, borrowing_limit: int | None = None) -> Quota:
-        """Set a tenant's nominal share of a type, and how far beyond it may borrow (None: no bound)."""
+    def set_quota(
+        self,
+        tenant: str,
+        type_: str,
+        *,
+        nominal: int,
+        borrowing_limit: int | None = None,
+        lending_limit: int | None = None,
+        cohort: str = "",
+    ) -> Quota:
+        """Set a tenant's nominal share of a type; how far beyond it may borrow, and what it lends (None: no bound)."""
         path = f"{_tenant(tenant)}/quotas/{segment('type', type_)}"
-        body = {"nominal": nominal, "borrowing_limit": borrowing_limit}
+        body: dict[str, object] = {"nominal": nominal, "borrowing_limit": borrowing_limit}
+        if lending_limit is not None:
+            body["lending_limit"] = lending_limit
+        if cohort:
+            body["cohort"] = cohort
         return decode(Quota, json_of(self._transport.send("PUT", path, body=body, repeatable=True)))
 
     # Money

@@ -109,7 +109,12 @@ class Follower:
 
     def _quota(self, tenant: str, data: Mapping[str, Any]) -> None:
         share = Quota(
-            tenant=tenant, type=data["type"], nominal=data["nominal"], borrowing_limit=data["borrowing_limit"]
+            tenant=tenant,
+            type=data["type"],
+            nominal=data["nominal"],
+            borrowing_limit=data["borrowing_limit"],
+            lending_limit=data.get("lending_limit"),
+            cohort=data.get("cohort", ""),
         )
         self.quotas[tenant, share.type] = share
 

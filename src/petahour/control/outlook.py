@@ -11,7 +11,7 @@ from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.sooner import Sooner, sooner
 
 MANY = 20_000  # jobs that run or wait, beyond which looking ahead would take longer than somebody waits for it
-_BY_TIME = frozenset({HoldCode.CAPACITY, HoldCode.ORDER, HoldCode.PREEMPTING, HoldCode.QUOTA})
+_BY_TIME = frozenset({HoldCode.CAPACITY, HoldCode.ORDER, HoldCode.PREEMPTING, HoldCode.QUOTA, HoldCode.KEPT})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from petahour.control.authorize import Action, authorize
@@ -17,6 +18,7 @@ from petahour.store.protocol import Transaction
 DEFAULT_PROJECT = "default"
 MAX_SHARE = 10_000_000
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
+_COHORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _RESERVED = frozenset({"operator", "other"})  # the ledger's own accounts, and the mask for other tenants
 
 
@@ -125,12 +127,21 @@ def list_users(context: Context, caller: Caller, tenant: str | None) -> list[Use
 
 
 def set_quota(
-    context: Context, caller: Caller, tenant: str, *, accelerator_type: str, nominal: int, borrowing_limit: int | None
+    context: Context,
+    caller: Caller,
+    tenant: str,
+    *,
+    accelerator_type: str,
+    nominal: int,
+    borrowing_limit: int | None = None,
+    lending_limit: int | None = None,
+    cohort: str = "",
 ) -> Quota:
-    """A tenant's nominal share of a type, and how far beyond it may borrow."""
+    """A tenant's nominal share of a type, how far beyond it may borrow, and how much of it is lent to whom."""
     authorize(caller, Action.SET_QUOTA)
     name = context.catalog.get(accelerator_type).name
-    for field, value in (("nominal", nominal), ("borrowing_limit", borrowing_limit or 0)):
+    limits = {"nominal": nominal, "borrowing_limit": borrowing_limit or 0, "lending_limit": lending_limit or 0}
+    for field, value in limits.items():
         if not 0 <= value <= MAX_SHARE:
             raise ValidationError(
                 field=field,
@@ -138,11 +149,25 @@ def set_quota(
                 rule=f"a whole number from 0 to {MAX_SHARE}",
                 remedy="Choose one in that range.",
             )
-    quota = Quota(tenant=tenant, type=name, nominal=nominal, borrowing_limit=borrowing_limit)
+    if cohort and _COHORT.fullmatch(cohort) is None:
+        raise ValidationError(
+            field="cohort",
+            value=cohort,
+            rule="1 to 60 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+            remedy='Write it like "research", or leave it out for the cohort of all who name none.',
+        )
+    quota = Quota(
+        tenant=tenant,
+        type=name,
+        nominal=nominal,
+        borrowing_limit=borrowing_limit,
+        lending_limit=lending_limit,
+        cohort=cohort,
+    )
     with context.store.write() as tx:
         known_tenant(tx, tenant)
         tx.people.put_quota(quota)
-        share = {"type": name, "nominal": nominal, "borrowing_limit": borrowing_limit}
+        share = {key: value for key, value in asdict(quota).items() if key != "tenant"}
         tx.events.append(Event(kind=EventKind.QUOTA_SET, at_ms=context.clock.now_ms(), tenant=tenant, data=share))
     context.wake()
     return quota

@@ -69,12 +69,17 @@ class Quota:
     """A tenant's nominal share of one accelerator type, and how much it may borrow beyond (None: no bound).
 
     A tenant without a quota has a nominal share of zero and borrows what nobody was promised.
+
+    ``cohort``: tenants of one lend each other what they leave idle of their shares; nobody borrows from another
+    cohort's, and all that name none are of one. ``lending_limit``: how much of it, at most, is lent (None: all).
     """
 
     tenant: str
     type: str
     nominal: int
     borrowing_limit: int | None = None
+    lending_limit: int | None = None
+    cohort: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

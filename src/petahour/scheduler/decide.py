@@ -12,7 +12,7 @@ from petahour.scheduler.front import Front
 from petahour.scheduler.funds import hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
-from petahour.scheduler.quota import Share, share_of
+from petahour.scheduler.quota import Kept, Share, share_of
 from petahour.scheduler.reserve import Reservation, earliest
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
@@ -101,6 +101,7 @@ class _Pass:
         self._victims = Victims(state, now_ms)
         self._reservation: Reservation | None = None
         self._turns = any_turns(state)
+        self._kept = Kept(state.quotas)
         self._nobody_yields = False
         self._front: Front | None = None
 
@@ -255,7 +256,7 @@ class _Pass:
                 return None
             refusals.append(why)
         closest = min(refusals, key=lambda why: _CLOSEST.index(why.code))
-        if any(why.code is HoldCode.CAPACITY for why in refusals):
+        if any(why.code in (HoldCode.CAPACITY, HoldCode.KEPT) for why in refusals):
             freed = self._displace(job)
             if freed is not None:
                 return freed
@@ -273,8 +274,12 @@ class _Pass:
             micros = price
         share = self._share(ask, type_name)
         if share is Share.REFUSED:
-            used = self._state.used.get((ask.tenant, type_name), 0) + self._used.get((ask.tenant, type_name), 0)
-            return Why(HoldCode.QUOTA, type_name, used)
+            return Why(HoldCode.QUOTA, type_name, self._uses(ask.tenant, type_name))
+        if share is Share.BORROWED and self._kept:
+            kept = self._kept.idle(ask.tenant, type_name, lambda tenant: self._uses(tenant, type_name))
+            free = sum(pool.free for pool in self._state.room.by_type.get(type_name, ()))
+            if kept and free - self._state.room.holds(ask, type_name) < kept:
+                return Why(HoldCode.KEPT, type_name, kept)
         short = 0
         for pool in self._state.room.by_type.get(type_name, ()):
             grants = pool.fit(ask.gang, ask.rest)
@@ -300,11 +305,12 @@ class _Pass:
             self._spent[job.ask.tenant] = self._spent.get(job.ask.tenant, 0) + micros
 
     def _share(self, ask: Ask, type_name: str) -> Share:
-        key = (ask.tenant, type_name)
-        used = self._state.used.get(key, 0) + self._used.get(key, 0)
-        return share_of(
-            self._state.quotas.get(key), used, tier=ask.tier, accelerators=self._state.room.holds(ask, type_name)
-        )
+        quota, used = self._state.quotas.get((ask.tenant, type_name)), self._uses(ask.tenant, type_name)
+        return share_of(quota, used, tier=ask.tier, accelerators=self._state.room.holds(ask, type_name))
+
+    def _uses(self, tenant: str, type_name: str) -> int:
+        key = (tenant, type_name)
+        return self._state.used.get(key, 0) + self._used.get(key, 0)
 
     def _available(self, tenant: str) -> int:
         money = self._state.money
@@ -367,4 +373,4 @@ class _Pass:
 
 
 # Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
-_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.QUOTA, HoldCode.PRICE)
+_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.PRICE)

@@ -80,6 +80,13 @@ class Holds(Mapping[str, Hold]):
         if why.code is HoldCode.FUNDS:
             text = f"placing it on {why.type} holds {_decimal(why.limit)} of prepaid credit, {_decimal(why.amount)} "
             return text + "more than is available; top up, or give a shorter walltime"
+        if why.code is HoldCode.KEPT:
+            text = (
+                f"needs {_gang(ask)} {why.type} beyond your quota, and {why.amount} of those that are idle are kept "
+            )
+            return (
+                text + "for the tenants they are promised to; it starts when more are idle, or as spot yields to it"
+            )
         if why.code is HoldCode.PREEMPTING:
             text = f"{_gang(ask)} {why.type} are being freed for it: "
             return text + "preempted jobs save their checkpoints and stop"

@@ -19,6 +19,7 @@ class HoldCode(StrEnum):
     FUNDS = "funds"
     PRICE = "price"
     IMPOSSIBLE = "impossible"
+    KEPT = "kept"
     DEPENDENCY = "dependency"
     ARRAY = "array"
 

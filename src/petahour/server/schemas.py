@@ -132,6 +132,8 @@ class KeyBody(Body):
 class QuotaBody(Body):
     nominal: Whole
     borrowing_limit: Whole | None = None
+    lending_limit: Whole | None = None
+    cohort: Text = ""
 
 
 class TopupBody(Body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -84,6 +85,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             type=type_,
             nominal=draw(st.integers(0, 8)),
             borrowing_limit=draw(st.one_of(st.none(), st.integers(0, 8))),
+            lending_limit=draw(st.one_of(st.none(), st.none(), st.integers(0, 4))),
+            cohort=draw(st.sampled_from(("", "", "x"))),
         )
         for tenant in TENANTS
         for type_ in (A100, ASCEND)
@@ -124,6 +127,9 @@ def require_sound(before: Snapshot, plan: Plan) -> None:
             assert place.borrowed == (used[key] > (quota.nominal if quota else 0))
         if quota and quota.borrowing_limit is not None:
             assert used[key] <= max(quota.nominal + quota.borrowing_limit, before.used.get(key, 0))
+        if place.borrowed and not gang.exclusive:
+            # What others do not lend is still free.
+            assert _free(before, free, place.type) >= _kept(before, used, asked.tenant, place.type)
         spent[asked.tenant] += _held(before, asked, place.type)
         assert spent[asked.tenant] <= before.available_micros[asked.tenant]
     stopped = [item.allocation for item in plan.preempts]
@@ -132,6 +138,25 @@ def require_sound(before: Snapshot, plan: Plan) -> None:
         victim, asker = before.allocations[item.allocation], by_id[item.for_job]
         assert victim.tier is Tier.SPOT or victim.borrowed
         assert asker.spec.tier is not Tier.SPOT
+
+
+def _kept(before: Snapshot, used: Mapping[tuple[str, str], int], tenant: str, type_name: str) -> int:
+    """Idle accelerators of a type that others do not lend to the tenant."""
+    own = before.quotas.get((tenant, type_name))
+    kept = 0
+    for (owner, name), quota in before.quotas.items():
+        if name == type_name and owner != tenant:
+            idle = max(0, quota.nominal - used.get((owner, name), 0))
+            if quota.cohort != (own.cohort if own else ""):
+                kept += idle
+            elif quota.lending_limit is not None:
+                kept += max(0, idle - quota.lending_limit)
+    return kept
+
+
+def _free(before: Snapshot, free: Mapping[str, int], type_name: str) -> int:
+    nodes = [item for item in before.nodes.values() if item.type == type_name and item.state is NodeState.UP]
+    return sum(free[item.name].bit_count() for item in nodes)
 
 
 def _held(before: Snapshot, asked: Job, type_name: str) -> int:
@@ -211,7 +236,11 @@ def test_a_job_refused_for_capacity_really_has_none(before: Snapshot) -> None:
                     )
                 poor = _held(before, asked, name) > before.available_micros[asked.tenant]
                 fits = any(pool.fit(asked.spec.gang) is not None for pool in alone.by_type.get(name, ()))
-                assert share_refused or poor or not fits
+                left = _free(before, before.free, name) - holds
+                kept = total > (quota.nominal if quota else 0) and left < _kept(
+                    before, before.used, asked.tenant, name
+                )
+                assert share_refused or poor or kept or not fits
 
 
 def _apply(before: Snapshot, plan: Plan, running: dict[str, Allocation], waiting: dict[str, Job]) -> None:
@@ -284,9 +313,9 @@ def test_without_the_named_constraint_the_job_would_not_be_held_for_it(before: S
             other = replace(before, nodes={**before.nodes, **wide}, free={**before.free, **masks})
         elif hold.code is HoldCode.FUNDS:
             other = replace(before, available_micros=dict.fromkeys(everyone, 10**15))
-        elif hold.code is HoldCode.QUOTA:
+        elif hold.code in (HoldCode.QUOTA, HoldCode.KEPT):
             wide_quotas = {
-                key: replace(quota, nominal=10**6, borrowing_limit=None) for key, quota in before.quotas.items()
+                key: replace(quota, nominal=0, borrowing_limit=None) for key, quota in before.quotas.items()
             }
             named = {
                 (asked.tenant, name): Quota(tenant=asked.tenant, type=name, nominal=10**6) for name in (A100, ASCEND)

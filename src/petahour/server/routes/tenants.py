@@ -90,5 +90,7 @@ def put_quota(
         accelerator_type=accelerator_type,
         nominal=body.nominal,
         borrowing_limit=body.borrowing_limit,
+        lending_limit=body.lending_limit,
+        cohort=body.cohort,
     )
     return JSONResponse(asdict(made))

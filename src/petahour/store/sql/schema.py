@@ -87,8 +87,11 @@ quotas = Table(
     Column("type", String(60), primary_key=True),
     Column("nominal", Integer, nullable=False),
     Column("borrowing_limit", Integer),
+    Column("lending_limit", Integer),
+    Column("cohort", String(60), nullable=False, server_default=""),
     CheckConstraint("nominal >= 0", name="nominal"),
     CheckConstraint("borrowing_limit IS NULL OR borrowing_limit >= 0", name="borrowing"),
+    CheckConstraint("lending_limit IS NULL OR lending_limit >= 0", name="lending"),
 )
 
 nodes = Table(

@@ -7,6 +7,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from petahour.store.sql.guards import guard, unguard
+
 revision = "0028"
 down_revision = "0025"
 branch_labels = None
@@ -29,6 +31,7 @@ def upgrade() -> None:
         .limit(_BATCH)
     )
     connection, seen = op.get_bind(), 0
+    unguard(connection)
     while rows := connection.execute(submitted.where(events.c.seq > seen)).mappings().all():
         for row in rows:
             terms = {name: value for name, value in json.loads(row["spec"]).items() if name not in _PRIVATE}
@@ -39,6 +42,7 @@ def upgrade() -> None:
                 .values(data=json.dumps(data, ensure_ascii=False, separators=(",", ":")))
             )
         seen = rows[-1]["seq"]
+    guard(connection)
 
 
 def downgrade() -> None:
