@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,6 +79,49 @@ def convert(
 
     options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
     _write(read_trace(trace, format_name, options), out, as_json=as_json)
+
+
+@app.command("import-sacct")
+def import_sacct(
+    out: Out,
+    file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="What sacct wrote; sacct is run without it.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="From when, as sacct takes it, such as 2026-10-01.")] = "now-30days",
+    until: Annotated[str, typer.Option(help="Until when.")] = "now",
+    slurm: Annotated[
+        Path | None, typer.Option(help="slurm.toml, for the types of the site's GRES; any type without it.")
+    ] = None,
+    slurm_conf: Annotated[Path | None, typer.Option(help="slurm.conf, where it is not in Slurm's own place.")] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a trace of a Slurm cluster's own past, to ask what Petahour would have done with it.
+
+    Accounts become tenants. Jobs that hold no accelerator, that never ran or that still run are left out and counted.
+    """
+    import tempfile
+
+    from petahour.simulator.readers import ReadOptions, read_trace
+
+    options = ReadOptions(strict=strict, gres={} if slurm is None else _gres(slurm))
+    if file is not None:
+        _write(read_trace(file, "sacct", options), out, as_json=as_json)
+        return
+    from petahour.engines.slurm.history import write_history
+    from petahour.simulator.readers.sacct import ALL_FIELDS
+
+    with tempfile.TemporaryDirectory(prefix="petahour-sacct-") as folder:
+        history = Path(folder) / "sacct.txt"
+        write_history(history, fields=ALL_FIELDS, since=since, until=until, conf=slurm_conf)
+        _write(read_trace(history, "sacct", options), out, as_json=as_json)
+
+
+def _gres(path: Path) -> Mapping[str, str]:
+    from petahour.catalog import load_catalog
+    from petahour.engines.slurm.settings import read_settings
+
+    return read_settings(path, load_catalog().types).gres
 
 
 def _write(made: Trace, out: Path, *, as_json: bool) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from tests.integration.faults.conftest import MakePlane, make_plane
+from tests.integration.faults.conftest import make_plane
 from tests.integration.faults.plane import Plane
 from tests.integration.slurm.cluster import Cluster, cluster, make_cluster
 
 __all__ = ["cluster", "make_cluster", "make_plane"]
 
 
-@pytest.fixture
-def plane(make_plane: MakePlane, cluster: Cluster, tmp_path: Path) -> Plane:
-    """A control plane on the session's Slurm, with nothing else to rent."""
-    made = make_plane(options=cluster.options(tmp_path), fleet="", cpus=0)
-    made.start()
-    return made
+@pytest.fixture(scope="module")
+def plane(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A control plane on the session's Slurm, with nothing else to rent; the tests of a module share it."""
+    home = tmp_path_factory.mktemp("plane")
+    made = Plane(home, options=cluster.options(home), fleet="", cpus=0)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()

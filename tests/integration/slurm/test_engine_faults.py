@@ -103,6 +103,23 @@ def test_a_killed_controller_costs_nothing_that_runs_and_nothing_that_was_handed
     assert _runs(other) == ["0", "0"]
 
 
+def test_a_controller_that_forgot_everything_loses_what_ran_and_it_runs_no_longer(
+    make_cluster: MakeCluster, make_engine: MakeEngine, tmp_path: Path
+) -> None:
+    cluster = make_cluster()
+    engine = make_engine(cluster)
+    engine.start(launch(tmp_path, "while :; do date +%s.%N > alive; sleep 0.1; done"))
+    await_phase(engine, "alloc-1", Phase.RUNNING)
+    cluster.slurm.kill("slurmctld")
+    shutil.rmtree(cluster.slurm.directory / "state")
+    (cluster.slurm.directory / "state").mkdir()
+    cluster.slurm.start_controller()
+    report = await_phase(engine, "alloc-1", Phase.ENDED)
+    assert (report.end_kind, report.message) == (EndKind.LOST, "Slurm no longer knows the job")
+    alive = tmp_path / "alive"
+    until(lambda: time.time() - alive.stat().st_mtime > 1.0, "the rank to be gone")
+
+
 def test_a_refusing_slurmrestd_and_an_old_token_change_nothing(
     make_cluster: MakeCluster, make_engine: MakeEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,8 +26,10 @@ def test_slurms_nodes_are_the_fleet_and_a_gang_is_one_slurm_job(plane: Plane, cl
         ("m0", "ascend-910b3", 8),
         ("m1", "ascend-910b3", 8),
     }
-    project = plane.found_tenant()
-    gang = plane.submit(rank_command(4), types=["ascend-910b3"], gang={"nodes": 2, "accelerators_per_node": 2})
+    project = plane.found_tenant("gangs")
+    gang = plane.submit(
+        rank_command(4), tenant="gangs", types=["ascend-910b3"], gang={"nodes": 2, "accelerators_per_node": 2}
+    )
     plane.await_state(gang, "running")
     allocation = plane.job(gang)["allocations"][0]["id"]
     shown = cluster.slurm.command("squeue", "--noheader", "--name", allocation, "--format=%D %b %N %k")
@@ -49,11 +51,11 @@ srun --ntasks=1 echo done
 
 
 def test_a_batch_script_of_slurms_users_runs_as_it_is(plane: Plane, tmp_path: Path) -> None:
-    project = plane.found_tenant()
+    project = plane.found_tenant("scripts")
     script = tmp_path / "train.sbatch"
     script.write_text(SCRIPT, "utf-8")
     environment = {**os.environ, "PETAHOUR_URL": plane.url, "PETAHOUR_API_KEY": plane.key}
-    command = [sys.executable, "-m", "petahour.cli.main", "submit", str(script), "--tenant", "acme", "--follow"]
+    command = [sys.executable, "-m", "petahour.cli.main", "submit", str(script), "--tenant", "scripts", "--follow"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert "line 3: --partition is not used" in done.stderr

@@ -46,6 +46,12 @@ class Gang:
     def begun(self) -> bool:
         return self.report is not None and self.report.phase is Phase.RUNNING
 
+    def expected(self, asked_s: float) -> bool:
+        """Whether Slurm, asked at that instant, should have it: the end of a job is known and may be forgotten."""
+        if self.job is not None:
+            return self.job.live
+        return self.lookup or (self.handed_in_s is not None and self.handed_in_s < asked_s)
+
     @property
     def unsettled(self) -> bool:
         """Something about it is to change soon: it is starting or stopping."""

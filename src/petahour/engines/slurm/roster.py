@@ -46,8 +46,10 @@ class Roster:
             found = jobs.get(allocation, ())
             if found:
                 self._bind(allocation, gang, found, claimant)
-            elif gang.lookup or (gang.handed_in_s is not None and gang.handed_in_s < asked_s):
+            elif gang.expected(asked_s):
                 gang.missed += 1
+                if gang.missed >= SURE:
+                    gang.job = None
                 self.hinted.add(allocation)
         strangers = {}
         for allocation, found in jobs.items():

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from petahour.engines.slurm import throwaway_accounting as accounting_
 from petahour.engines.slurm.commands import Commands
 from petahour.engines.slurm.settings import RestSettings
 from petahour.engines.slurm.throwaway_conf import VirtualNode, device_files, gres_conf, slurm_conf
@@ -34,12 +35,14 @@ PR_SET_PDEATHSIG = 1
 
 
 class ThrowawaySlurm:
-    """One cluster. ``start`` returns when every node is idle; ``close`` kills all that it started."""
+    """One cluster, with accounting over MariaDB where asked. ``start`` returns when every node is idle; ``close``
+    kills all that it started."""
 
-    def __init__(self, nodes: Sequence[VirtualNode], *, node_timeout_s: int = 10, rest: bool = False) -> None:
-        missing = [
-            name for name in (*PROGRAMS, *(["slurmrestd"] if rest else [])) if not shutil.which(name, path=PATH)
-        ]
+    def __init__(
+        self, nodes: Sequence[VirtualNode], *, node_timeout_s: int = 10, rest: bool = False, accounting: bool = False
+    ) -> None:
+        needed = (*PROGRAMS, *(["slurmrestd"] if rest else []), *(accounting_.PROGRAMS if accounting else ()))
+        missing = [name for name in needed if not shutil.which(name, path=PATH)]
         if missing:
             raise UnavailableError(
                 field="slurm",
@@ -58,12 +61,26 @@ class ThrowawaySlurm:
         directory.chmod(0o755)
         _secret(directory / "munge.key", 1_024)
         _secret(directory / "jwt.key", 32)
-        text = slurm_conf(directory, nodes, self._ports[:-1], node_timeout_s=node_timeout_s, jwt=rest)
-        self.conf.write_text(text, "utf-8")
+        self._accounting = _free_ports(2) if accounting else []
+        self.conf.write_text(self._slurm_conf(node_timeout_s), "utf-8")
         (directory / "gres.conf").write_text(gres_conf(directory, nodes), "utf-8")
         for name in device_files(nodes):
             (directory / "dev" / name).touch()
         self._environment = {**os.environ, "SLURM_CONF": str(self.conf), "PATH": PATH}
+
+    def _slurm_conf(self, node_timeout_s: int) -> str:
+        lines = ""
+        if self._accounting:
+            kinds = [part.rpartition(":")[0] for node in self.nodes for part in node.gres.split(",")]
+            lines = accounting_.accounting_lines(self.directory, port=self._accounting[0], gres=kinds)
+        return slurm_conf(
+            self.directory,
+            self.nodes,
+            self._ports[:-1],
+            node_timeout_s=node_timeout_s,
+            jwt=self._rest,
+            accounting=lines,
+        )
 
     @property
     def conf(self) -> Path:
@@ -90,6 +107,8 @@ class ThrowawaySlurm:
             f"--log-file={self.directory / 'log' / 'munged.log'}",
         )
         self._until(lambda: (run / "munge.sock").exists(), "munged to listen")
+        if self._accounting:
+            self._start_accounting()
         self.start_controller()
         for node in self.nodes:
             self.start_node(node.name)
@@ -113,6 +132,18 @@ class ThrowawaySlurm:
             time.sleep(0.05)
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def _start_accounting(self) -> None:
+        home = accounting_.make_database(self.directory)
+        port, database_port = self._accounting
+        self._spawn("mariadbd", *accounting_.database_command(home, database_port))
+        self._until(lambda: _listens(database_port), "MariaDB to listen")
+        accounting_.make_slurms_account(home)
+        accounting_.slurmdbd_conf(
+            self.directory, port=port, database_port=database_port, user=psutil.Process().username()
+        )
+        self.start_accounting()
+        self.command("sacctmgr", "--immediate", "add", "cluster", accounting_.CLUSTER)
+
     # -- its parts, which a test may kill and start again ------------------------------------------------------
 
     def start_controller(self) -> None:
@@ -123,6 +154,11 @@ class ThrowawaySlurm:
     def start_node(self, name: str) -> None:
         """Start a node's slurmd."""
         self._spawn(name, "slurmd", "-D", "-N", name, "-f", str(self.conf))
+
+    def start_accounting(self) -> None:
+        """Start slurmdbd and wait until it listens."""
+        self._spawn("slurmdbd", "slurmdbd", "-D")
+        self._until(lambda: _listens(self._accounting[0]), "slurmdbd to listen")
 
     def start_rest(self) -> None:
         """Start slurmrestd and wait until it listens."""

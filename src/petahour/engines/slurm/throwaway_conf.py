@@ -28,7 +28,7 @@ SchedulerParameters=bf_interval=2,sched_interval=2,sched_min_interval=0,batch_sc
 ReturnToService=2
 SlurmdTimeout={node_timeout_s}
 SlurmctldTimeout=5
-MessageTimeout=10
+MessageTimeout={message_timeout_s}
 KillWait=2
 MinJobAge=300
 MpiDefault=none
@@ -58,7 +58,7 @@ class VirtualNode:
 
 
 def slurm_conf(
-    base: Path, nodes: Sequence[VirtualNode], ports: Sequence[int], *, node_timeout_s: int, jwt: bool
+    base: Path, nodes: Sequence[VirtualNode], ports: Sequence[int], *, node_timeout_s: int, jwt: bool, accounting: str
 ) -> str:
     """The text of slurm.conf; ``ports``: the controller's, then each node's."""
     kinds = sorted({part.split(":")[0] for node in nodes for part in node.gres.split(",") if part})
@@ -70,8 +70,10 @@ def slurm_conf(
         user=getpass.getuser(),
         controller_port=ports[0],
         node_timeout_s=node_timeout_s,
+        # A dead node is called down after two to three of these, whatever SlurmdTimeout says.
+        message_timeout_s=max(4, min(10, node_timeout_s - 1)),
         jwt=_JWT.format(base=base) if jwt else "",
-        accounting="AccountingStorageType=accounting_storage/none\n",
+        accounting=accounting or "AccountingStorageType=accounting_storage/none\n",
         gres_types=",".join(kinds),
         nodes="\n".join(declared),
         partition=PARTITION,

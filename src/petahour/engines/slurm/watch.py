@@ -163,24 +163,34 @@ class Watch:
 
     def _hand_in(self) -> None:
         """Submit what waits for it; what an earlier process may have handed in only after Slurm was asked for it."""
-        for allocation, gang in self._to_hand_in():
-            submission = gang.submission
-            if submission is None:
-                continue
-            try:
-                job = self._transport.submit(submission)
-            except RefusedError as error:
-                with self._roster.lock:
-                    gang.refused = error.rule
-                    self._roster.hinted.add(allocation)
-                continue
-            finally:
-                with self._roster.lock:
-                    gang.sending = False
-            self._files.submitted(allocation, job, self._clock_ms())
+        chosen = self._to_hand_in()
+        try:
+            for allocation, gang in chosen:
+                self._submit(allocation, gang)
+        finally:
             with self._roster.lock:
-                gang.job_id, gang.handed_in_s, gang.missed = job, time.monotonic(), 0
-            self._ask_at_s = min(self._ask_at_s, time.monotonic() + SOON_S / 2)
+                for _, gang in chosen:
+                    gang.sending = False
+
+    def _submit(self, allocation: str, gang: Gang) -> None:
+        submission = gang.submission
+        if submission is None:
+            return
+        try:
+            job = self._transport.submit(submission)
+        except RefusedError as error:
+            with self._roster.lock:
+                gang.refused = error.rule
+                self._roster.hinted.add(allocation)
+            return
+        except UnavailableError:
+            with self._roster.lock:
+                gang.lookup, gang.missed = True, 0  # Slurm may have taken it without being able to say so
+            raise
+        self._files.submitted(allocation, job, self._clock_ms())
+        with self._roster.lock:
+            gang.job_id, gang.handed_in_s, gang.missed = job, time.monotonic(), 0
+        self._ask_at_s = min(self._ask_at_s, time.monotonic() + SOON_S / 2)
 
     def _to_hand_in(self) -> list[tuple[str, Gang]]:
         chosen = []

@@ -14,6 +14,7 @@ from petahour.simulator.readers import (
     openb,
     petahour_csv,
     philly,
+    sacct,
     sia,
     swf,
 )
@@ -31,6 +32,7 @@ _FORMATS: dict[str, Format] = {
     "muri": muri.FORMAT,
     "elasticflow": elasticflow.FORMAT,
     "swf": swf.FORMAT,
+    "sacct": sacct.FORMAT,
 }
 
 # What can be read, each in one line.

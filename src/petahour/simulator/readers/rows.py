@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +24,15 @@ class ReadOptions:
 
     ``strict``: the first line that is no job, or that is earlier than the one before it, is an error.
     ``single_vc``: all jobs belong to one tenant. ``throughputs``: gavel's JSON table of steps per second.
-    ``nodes``: openb's list of hosts.
+    ``nodes``: openb's list of hosts. ``gres``: the type of each of a Slurm site's names, such as ``gpu:a100``;
+    empty leaves the type open.
     """
 
     strict: bool = False
     single_vc: bool = False
     throughputs: Path | None = None
     nodes: Path | None = None
+    gres: Mapping[str, str] = field(default_factory=dict)
 
 
 class Draft(NamedTuple):

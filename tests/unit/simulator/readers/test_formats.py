@@ -228,11 +228,39 @@ def test_swf(tmp_path: Path) -> None:
     assert [item.line for item in trace.excluded] == [5, 6, 7, 8]
 
 
+SACCT = """JobIDRaw|User|Account|Partition|State|Submit|Start|End|TimelimitRaw|AllocTRES|JobName
+7|an|speech|gpu|COMPLETED|1000|1010|1070|90|billing=8,cpu=8,gres/gpu:a100=8,gres/gpu=8,mem=1M,node=1|tra|in
+7.batch|||gpu|COMPLETED|1000|1010|1070||cpu=8|batch
+8|bo|vision|gpu|CANCELLED by 0|1020|Unknown|1030|UNLIMITED||never
+9|bo|vision|gpu|FAILED|1020|1030|1040|Partition_Limit|cpu=4,gres/npu:910b3=4,node=2|eval
+10|bo|vision|gpu|COMPLETED|1020|1030|1040|1|cpu=4,node=1|host
+11|bo|vision|gpu|COMPLETED|1020|1030|1040|1|gres/gpu:a100=1,gres/gpu:l40=1|both
+"""
+
+
+def test_sacct(tmp_path: Path) -> None:
+    path = tmp_path / "history.txt"
+    path.write_text(SACCT, "utf-8")
+    trace = read_trace(path, "sacct")
+    assert [(job.id, job.tenant, job.submit_ms, job.duration_ms, job.accelerators) for job in trace.jobs] == [
+        ("7", "speech", 0, 60_000, 8),
+        ("9", "vision", 20_000, 10_000, 4),
+    ]
+    assert [(job.name, job.walltime_ms, job.types) for job in trace.jobs] == [
+        ("tra|in", 90 * 60_000, ()),
+        ("eval", None, ()),
+    ]
+    assert [one.line for one in trace.excluded] == [3, 4, 6, 7]
+    mapped = read_trace(path, "sacct", ReadOptions(gres={"gpu": "a100-80g-sxm"}))
+    assert [(job.id, job.types) for job in mapped.jobs] == [("7", ("a100-80g-sxm",))]
+    assert "npu:910b3" in mapped.excluded[2].reason
+
+
 def test_unknown_formats_are_refused_and_known_ones_described(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="philly"):
         read(tmp_path, "phily", PHILLY)
     assert set(FORMATS) == {
-        "petahour", "philly", "helios", "acme", "openb", "gavel", "sia", "muri", "elasticflow", "swf"
+        "petahour", "philly", "helios", "acme", "openb", "gavel", "sia", "muri", "elasticflow", "swf", "sacct",
     }  # fmt: skip
     page = (Path(__file__).parents[4] / "docs" / "reference" / "traces.md").read_text("utf-8")
     assert all(f"\n## {name}\n" in page for name in FORMATS)
