@@ -40,19 +40,26 @@ TRANSACTION = 2_000  # usage records a transaction, as when the control loop clo
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
-    """How large a month: about ``records`` usage records in the month, of so many tenants."""
+    """How large a month: about ``records`` usage records in its first ``days``, of so many tenants."""
 
     records: int = 2_000_000
     tenants: int = 500
     seed: int = 1
     month: str = MONTH
+    days: int = 31
 
     @property
     def lanes(self) -> int:
         """Jobs that run at a time, for as many records as wanted: about one an hour and lane."""
-        from_ms, to_ms = month_bounds(self.month)
+        from_ms, to_ms = self.bounds
         hours = (to_ms - from_ms) // HOUR_MS
         return max(1, round(self.records / (hours * 1.05)))
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """From when until when jobs run, ``[from_ms, to_ms)``."""
+        from_ms, to_ms = month_bounds(self.month)
+        return from_ms, min(to_ms, from_ms + self.days * 24 * HOUR_MS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +108,9 @@ def post_month(store: SqlStore, held: list[Allocation], month: Month) -> Posted:
     following = next(waiting)
     running: list[tuple[int, str, Allocation]] = []
     hour_ms, _ = month_bounds(month.month)
-    count = transactions = 0
+    transactions = 0
+    with store.read() as tx:
+        before_all = tx.ledger.counts().usage_records
     began = time.perf_counter()
     while running or following is not None:
         hour_ms += HOUR_MS
@@ -118,10 +127,12 @@ def post_month(store: SqlStore, held: list[Allocation], month: Month) -> Posted:
                 before = due[first : first + TRANSACTION]
                 for item in post_usages(tx, before, until_ms=hour_ms, at_ms=hour_ms):
                     after[item.id] = item
-                count += len(before)
             transactions += 1
         running = [(end_ms, name, after[name]) for end_ms, name, _ in running]
-    return Posted(records=count, transactions=transactions, seconds=time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    with store.read() as tx:
+        count = tx.ledger.counts().usage_records - before_all
+    return Posted(records=count, transactions=transactions, seconds=seconds)
 
 
 def tenants_of(month: Month) -> list[Tenant]:
@@ -137,7 +148,7 @@ def project_of(tenant: Tenant) -> Project:
 def _held(month: Month) -> Iterator[Allocation]:
     """Jobs of every lane, one after another, from the month's beginning until its end."""
     drawn = random.Random(month.seed)
-    from_ms, to_ms = month_bounds(month.month)
+    from_ms, to_ms = month.bounds
     number = 0
     for lane in range(month.lanes):
         node = _node(month, lane)
@@ -292,9 +303,11 @@ def main() -> int:
     parser.add_argument("url")
     parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--tenants", type=int, default=500)
+    parser.add_argument("--days", type=int, default=31)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    posted = fill(options.url, Month(records=options.records, tenants=options.tenants, seed=options.seed))
+    month = Month(records=options.records, tenants=options.tenants, days=options.days, seed=options.seed)
+    posted = fill(options.url, month)
     print(
         f"{posted.records:,} usage records of {options.tenants} tenants posted in {posted.seconds:.1f} s",
         file=sys.stderr,

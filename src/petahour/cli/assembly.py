@@ -27,6 +27,7 @@ from petahour.engines.local.engine import LocalEngine
 from petahour.engines.protocol import Engine
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.resources import CPU, Node
+from petahour.model.time import SECOND_MS
 from petahour.store.sql.store import SqlStore, open_store, sqlite_url
 from petahour.vendors import host_cpus, probe_all
 
@@ -73,7 +74,7 @@ def assemble(
     prices = load_price_books(known, prices_file)
     declared = read_fleet(fleet_file, known) if fleet_file else ()
     store = open_store(database_url or sqlite_url(data_dir / "petahour.db"))
-    clock = SystemClock()
+    clock = _clock_of(store)
     local = LocalEngine(data_dir / "engine", clock_ms=clock.now_ms)
     engines: list[Engine] = [local]
     if slurm is not None:
@@ -114,6 +115,18 @@ def _refuse_missing_engines(context: Context) -> None:
                 rule=f"{allocation.id} runs on an engine that this start leaves out",
                 remedy=f"Start with --engine {allocation.engine}.",
             )
+
+
+def _clock_of(store: SqlStore) -> SystemClock:
+    """The host's clock, which stands still until it has caught up with what the store remembers."""
+    clock = SystemClock()
+    with store.read() as tx:
+        behind_ms = clock.not_before(tx.events.latest_ms())
+    if behind_ms > SECOND_MS:
+        log.warning(
+            "the host's clock is %.1f s behind what was recorded; time stands still until then", behind_ms / 1e3
+        )
+    return clock
 
 
 def host_nodes(catalog: Catalog, cpus: int | None, engine: str) -> list[Node]:

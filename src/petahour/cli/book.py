@@ -72,3 +72,21 @@ def evidence(
     show_evidence(found, every=every, as_json=as_json)
     if any(one.differences for one in found):
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command(short_help="Take a transfer back, with a note that says why.")
+def reverse(
+    transfer: Annotated[str, typer.Argument(metavar="TRANSFER", help="Its id, as petahour explain shows it.")],
+    note: Annotated[str, typer.Option(help="Why; it is kept with the reversal.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take a transfer back in full by one of its own. Nothing is edited; doing it twice is one reversal."""
+    from petahour.cli.render import money, show_json
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        back = client.reverse(transfer, note=note)
+    if as_json:
+        show_json(back)
+    else:
+        typer.echo(f"{money(back.amount_micros, back.currency)} back from {back.debit} to {back.credit}: {back.id}")

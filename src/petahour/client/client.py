@@ -17,7 +17,17 @@ from petahour.client.errors import WaitTimeoutError
 from petahour.client.explanation import Explanation
 from petahour.client.quotes import JobThroughput, Quote, QuoteAccuracy, QuoteRequest
 from petahour.client.requests import JobRequest
-from petahour.client.statements import Audit, Balance, Conservation, Invoice, PriceBook, Topup, Usage
+from petahour.client.statements import (
+    Audit,
+    Balance,
+    Conservation,
+    Invoice,
+    PriceBook,
+    Reversal,
+    Topup,
+    TransferReceipt,
+    Usage,
+)
 from petahour.client.transport import RETRIES, Query, Transport, json_of, segment
 from petahour.client.types import (
     ApiKey,
@@ -367,6 +377,11 @@ class Client:
     def audit(self) -> Audit:
         """Everything recomputed from the raw events and transfers."""
         return self._get(Audit, "/v1/audit")
+
+    def reverse(self, transfer: str, *, note: str) -> TransferReceipt:
+        """Take a transfer back in full, and say why. Doing it twice is one reversal."""
+        path = f"/v1/transfers/{segment('transfer', transfer)}/reversal"
+        return self._post(Reversal, path, {"note": note}, repeatable=True).transfer
 
     def explain(self, subject: str, name: str) -> Explanation:
         """From a ``charge``, ``transfer``, ``usage`` record or ``allocation`` of this id to its job."""

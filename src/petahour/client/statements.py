@@ -37,6 +37,13 @@ class Topup:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reversal:
+    """The transfer that took another one back."""
+
+    transfer: TransferReceipt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRow:
     """A usage record with the amount it was charged at."""
 

@@ -149,6 +149,13 @@ class LiveState:
 
 # They say what the credit came to; where one does not, it is read.
 _MONEY_EVENTS = frozenset(
-    {EventKind.CREDIT_ADDED, EventKind.INVOICE_ISSUED, EventKind.INVOICE_VOIDED, EventKind.CREDIT_NOTE_ISSUED}
+    {
+        EventKind.CREDIT_ADDED,
+        EventKind.TRANSFER_REVERSED,
+        EventKind.HOLD_EXPIRED,
+        EventKind.INVOICE_ISSUED,
+        EventKind.INVOICE_VOIDED,
+        EventKind.CREDIT_NOTE_ISSUED,
+    }
 )
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

@@ -12,6 +12,7 @@ from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
 from petahour.control.conduct import conduct_of
 from petahour.control.context import Context
+from petahour.control.corrections import expire_holds
 from petahour.control.engine_nodes import NodeAgreement
 from petahour.control.hear import hear
 from petahour.control.launch import launch_of
@@ -141,6 +142,7 @@ class Reconciler:
         if self._reconciled_ms is None:
             self._started.clear()
             self._stopped.clear()
+        expire_holds(self._context.store, now_ms)
         self._reconciled_ms = now_ms
 
     def _stop_orphans(self, engine_name: str, strangers: Iterable[str]) -> None:

@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     HOURS_CLOSED = "hours-closed"
     TENANT_CREATED = "tenant-created"
     CREDIT_ADDED = "credit-added"
+    TRANSFER_REVERSED = "transfer-reversed"
+    HOLD_EXPIRED = "hold-expired"
     QUOTA_SET = "quota-set"
     INVOICE_ISSUED = "invoice-issued"
     INVOICE_PAID = "invoice-paid"

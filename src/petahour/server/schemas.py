@@ -143,5 +143,9 @@ class TopupBody(Body):
     note: Text = ""
 
 
+class ReversalBody(Body):
+    note: Text = Field(description="Why it is taken back.")
+
+
 class DrainBody(Body):
     reason: Text = ""

@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from petahour.billing.conservation import conservation_json
 from petahour.billing.invoice_form import render_text, to_json
 from petahour.control.authorize import Action, authorize
+from petahour.control.corrections import reverse
 from petahour.control.credit import add_credit, balance_of
 from petahour.control.queries import events_for, usage_for
 from petahour.control.statements import audit_for, conservation_for, invoice_for
 from petahour.model.time import month_of
 from petahour.server.caller import TheCaller, TheContext
-from petahour.server.schemas import TopupBody
+from petahour.server.schemas import ReversalBody, TopupBody
 from petahour.server.views import balance_view, book_view, event_view, usage_view
 
 router = APIRouter(prefix="/v1", tags=["money"])
@@ -38,6 +39,13 @@ def topup(tenant: str, body: TopupBody, context: TheContext, caller: TheCaller) 
     return JSONResponse(
         {"transfer": asdict(transfer), "balance": balance_view(tenant, balance)}, status.HTTP_201_CREATED
     )
+
+
+@router.post("/transfers/{money_id:path}/reversal", status_code=status.HTTP_201_CREATED)
+def take_back(money_id: str, body: ReversalBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Take a transfer back in full; twice is once."""
+    back = reverse(context, caller, money_id, note=body.note)
+    return JSONResponse({"transfer": asdict(back)}, status.HTTP_201_CREATED)
 
 
 @router.get("/tenants/{tenant}/balance")

@@ -12,6 +12,8 @@ from petahour.store.sql.rows import event_of, event_row
 from petahour.store.sql.schema import events
 from petahour.store.sql.statements import batches, rows
 
+_RECENT = 1_000
+
 
 class SqlEvents:
     """Events in commit order: writers are serialised, so a reader that saw ``seq`` has seen all before it."""
@@ -46,6 +48,11 @@ class SqlEvents:
         wanted = [kind.value for kind in kinds]
         query = select(events.c.seq).where(events.c.seq > seq, events.c.kind.in_(wanted)).limit(1)
         return self._connection.execute(query).first() is not None
+
+    def latest_ms(self) -> int:
+        """The latest instant of the last events, zero without any; evidence may lie before the one stored earlier."""
+        recent = select(events.c.at_ms).order_by(events.c.seq.desc()).limit(_RECENT).subquery()
+        return self._connection.execute(select(func.max(recent.c.at_ms))).scalar() or 0
 
     def last_seq(self) -> int:
         return self._connection.execute(select(func.max(events.c.seq))).scalar() or 0

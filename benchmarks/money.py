@@ -1,0 +1,140 @@
+"""Usage rated and posted a second in durable transactions, and the proof of a ledger of a month.
+
+    python benchmarks/money.py [--postgres] [--records 200000] [--prove] [--tenants 500]
+
+`--postgres` starts a throw-away PostgreSQL on this host that syncs every commit to disk. Figures are of one process
+and its database, which take turns: each is also given per second of processor time of both together.
+
+Baseline: the same records as bare rows of one table without constraints, in transactions of the same size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, make_url
+
+from money_month import TRANSACTION, Month, post_month, prepare
+from petahour.control.proof import prove
+from petahour.store.sql.bulk import insert_many
+from petahour.store.sql.store import open_store, sqlite_url
+from report import Figure, show
+
+
+@dataclass(frozen=True, kw_only=True)
+class Took:
+    """Seconds on the wall, and of processor time of this process and the database's."""
+
+    wall: float
+    processor: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--days", type=int, default=3, help="31 with 2,000,000 records for a whole month")
+    parser.add_argument("--tenants", type=int, default=500)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--prove", action="store_true", help="prove the ledger too")
+    options = parser.parse_args()
+    month = Month(records=options.records, tenants=options.tenants, days=options.days)
+    with tempfile.TemporaryDirectory(prefix="petahour-money-") as folder:
+        if not options.postgres:
+            return measure(sqlite_url(Path(folder) / "petahour.db"), month, "SQLite", lambda: 0.0, options.prove)
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration"))
+        from postgres import PostgresServer
+
+        server = PostgresServer(fsync=True)
+        try:
+            server.start()
+            return measure(server.new_database(), month, "PostgreSQL", served_s, options.prove)
+        finally:
+            server.close()
+
+
+def served_s() -> float:
+    """Processor seconds of the database's processes that are below this one."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        times = process.cpu_times()
+        total += times.user + times.system
+    return total
+
+
+def measure(url: str, month: Month, database: str, server_s: Callable[[], float], proving: bool) -> int:
+    store = open_store(url)
+    held = prepare(url, store, month)
+    count = 0
+
+    def post() -> None:
+        nonlocal count
+        count = post_month(store, held, month).records
+
+    posted = timed(post, server_s)
+    bare = timed(lambda: bare_rows(url, count), server_s)
+    target = 20_000 if database == "PostgreSQL" else 10_000
+    name = "bare rows of one table"
+    figures = [
+        Figure(
+            name="usage records rated and posted", value=count / posted.wall, unit="per s", baseline_name=name,
+            baseline=count / bare.wall, target=f">= {target:,}/s", ok=count / posted.wall >= target,
+        ),
+        Figure(
+            name="the same, a second of processor", value=count / posted.processor, unit="per s", baseline_name=name,
+            baseline=count / bare.processor,
+        ),
+    ]  # fmt: skip
+    if proving:
+        proven = timed(lambda: require(prove(store).ok), server_s)
+        figures.append(
+            Figure(
+                name=f"ledger proven, {count:,} records", value=proven.wall, unit="s",
+                baseline_name="posting them", baseline=posted.wall, target="< 60 s for 2,000,000",
+                ok=proven.wall < 60 * max(1.0, count / 2_000_000),
+            )
+        )  # fmt: skip
+    store.close()
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return show(f"Money on {database}, {count:,} usage records, {memory_mb:,.0f} MB at most", figures)
+
+
+def require(proven: bool) -> None:
+    if not proven:
+        raise SystemExit("the ledger is not proven")
+
+
+def timed(work: Callable[[], None], server_s: Callable[[], float]) -> Took:
+    wall, own, server = time.perf_counter(), time.process_time(), server_s()
+    work()
+    return Took(wall=time.perf_counter() - wall, processor=time.process_time() - own + server_s() - server)
+
+
+def bare_rows(url: str, count: int) -> None:
+    """As many rows as records, into a table without an index, in durable transactions of the same size."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    table = Table("bare", MetaData(), Column("id", Integer), Column("text", String(200)))
+    engine: Any = create_engine(parsed)
+    with engine.begin() as connection:
+        table.create(connection)
+    for first in range(0, count, TRANSACTION):
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            rows = [(number, "x" * 200) for number in range(first, min(count, first + TRANSACTION))]
+            insert_many(connection, table, ("id", "text"), rows)
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
