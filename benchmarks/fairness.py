@@ -48,7 +48,8 @@ def contended(trace: Trace) -> int:
     """The most nodes on which jobs wait for longer than they run."""
     mean_run_s = sum(job.duration_ms for job in trace.jobs) / len(trace.jobs) / 1000
     low = -(-max(job.accelerators for job in trace.jobs) // WIDTH)
-    high = sum(job.accelerators for job in trace.jobs)
+    work = sum(job.duration_ms * job.accelerators for job in trace.jobs)
+    high = max(low, round(work / trace.jobs[-1].submit_ms / WIDTH * 3))
     while low < high:
         middle = (low + high + 1) // 2
         if run(trace, middle, "fifo", preemptible=False).mean_wait_s > mean_run_s:

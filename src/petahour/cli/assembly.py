@@ -28,6 +28,7 @@ from petahour.engines.protocol import Engine
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.resources import CPU, Node
 from petahour.model.time import SECOND_MS
+from petahour.scheduler.policies import PETAHOUR, policy_named
 from petahour.store.sql.store import SqlStore, open_store, sqlite_url
 from petahour.vendors import host_cpus, probe_all
 
@@ -63,11 +64,13 @@ def assemble(
     catalog_file: Path | None,
     cpus: int | None,
     slurm: SlurmFiles | None = None,
+    policy: str = PETAHOUR.name,
 ) -> Assembly:
     """Build everything, migrate, register the fleet, create the operator on the first start.
 
     Raises ConflictError when another control plane already uses the data directory.
     """
+    _refuse_oracle(policy)
     data_dir = data_dir.resolve()
     lock = _own(data_dir)
     known = load_catalog(catalog_file)
@@ -86,7 +89,7 @@ def assemble(
         prices=prices,
         clock=clock,
         ids=RandomIds(),
-        live=LiveState(),
+        live=LiveState(policy),
         data_dir=data_dir,
         settings=Settings(),
     )
@@ -103,6 +106,17 @@ def assemble(
         NodeAgreement().agree(context, engine)
     context.live.refresh(store, context.settings)
     return Assembly(context=context, loop=loop, engines=tuple(engines), store=store, lock=lock, operator_key=key)
+
+
+def _refuse_oracle(policy: str) -> None:
+    """Raises ValidationError for a policy that knows what nobody on a floor can, or that there is not."""
+    if policy_named(policy).oracle:
+        raise ValidationError(
+            field="policy",
+            value=policy,
+            rule="a policy that needs to know no run times; this one is a bound for replays",
+            remedy='Choose another, such as "petahour".',
+        )
 
 
 def _refuse_missing_engines(context: Context) -> None:

@@ -50,6 +50,7 @@ def up(
     slurm_conf: Annotated[
         Path | None, typer.Option(help="With --engine slurm: slurm.conf, where it is not in Slurm's own place.")
     ] = None,
+    policy: Annotated[str, typer.Option(help="Who goes first, and where; see the guide to policies.")] = "petahour",
     operator_key_file: Annotated[
         Path | None, typer.Option(help="Write the first operator's key here (mode 0600) instead of printing it.")
     ] = None,
@@ -73,6 +74,7 @@ def up(
         prices_file=prices,
         catalog_file=catalog,
         cpus=cpus,
+        policy=policy,
         slurm=SlurmFiles(settings=slurm, conf=slurm_conf) if engine is EngineName.SLURM else None,
     )
     try:

@@ -88,6 +88,12 @@ def test_what_is_left_out_is_told_and_strict_refuses_it(trace: Path) -> None:
         (["--fleet", "no-such.toml"], "no-such.toml"),
         (["--nodes", "2", "--restart-cost", "soon"], "restart_cost"),
         (["--nodes", "2", "--per-job", "/proc/none/x.csv"], "/proc/none/x.csv"),
+        (["--nodes", "2", "--policy", "cheapest"], "chooses by price"),
+        (["--nodes", "2", "--price-book", "no-such.toml"], "no-such.toml"),
+        (["--nodes", "2", "--currency", "CNY"], "belongs to a price book"),
+        (["--nodes", "2", "--begins", "2026-03-02T00:00:00Z"], "belongs to a price book"),
+        (["--nodes", "2", "--node-mtbf", "0s"], "node_mtbf"),
+        (["--nodes", "2", "--drain", "no-such.toml"], "no-such.toml"),
     ],
 )
 def test_a_wrong_option_is_named(trace: Path, arguments: list[str], said: str) -> None:
@@ -126,3 +132,27 @@ def test_any_format_becomes_petahours_own(trace: Path, tmp_path: Path) -> None:
     assert {"philly", "petahour", "helios", "acme", "openb", "gavel", "sia", "muri", "swf"} <= set(
         json.loads(listed.stdout)
     )
+
+
+def test_a_price_book_bills_every_run(trace: Path, tmp_path: Path) -> None:
+    book = tmp_path / "prices.toml"
+    book.write_text(
+        '[[price_book]]\nid = "p"\ncurrency = "CNY"\neffective = 2026-01-01T00:00:00Z\n'
+        '[price_book.prices.accelerator]\non-demand = "36.00"\n'
+    )
+    options = ("simulate", trace, "--format", "philly", "--nodes", 2, "--policy", "fifo", "--price-book", book)
+    done = run(*options, "--audit", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["fifo"]
+    # 0.01 per accelerator-second; 1,648 of them.
+    assert (figures["currency"], figures["revenue_micros"]) == ("CNY", 16_480_000)
+    assert {(line["tenant"], line["tier"]): line["billed_ams"] for line in figures["bill"]} == {
+        ("a", "on-demand"): 1_600_000,
+        ("b", "on-demand"): 48_000,
+    }
+    wrong = run(*options, "--begins", "2026-03-02")
+    assert wrong.returncode not in (0, 1)
+    assert "a date and time with its zone" in wrong.stderr
+    unpriced = run(*options, "--preemptible")
+    assert unpriced.returncode not in (0, 1)
+    assert "accelerator/spot" in unpriced.stderr
