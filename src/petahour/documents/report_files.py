@@ -6,9 +6,6 @@ import csv
 import io
 from decimal import Decimal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from petahour.billing.reports.table import Cell, Column, Holds, Report
 from petahour.model.money import MICROS
 from petahour.model.time import HOUR_MS, to_iso
@@ -43,6 +40,10 @@ def report_csv(report: Report) -> str:
 
 def report_parquet(report: Report) -> bytes:
     """The same as columns of text, decimals and UTC timestamps."""
+    # Loaded when it is needed: a control plane that serves should not wait for it to start.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     kinds = {Holds.TEXT: pa.string(), Holds.INSTANT: pa.timestamp("ms", "UTC")}
     schema = pa.schema([(_name(one), kinds.get(one.holds, pa.decimal128(38, 9))) for one in report.columns])
     rows = _rows(report)
