@@ -21,6 +21,7 @@ from petahour.cli import (
     oversight,
     quote,
     recording,
+    report,
     tenant,
     trace,
 )
@@ -55,6 +56,7 @@ app.add_typer(book.app, name="ledger")
 app.command(short_help="Show where a number of the ledger comes from.")(explain)
 oversight.add_to(app)
 invoices.add_to(app)
+app.add_typer(report.app, name="report")
 app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)
 recording.add_to(app)
 app.add_typer(trace.app, name="trace")

@@ -34,6 +34,26 @@ class _Listing:
     invoices: tuple[InvoiceDocument, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportColumn:
+    """A report's column. ``holds`` names the unit of its whole numbers: money, hours, share, duration, ..."""
+
+    name: str
+    title: str
+    holds: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A report for the operator. Cells are text, whole numbers in the column's unit, or None."""
+
+    name: str
+    title: str
+    columns: tuple[ReportColumn, ...]
+    rows: tuple[tuple[object, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
 class Books:
     """Invoices of a control plane. ``Client.books`` has one; errors are those of ``Client``."""
 
@@ -110,6 +130,16 @@ class Books:
         path = _terms(terms.tenant)
         return decode(BillingTerms, json_of(self._transport.send("PUT", path, body=body, repeatable=True)))
 
+    def report(self, name: str, query: Mapping[str, str | None]) -> Report:
+        """``revenue``, ``occupancy``, ``receivables``, ``margin`` or ``runway``, with what the route takes."""
+        answer = self._transport.send("GET", _report(name), query=dict(query), repeatable=True)
+        return decode(Report, json_of(answer))
+
+    def report_file(self, name: str, form: str, query: Mapping[str, str | None]) -> bytes:
+        """A report as a file: ``json``, ``csv``, ``parquet`` or ``svg``."""
+        asked: Query = {**query, "format": form}
+        return self._transport.send("GET", _report(name), query=asked, repeatable=True).content
+
     def _change(self, path: str, body: Mapping[str, object]) -> InvoiceDocument:
         return decode(InvoiceDocument, json_of(self._transport.send("POST", path, body=body, repeatable=True)))
 
@@ -120,3 +150,7 @@ def _path(number: str) -> str:
 
 def _terms(tenant: str) -> str:
     return f"/v1/tenants/{segment('tenant', tenant)}/billing"
+
+
+def _report(name: str) -> str:
+    return f"/v1/reports/{segment('report', name)}"

@@ -48,7 +48,7 @@ def conservation_for(context: Context, caller: Caller, *, from_ms: int | None, t
     now_ms = context.clock.now_ms()
     end_ms = now_ms if to_ms is None else min(to_ms, now_ms)
     with context.store.read() as tx:
-        events = list(_events(tx, context.settings.events_per_read))
+        events = list(every_event(tx, context.settings.events_per_read))
         first_ms = min((event.at_ms for event in events), default=end_ms)
         begin_ms = first_ms if from_ms is None else max(from_ms, first_ms)
         if begin_ms > end_ms:
@@ -67,7 +67,8 @@ def audit_for(context: Context, caller: Caller) -> tuple[Check, ...]:
         return audit(tx)
 
 
-def _events(tx: Transaction, size: int) -> Iterator[Event]:
+def every_event(tx: Transaction, size: int) -> Iterator[Event]:
+    """The whole log in commit order, read in pieces."""
     seq = 0
     while batch := tx.events.after(seq, limit=size):
         yield from batch

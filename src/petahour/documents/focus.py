@@ -14,9 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from petahour.model.invoices import InvoiceDocument, Posting
 from petahour.model.money import MICROS
 from petahour.model.time import HOUR_MS, to_datetime
@@ -184,6 +181,10 @@ def focus_csv(focus: Focus) -> str:
 
 def focus_parquet(focus: Focus) -> bytes:
     """Parquet with decimals and UTC timestamps as their own types."""
+    # Loaded when it is needed: a control plane that serves should not wait for it to start.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows = list(focus.rows())
     kinds = {name: pa.decimal128(38, 12) for name in DECIMALS} | {name: pa.timestamp("ms", "UTC") for name in TIMES}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
@@ -194,6 +195,8 @@ def focus_parquet(focus: Focus) -> bytes:
 
 
 def _array(values: list[Cell], kind: object, name: str) -> object:
+    import pyarrow as pa
+
     if name in TIMES:
         return pa.array(values, pa.string()).cast(kind)
     return pa.array(values, kind)

@@ -18,6 +18,7 @@ from petahour.server.routes import (
     keys,
     money,
     quotes,
+    reports,
     tenants,
 )
 
@@ -34,7 +35,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices, explain):
+    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices, explain, reports):
         app.include_router(part.router)
 
     @app.get("/healthz", tags=["health"])

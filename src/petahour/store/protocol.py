@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from petahour.billing.reports.revenue import Earned
 from petahour.model.allocations import Allocation
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import (
@@ -279,6 +280,13 @@ class Quotes(Protocol):
     def billed(self, jobs: Iterable[str]) -> Mapping[str, Billed]: ...
 
 
+class Reports(Protocol):
+    """Sums for reports in a window of time: earnings by revenue account, and use by prepaid account."""
+
+    def earned(self, *, from_ms: int, to_ms: int) -> Sequence[Earned]: ...
+    def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
+
+
 class Transaction(Protocol):
     """The gateways inside one transaction. Properties, so that an implementation may hold richer types."""
 
@@ -298,6 +306,8 @@ class Transaction(Protocol):
     def invoices(self) -> Invoices: ...
     @property
     def quotes(self) -> Quotes: ...
+    @property
+    def reports(self) -> Reports: ...
 
 
 class Store(Protocol):

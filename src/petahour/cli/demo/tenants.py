@@ -98,7 +98,9 @@ def training(steps: int, step_ms: int, *, checkpoint_every: int = 0, seed: int =
 
 def calibration() -> JobRequest:
     """The same training as that to be quoted, for a few steps."""
-    return _request(name=CALIBRATION, command=training(25, 80), types=("cpu",), accelerators_per_node=2)
+    return _request(
+        name=CALIBRATION, command=training(25, 80), types=("cpu",), accelerators_per_node=2, walltime="2m"
+    )
 
 
 def quoted_training(quote: Quote) -> JobRequest:

@@ -23,6 +23,7 @@ from petahour.store.sql.jobs import SqlJobs
 from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.people import SqlPeople
 from petahour.store.sql.quotes import SqlQuotes
+from petahour.store.sql.reports import SqlReports
 
 WRITER_LOCK = 0x70657461686F7572  # "petahour": the advisory lock that serialises writers on PostgreSQL
 LOCK_WAIT_S = 10
@@ -40,6 +41,7 @@ class SqlTransaction:
     ledger: SqlLedger
     invoices: SqlInvoices
     quotes: SqlQuotes
+    reports: SqlReports
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -52,6 +54,7 @@ class SqlTransaction:
             ledger=SqlLedger(connection),
             invoices=SqlInvoices(connection),
             quotes=SqlQuotes(connection),
+            reports=SqlReports(connection),
         )
 
 

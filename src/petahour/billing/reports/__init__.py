@@ -1,0 +1,1 @@
+"""Reports for the operator, each a pure function from what the store sums to one table."""

@@ -1,0 +1,62 @@
+"""Reports as files: figures in units that people use, charts that are SVG without anything that points outside."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from decimal import Decimal
+from xml.etree import ElementTree
+
+import pyarrow.parquet as pq
+import pytest
+
+from petahour.billing.reports.margin import Costs, margin
+from petahour.billing.reports.receivables import receivables
+from petahour.billing.reports.revenue import Earned, revenue
+from petahour.billing.reports.runway import Burn, runway
+from petahour.billing.reports.table import Report
+from petahour.documents.charts import chart
+from petahour.documents.report_files import report_csv, report_json, report_parquet
+from petahour.model.time import DAY_MS, HOUR_MS
+
+EARNED = Earned(
+    currency="CNY", type="a100 <x>", tier="spot", accelerator_ms=3 * HOUR_MS // 2, revenue_micros=75_000_000
+)
+BURN = Burn(tenant="acme", currency="CNY", credit_micros=10, held_micros=0, charged_micros=5)
+REPORTS = (
+    revenue([EARNED], "2026-03"),
+    runway([BURN], window_ms=DAY_MS, now_ms=0),
+    receivables([], now_ms=0),
+    margin([EARNED], {}, Costs(currency="CNY", energy_per_kwh=Decimal(1), dollar=None), "2026-03"),
+)
+
+
+def test_csv_and_parquet_say_the_same_without_totals() -> None:
+    rows = list(csv.DictReader(io.StringIO(report_csv(REPORTS[0]))))
+    assert len(rows) == 1
+    assert (rows[0]["sold_hours"], rows[0]["revenue"], rows[0]["part_share"]) == (
+        "1.500000000",
+        "75.000000000",
+        "1.000000000",
+    )
+    table = pq.read_table(io.BytesIO(report_parquet(REPORTS[0])))
+    assert table["revenue"].to_pylist() == [Decimal(75)]
+    runways = pq.read_table(io.BytesIO(report_parquet(REPORTS[1])))
+    assert runways["runway_hours"].to_pylist() == [Decimal(48)]
+    assert runways["empty"].to_pylist()[0].isoformat() == "1970-01-03T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
+def test_charts_are_svg_that_point_nowhere(report: Report) -> None:
+    drawn = chart(report)
+    root = ElementTree.fromstring(drawn)
+    assert root.tag.endswith("svg")
+    assert report.title in "".join(root.itertext())
+    assert not re.search(r'href="(?!#)', drawn)
+    assert drawn == chart(report)
+
+
+def test_json_has_columns_with_their_units() -> None:
+    values = report_json(REPORTS[0])
+    assert values["columns"][3] == {"name": "sold", "title": "HOURS SOLD", "holds": "hours"}  # type: ignore[index]
