@@ -4,7 +4,7 @@
 
 Files may also be given by the variables PETAHOUR_VTRAIN_MULTI, PETAHOUR_VTRAIN_SINGLE, PETAHOUR_MOSAICML and
 PETAHOUR_RUNS. ``--write`` renews src/petahour/quoting/data/calibration.toml, residual intervals included; these come
-from the residuals on fitted models and, from cross-validation, on models that were not fitted.
+from the residuals on fitted models and, by cross-validation, on models that were not fitted.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ NODE_WEIGHT = 20.0
 
 # Nothing was measured there: bounds as wide as trainings of like size differ between families.
 UNMEASURED = Spread(low=0.80, high=1.45)
+# What a layout adds that no fitted row had: the published steps of such layouts lie within it.
+UNSEEN_LAYOUT = Spread(low=0.90, high=1.15)
+SEEN_LAYOUT = Spread(low=1.0, high=1.0)
 WIDEST_RUN = Spread(low=0.93, high=1.12)
 
 
@@ -71,6 +74,9 @@ def fitted(family: Family) -> Calibration:
             _report(f"{family.name}, {part}: fitted", log_ratio(rows, coefficients))
             _report(f"{family.name}, {part}: models left out", by_model[held])
             _report(f"{family.name}, {part}: machines left out", by_machine[held])
+    # A third of what is quoted is taken to be of models unlike those fitted.
+    own = log_ratio(family.rows, coefficients)
+    residuals = np.stack([own, own, by_model])
     return Calibration(
         name=family.name,
         types=family.types,
@@ -78,8 +84,9 @@ def fitted(family: Family) -> Calibration:
         measured=True,
         source=family.source,
         coefficients=coefficients,
-        node=_spread(np.concatenate([log_ratio(family.rows, coefficients)[inside], by_model[inside]])),
-        cluster=_spread(np.concatenate([log_ratio(family.rows, coefficients)[~inside], by_model[~inside]])),
+        node=_spread(residuals[:, inside]),
+        cluster=_spread(residuals[:, ~inside]),
+        layout=UNSEEN_LAYOUT if family.fused else SEEN_LAYOUT,
         run=WIDEST_RUN,
     )
 
@@ -142,6 +149,7 @@ def priors(found: Sequence[Calibration]) -> list[Calibration]:
                 coefficients=Coefficients(**mean),
                 node=UNMEASURED,
                 cluster=UNMEASURED,
+                layout=SEEN_LAYOUT,
                 run=WIDEST_RUN,
             )
         )
@@ -203,7 +211,12 @@ def as_toml(one: Calibration) -> str:
     """A calibration as a table of the shipped file."""
     spreads = [
         f"{name} = {{ low = {spread.low:.3f}, high = {spread.high:.3f} }}"
-        for name, spread in (("node", one.node), ("cluster", one.cluster), ("run", one.run))
+        for name, spread in (
+            ("node", one.node),
+            ("cluster", one.cluster),
+            ("layout", one.layout),
+            ("run", one.run),
+        )
     ]
     types = ", ".join(f'"{start}"' for start in one.types)
     head = [
