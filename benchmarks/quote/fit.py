@@ -61,10 +61,11 @@ class Family:
 def fitted(family: Family) -> Calibration:
     """Fit a family and print its errors: on the rows fitted, on models left out, on machines left out."""
 
-    def refit(rows: Sequence[Row]) -> Coefficients:
-        return fit(rows, family.weigh(rows), Coefficients(), family.loose)
+    coefficients = fit(family.rows, family.weigh(family.rows), Coefficients(), family.loose)
 
-    coefficients = refit(family.rows)
+    def refit(rows: Sequence[Row]) -> Coefficients:
+        return fit(rows, family.weigh(rows), Coefficients(), family.loose, coefficients)
+
     by_model = left_out_ratios(family.rows, lambda row: row.model, refit)
     by_machine = left_out_ratios(family.rows, lambda row: row.machine, refit)
     inside = np.array([row.gang <= NODE for row in family.rows])

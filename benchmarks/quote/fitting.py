@@ -72,17 +72,25 @@ def log_ratio(rows: Sequence[Row], fit: Coefficients) -> Numbers:
     return np.log(measured / step_time(cases(rows), fit).total)
 
 
-def fit(rows: Sequence[Row], weights: Numbers, prior: Coefficients, loose: Mapping[str, float]) -> Coefficients:
+def fit(
+    rows: Sequence[Row],
+    weights: Numbers,
+    prior: Coefficients,
+    loose: Mapping[str, float],
+    start: Coefficients | None = None,
+) -> Coefficients:
     """The parameters that make the weighted rows and the prior most likely together.
 
     Residuals are logarithmic; their loss is Cauchy's, the prior's is quadratic. ``loose`` says how
-    far parameters may lie from it where LOOSENESS does not; those with 0 stay there.
+    far parameters may lie from it where LOOSENESS does not; those with 0 stay there. ``start`` is where the
+    search begins, at the prior if nowhere.
     """
     columns = cases(rows)
     measured = np.array([row.measured for row in rows])
     allowed = {**LOOSENESS, **loose}
     names = tuple(name for name in LOOSENESS if allowed[name] > 0)
-    start = np.array([np.log(getattr(prior, name)) for name in names])
+    centre = np.array([np.log(getattr(prior, name)) for name in names])
+    first = centre if start is None else np.array([np.log(getattr(start, name)) for name in names])
     scale = np.array([allowed[name] for name in names])
 
     def at(point: Numbers) -> Coefficients:
@@ -91,9 +99,9 @@ def fit(rows: Sequence[Row], weights: Numbers, prior: Coefficients, loose: Mappi
     def residuals(point: Numbers) -> Numbers:
         error = np.log(step_time(columns, at(point)).total / measured) / USUAL_ERROR
         damped = np.sign(error) * np.sqrt(np.log1p(error**2) * weights)
-        return np.concatenate([damped, (point - start) / scale])
+        return np.concatenate([damped, (point - centre) / scale])
 
-    return at(least_squares(residuals, start, x_scale=scale).x)
+    return at(least_squares(residuals, first, x_scale=scale, ftol=1e-5, xtol=1e-5).x)
 
 
 def left_out_ratios(
