@@ -42,7 +42,7 @@ class Coefficients:
     network: float = 0.70
     network_delay: float = 60e-6
     send_delay: float = 60e-6
-    ring_hop: float = 6e-6
+    ring_hop: float = 4e-6
     host_layer: float = 0.8e-3
     host_tp: float = 0.05e-3
     host_softmax: float = 0.4e-3
