@@ -36,6 +36,9 @@ bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/money.py --postgres
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/close_month.py
+	$(BIN)/python benchmarks/quote/search.py
+	$(BIN)/python benchmarks/quote/accuracy.py --runs benchmarks/quote/ten_runs.csv --rows
+	$(BIN)/python benchmarks/quote/accuracy.py --runs benchmarks/quote/unseen_runs.csv --rows
 
 # The locked versions of everything. The local version is what lies in src, so it is installed as editable.
 $(RUN_READY): requirements.lock pyproject.toml

@@ -19,7 +19,7 @@ from pathlib import Path
 from measured import LeftOut, Row, read_mosaicml, read_vtrain
 from published import read_runs
 
-from petahour.quoting.calibration import Spread, calibration_for
+from petahour.quoting.calibration import calibration_for, step_spread
 from petahour.quoting.estimate import HOUR_S, estimate
 from petahour.quoting.flops import Recompute, token_flops
 
@@ -88,7 +88,7 @@ def predict(row: Row) -> Predicted:
         expected, low, high = made.accelerator_hours.expected, made.accelerator_hours.low, made.accelerator_hours.high
     else:
         calibration = calibration_for(row.chip, fused=row.training.flash_attention)
-        spread: Spread = calibration.node if row.gang <= row.chip.node else calibration.cluster
+        spread = step_spread(calibration, row.chip, row.plans[0])
         expected, low, high = made.step_s, made.step_s * spread.low, made.step_s * spread.high
     return Predicted(
         row=row, predicted=expected, low=low, high=high, fits=made.memory.fits, memory_part=made.memory.part

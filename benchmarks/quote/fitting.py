@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
@@ -46,7 +46,7 @@ LOOSENESS = {
     "kernel_gap": 1.0,
     "hiding": 0.1,
     "optimizer_bytes": 0.7,
-    "straggling": 0.7,
+    "straggling": 0.3,
     "repeated": 0.1,
 }
 
@@ -73,17 +73,25 @@ def log_ratio(rows: Sequence[Row], fit: Coefficients) -> Numbers:
 
 
 def fit(
-    rows: Sequence[Row], weights: Numbers, prior: Coefficients, fixed: frozenset[str] = frozenset()
+    rows: Sequence[Row],
+    weights: Numbers,
+    prior: Coefficients,
+    loose: Mapping[str, float],
+    start: Coefficients | None = None,
 ) -> Coefficients:
     """The parameters that make the weighted rows and the prior most likely together.
 
-    Residuals are logarithmic; their loss is Cauchy's, the prior's is quadratic. ``fixed`` parameters stay at it.
+    Residuals are logarithmic; their loss is Cauchy's, the prior's is quadratic. ``loose`` says how
+    far parameters may lie from it where LOOSENESS does not; those with 0 stay there. ``start`` is where the
+    search begins, at the prior if nowhere.
     """
     columns = cases(rows)
     measured = np.array([row.measured for row in rows])
-    names = tuple(name for name in LOOSENESS if name not in fixed)
-    start = np.array([np.log(getattr(prior, name)) for name in names])
-    loose = np.array([LOOSENESS[name] for name in names])
+    allowed = {**LOOSENESS, **loose}
+    names = tuple(name for name in LOOSENESS if allowed[name] > 0)
+    centre = np.array([np.log(getattr(prior, name)) for name in names])
+    first = centre if start is None else np.array([np.log(getattr(start, name)) for name in names])
+    scale = np.array([allowed[name] for name in names])
 
     def at(point: Numbers) -> Coefficients:
         return replace(prior, **dict(zip(names, (float(one) for one in np.exp(point)), strict=True)))
@@ -91,9 +99,9 @@ def fit(
     def residuals(point: Numbers) -> Numbers:
         error = np.log(step_time(columns, at(point)).total / measured) / USUAL_ERROR
         damped = np.sign(error) * np.sqrt(np.log1p(error**2) * weights)
-        return np.concatenate([damped, (point - start) / loose])
+        return np.concatenate([damped, (point - centre) / scale])
 
-    return at(least_squares(residuals, start, x_scale=loose).x)
+    return at(least_squares(residuals, first, x_scale=scale, ftol=1e-5, xtol=1e-5).x)
 
 
 def left_out_ratios(

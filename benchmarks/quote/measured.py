@@ -197,7 +197,7 @@ def read(path: Path, make: Callable[[Line, str], Row]) -> list[Row | LeftOut]:
 
 
 def _rows(path: Path, make: Callable[[Line, str], Row]) -> Iterator[Row | LeftOut]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         for at, line in enumerate(csv.DictReader(file), start=2):
             label = f"line {at}"
             try:

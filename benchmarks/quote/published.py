@@ -121,6 +121,8 @@ def _step(line: Line, training: Training, gang: int, where: Chip) -> float:
         rate = number(line, "reported_tflops_per_chip") * 1e12
         again = Recompute.FULL if (line.get("counts_recompute") or "").startswith("yes") else Recompute.NONE
         return token_flops(training.model, training.sequence, again).hardware * training.step_tokens / (rate * gang)
+    if not (line.get("reported_MFU_pct") or "").strip():
+        raise UnusableError("neither hours nor days nor a rate are stated")
     rate = number(line, "reported_MFU_pct") / 100.0 * where.peak_flops
     return token_flops(training.model, training.sequence, Recompute.NONE).model * training.step_tokens / (rate * gang)
 

@@ -11,6 +11,7 @@ from importlib import resources
 from petahour.model.errors import InvariantError
 from petahour.quoting.chips import Chip
 from petahour.quoting.coefficients import Coefficients
+from petahour.quoting.plan import ParallelPlan
 
 # Simple benchmarks of the matrix units reach a little more than the matrix products of a training do.
 PRODUCTS_OF_BENCHMARK = 0.97
@@ -35,7 +36,8 @@ class Calibration:
     """Parameters for the types whose names begin with one of ``types``. Prevents quoting a guess as if measured.
 
     ``fused`` says for which kind of program. ``measured`` is False for priors. ``node`` and ``cluster`` are the
-    residuals of step times inside one node and over several, ``run`` what whole runs add to them.
+    residuals of step times inside one node and over several, ``layout`` what tensor, pipeline and expert parallelism
+    add to them where none of the fitted rows had any, ``run`` what whole runs add.
     """
 
     name: str
@@ -46,7 +48,15 @@ class Calibration:
     coefficients: Coefficients
     node: Spread
     cluster: Spread
+    layout: Spread
     run: Spread
+
+
+def step_spread(calibration: Calibration, chip: Chip, plan: ParallelPlan) -> Spread:
+    """The 80 % interval of a plan's step time, measured over predicted."""
+    inside = calibration.node if plan.gang <= chip.node else calibration.cluster
+    split = plan.tp > 1 or plan.pp > 1 or plan.ep > 1
+    return inside.times(calibration.layout) if split else inside
 
 
 def calibration_for(chip: Chip, *, fused: bool, known: Sequence[Calibration] | None = None) -> Calibration:
@@ -92,6 +102,7 @@ def _read(table: Mapping[str, object]) -> Calibration:
             coefficients=Coefficients(**numbers),
             node=Spread(**_numbers(table["node"])),
             cluster=Spread(**_numbers(table["cluster"])),
+            layout=Spread(**_numbers(table["layout"])),
             run=Spread(**_numbers(table["run"])),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -11,7 +11,7 @@ import numpy as np
 
 from petahour.model.errors import ValidationError
 from petahour.model.money import Money
-from petahour.quoting.calibration import Calibration, Spread, calibration_for
+from petahour.quoting.calibration import Calibration, Spread, calibration_for, step_spread
 from petahour.quoting.chips import Chip
 from petahour.quoting.energy import Building, energy_kwh, mean_power_w
 from petahour.quoting.flops import token_flops
@@ -170,7 +170,10 @@ def _training(
         operations=operations,
     )
     step_s = float(step.total[0])
-    span = _span(step_s * training.tokens / training.step_tokens / kept.part, _spread(calibration, chip, gang))
+    span = _span(
+        step_s * training.tokens / training.step_tokens / kept.part,
+        step_spread(calibration, chip, plan).times(calibration.run),
+    )
     hours = span.times(gang / HOUR_S)
     shares = shares_of(step, 0)
     flops = token_flops(training.model, training.sequence, plan.recompute)
@@ -205,11 +208,6 @@ def shares_of(step: StepTime, at: int) -> Mapping[str, float]:
     network = float(step.network[at] + step.gradients[at])
     seconds = {name: float(getattr(step, name)[at]) for name in ("compute", "memory", "bubble", "host", "optimizer")}
     return MappingProxyType({name: one / total for name, one in {**seconds, "network": network}.items()})
-
-
-def _spread(calibration: Calibration, chip: Chip, gang: int) -> Spread:
-    inside = calibration.node if gang <= chip.node else calibration.cluster
-    return inside.times(calibration.run)
 
 
 def _span(expected: float, spread: Spread) -> Span:

@@ -62,9 +62,11 @@ def memory_use(cases: Cases) -> MemoryUse:
         * (dense / np.where(plan.zero >= stage, plan.dp, 1.0) + routed / np.where(plan.zero >= stage, replicas, 1.0))
         for size, stage in ((WEIGHT_BYTES, 3), (GRADIENT_BYTES, 2), (OPTIMIZER_BYTES, 1))
     )
-    # ZeRO-3 holds two layers gathered at a time: the one that computes and the one that is fetched.
+    # ZeRO-3 holds two layers gathered at a time: the one that computes and the one that is fetched. Early programs
+    # gathered tensor by tensor, about one layer in all.
+    held = np.where(cases.batch.flash > 0, 2.0, 1.0)
     layer = (dense + routed) / np.maximum(np.ceil(cases.shape.layers / plan.pp), 1.0)
-    weights = weights + np.where(plan.zero >= 3, 2.0 * WEIGHT_BYTES * layer, 0.0)
+    weights = weights + np.where(plan.zero >= 3, held * WEIGHT_BYTES * layer, 0.0)
     return MemoryUse(
         weights=weights,
         gradients=gradients,
@@ -77,7 +79,7 @@ def memory_use(cases: Cases) -> MemoryUse:
 
 def _activations(cases: Cases) -> Numbers:
     """Kept for the backward pass by the first stage, which has as many micro-batches in flight as there are stages;
-    with the logits of the last stage, which has one, where that is more."""
+    with the logits of the last stage, which has one, where that is more. Logits are gone when it recomputes."""
     shape, plan = cases.shape, cases.plan
     tokens = plan.micro_batch * cases.batch.sequence
     per_stage = np.ceil(shape.layers / plan.pp)
@@ -92,7 +94,7 @@ def _activations(cases: Cases) -> Numbers:
     logit = np.where(cases.batch.flash > 0, LOGIT_BYTES_FUSED, LOGIT_BYTES)
     logits = tokens * shape.vocabulary / plan.tp * logit
     first = kept * per_stage * flying + working
-    last = kept * per_stage + working + logits
+    last = kept * per_stage + np.maximum(working, logits)
     return np.asarray(np.maximum(first, last))
 
 

@@ -31,7 +31,6 @@ MOST_MICRO_BATCH = 64
 MOST_TENSOR = 64
 MOST_INTERLEAVE = 4
 MOST_GANGS = 48
-MOST_PLANS_AT_ONCE = 60_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

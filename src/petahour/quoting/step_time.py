@@ -12,6 +12,9 @@ from petahour.quoting.collectives import ring_time, send_time
 from petahour.quoting.kernels import HALF, product_backward_time, product_time, traffic_time
 from petahour.quoting.layer_time import LayerTime, attention_time, backward_time, forward_time
 
+TENSORS_OF_LAYER = 12.0
+HOPS_IN_DOMAIN = 8.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepTime:
@@ -120,14 +123,17 @@ def local_parameters(cases: Cases) -> tuple[Numbers, Numbers]:
 
 def _parameter_traffic(cases: Cases, computing: Numbers, fit: Coefficients) -> Numbers:
     """Exposed seconds per micro-batch in which ZeRO-3 gathers parameters, forward and backward, and scatters
-    gradients: what does not fit under the computing of the micro-batch."""
+    gradients: what does not fit under the computing of the micro-batch, and the delays of the rings, which grow with
+    the gang. Early programs gathered each tensor of a layer by itself."""
     plan = cases.plan
     dense, routed = local_parameters(cases)
-    one_way = ring_time(HALF * (dense + routed), plan.dp, plan.tp, cases.chip, fit)
-    hops = np.where(plan.dp * plan.tp > cases.chip.domain, plan.dp, 0.0) * cases.shape.layers / plan.pp
-    moving = 3.0 * (one_way + hops * fit.ring_hop)
+    moving = 3.0 * ring_time(HALF * (dense + routed), plan.dp, plan.tp, cases.chip, fit)
     exposed = moving - np.minimum(moving, computing) * fit.hiding
-    return np.where((plan.zero > 2) & (plan.dp > 1), exposed, 0.0)
+    tensors = np.where(cases.batch.flash > 0, 1.0, TENSORS_OF_LAYER) * np.ceil(cases.shape.layers / plan.pp)
+    inside = np.clip(np.floor(cases.chip.domain / plan.tp), 1.0, plan.dp)
+    # Members of one domain beside each other cost a ring little; those of many small domains are hops one by one.
+    hops = 3.0 * tensors * (plan.dp / inside - 1.0) * np.minimum(inside, HOPS_IN_DOMAIN)
+    return np.where((plan.zero > 2) & (plan.dp > 1), exposed + hops * fit.ring_hop, 0.0)
 
 
 def _gradient_time(cases: Cases, computing: Numbers, fit: Coefficients) -> Numbers:
