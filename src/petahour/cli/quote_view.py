@@ -13,6 +13,7 @@ from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 PLAN_WIDTH = 24
 MOST_PLAN_LINES = 6
+STEP = 0.55  # choices less apart in time than this are not listed one below the other
 SIDE_BY_SIDE = 4  # types in one table; more come below
 
 
@@ -154,13 +155,23 @@ def _show_choices(quote: Quote) -> None:
             "quoted" if choice.accelerators == line.accelerators else "",
         )
         for line in quote.lines
-        for place, choice in enumerate(line.choices)
+        for place, choice in enumerate(_apart(line))
     ]
     if rows:
-        typer.echo("\nOther numbers of accelerators, none of them beaten in both time and price:")
+        typer.echo("\nOther numbers of accelerators, none of them beaten in both time and price (--json has all):")
         titles = ("ACCELERATORS", "RUNS FOR", "ACCELERATOR-HOURS", "PRICE")
         columns = [Column(title="TYPE"), *(Column(title=title, right=True) for title in titles), Column(title="")]
         print_plain(make_table(columns, rows))
+
+
+def _apart(line: QuoteLine) -> list[Choice]:
+    """The choices that differ enough to be looked at side by side: the first, the quoted, the last, and steps."""
+    shown: list[Choice] = []
+    for choice in line.choices:
+        wanted = choice.accelerators == line.accelerators or choice is line.choices[-1]
+        if not shown or wanted or choice.run_ms <= STEP * shown[-1].run_ms:
+            shown.append(choice)
+    return shown
 
 
 def _cost(quote: Quote, line: QuoteLine, choice: Choice) -> str | None:

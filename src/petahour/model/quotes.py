@@ -84,8 +84,8 @@ class QuoteLine:
     failures, checkpoints and restarts; ``modelled_ms`` the same as the model said before ``correction``, the factor
     learned from ``own_runs`` runs of this type and work. ``step_ms`` is one optimizer step. ``petaflop_hours`` are
     10^15 model FLOPs per second kept up for an hour, delivered over the whole run. ``memory_part`` is the used part
-    of the memory, ``limit`` what holds the run back. ``choices`` are other gang sizes, by size, where they were looked
-    at. What is not known is None.
+    of the memory, ``limit`` what holds the run back. ``choices`` are other gang sizes, by size, where they were
+    looked at. What is not known is None.
     """
 
     type: str

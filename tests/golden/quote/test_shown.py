@@ -8,6 +8,7 @@ import pytest
 
 from petahour.cli.quote_view import show_accuracy, show_quote, show_quotes, show_throughput
 from petahour.client.quotes import (
+    Choice,
     Interval,
     JobThroughput,
     NotQuoted,
@@ -54,6 +55,11 @@ def line(name: str, *, days: float, start: QuotedStart | None, runs: int = 0) ->
         per_node=8,
         prices=tuple(TierPrice(tier=tier, price_micros=one, total_micros=cost(one)) for tier, one in prices.items()),
         start=start,
+        choices=tuple(
+            Choice(accelerators=size, plan="", run_ms=round(run.expected * 256 / size * (1 + size / 5000)))
+            for size in (64, 96, 128, 192, 256, 320, 512)
+            if days < 100
+        ),
         details={"goodput": 0.951, "mfu": 0.48},
         notes=("no training was measured on this type",) if not runs else (),
     )

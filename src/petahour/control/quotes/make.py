@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from petahour.billing.rate import PriceBook
 from petahour.catalog.catalog import Catalog
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
@@ -13,14 +12,14 @@ from petahour.control.keys import own_tenant
 from petahour.control.quotes.offer import best_first, offer
 from petahour.control.quotes.outcomes import ratios_of
 from petahour.control.quotes.request import QuoteRequest
-from petahour.control.quotes.start import expected_start
+from petahour.control.quotes.start import expected_starts
 from petahour.control.quotes.throughput import measured_job
 from petahour.control.quotes.training import about_training, training_estimate, training_of
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms, about_hours, hours_estimate, kind_of, measured_work, terms_of
 from petahour.control.tenants import known_tenant
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import NotQuoted, Quote, QuoteLine
+from petahour.model.quotes import NotQuoted, Quote
 from petahour.model.tenants import Caller
 
 
@@ -51,9 +50,10 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
         ratios = ratios_of(tx, estimated.work, context.settings.quotes_compared)
     now_ms = context.clock.now_ms()
     book = context.prices.in_force(currency, now_ms)
+    placed = expected_starts(context, tenant, estimated.estimates, terms.tier, now_ms)
     lines = [
-        _line(context, tenant, estimate, terms, book, tuple(ratios.get(estimate.type, ())), now_ms)
-        for estimate in estimated.estimates
+        offer(estimate, ratios=ratios.get(estimate.type, ()), book=book, start=one.start, gang=one.gang)
+        for estimate, one in zip(estimated.estimates, placed, strict=True)
     ]
     quote = Quote(
         id=context.ids.new("quote"),
@@ -123,24 +123,3 @@ def _types_here(context: Context, request: QuoteRequest) -> tuple[tuple[str, ...
     known = tuple(sorted(most))
     quotable = tuple(name for name in known if context.catalog.get(name).quotable)
     return (known if request.hours is not None else quotable or known), most
-
-
-def _line(
-    context: Context,
-    tenant: str,
-    estimate: TypeEstimate,
-    terms: Terms,
-    book: PriceBook | None,
-    ratios: tuple[float, ...],
-    now_ms: int,
-) -> QuoteLine:
-    start, gang = expected_start(
-        context,
-        tenant,
-        type_name=estimate.type,
-        accelerators=estimate.accelerators,
-        tier=terms.tier,
-        run_ms=round(estimate.high_s * 1000),
-        now_ms=now_ms,
-    )
-    return offer(estimate, ratios=ratios, book=book, start=start, gang=gang)

@@ -2,49 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from petahour.control.context import Context
 from petahour.control.outlook import MANY
+from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.jobs import JobSpec, Tier
 from petahour.model.quotes import ExpectedStart
 from petahour.model.resources import Gang
 from petahour.scheduler.ask import Waiting
-from petahour.scheduler.foresee import foresee
+from petahour.scheduler.foresee import Expected, foresee
 from petahour.scheduler.impossible import why_impossible
 
-PROBE = "quote"  # stands for the job that is not there yet
+PROBE = "quote"  # stands for a job that is not there yet
 
 
-def expected_start(
-    context: Context, tenant: str, *, type_name: str, accelerators: int, tier: Tier, run_ms: int, now_ms: int
-) -> tuple[ExpectedStart, Gang | None]:
-    """When it would start, and the gang's shape on this fleet; the reason when the fleet could never run it.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """When it would start, and the gang's shape on this fleet; None where the fleet could never run it."""
 
-    The present jobs end as jobs of their kind do; nothing new arrives. The job is taken to say how long it runs.
+    start: ExpectedStart
+    gang: Gang | None
+
+
+def expected_starts(
+    context: Context, tenant: str, estimates: Sequence[TypeEstimate], tier: Tier, now_ms: int
+) -> list[Placed]:
+    """Of each estimate, when a job of its type and gang would start if it were submitted now.
+
+    The present jobs end as jobs of their kind do; nothing new arrives. The jobs are taken to say how long they run.
+    All are put into one look ahead: of different types, they do not stand in one another's way, and one look is what
+    somebody waits for.
     """
+    placed = [_possible(context, tenant, estimate, tier) for estimate in estimates]
+    state = context.live.state
+    probes = {
+        f"{PROBE}-{number}": _probe(context, f"{PROBE}-{number}", tenant, estimate, one.gang, tier, now_ms)
+        for number, (estimate, one) in enumerate(zip(estimates, placed, strict=True))
+        if one.gang is not None
+    }
+    if not probes or len(state.running) + len(state.lines) > MANY:
+        return placed
+    found = foresee(state, now_ms, list(probes), extra=list(probes.values()))
+    return [_foreseen(one, found.get(f"{PROBE}-{number}")) for number, one in enumerate(placed)]
+
+
+def _possible(context: Context, tenant: str, estimate: TypeEstimate, tier: Tier) -> Placed:
     live = context.live
-    gang = gang_here(context, type_name, accelerators)
+    gang = gang_here(context, estimate.type, estimate.accelerators)
     if gang is None:
-        return ExpectedStart(never=f"this fleet has no {type_name}"), None
-    spec = JobSpec(name=PROBE, command=(PROBE,), workdir="/", gang=gang, types=(type_name,), tier=tier)
+        return Placed(start=ExpectedStart(never=f"this fleet has no {estimate.type}"), gang=None)
+    spec = JobSpec(name=PROBE, command=(PROBE,), workdir="/", gang=gang, types=(estimate.type,), tier=tier)
     why = why_impossible(spec, live.nodes.values(), live.quotas, tenant)
     if why is not None:
-        return ExpectedStart(never=why.rule), None
-    state = live.state
-    if len(state.running) + len(state.lines) > MANY:
-        return ExpectedStart(), gang
-    waiting = Waiting(
-        id=PROBE,
+        return Placed(start=ExpectedStart(never=why.rule), gang=None)
+    return Placed(start=ExpectedStart(), gang=gang)
+
+
+def _probe(
+    context: Context, name: str, tenant: str, estimate: TypeEstimate, gang: Gang, tier: Tier, now_ms: int
+) -> Waiting:
+    return Waiting(
+        id=name,
         seq=2**62,
-        ask=state.asks.of(tenant=tenant, tier=tier, types=(type_name,), gang=gang),
+        ask=context.live.state.asks.of(tenant=tenant, tier=tier, types=(estimate.type,), gang=gang),
         submitted_ms=now_ms,
-        walltime_ms=run_ms,
+        walltime_ms=max(1, round(estimate.high_s * 1000)),
         name=PROBE,
     )
-    found = foresee(state, now_ms, [PROBE], extra=[waiting])[PROBE]
-    return (
-        ExpectedStart(earliest_ms=found.earliest_ms, median_ms=found.median_ms, latest_ms=found.latest_ms),
-        gang,
-    )
+
+
+def _foreseen(placed: Placed, found: Expected | None) -> Placed:
+    if found is None:
+        return placed
+    start = ExpectedStart(earliest_ms=found.earliest_ms, median_ms=found.median_ms, latest_ms=found.latest_ms)
+    return replace(placed, start=start)
 
 
 def gang_here(context: Context, type_name: str, accelerators: int) -> Gang | None:
