@@ -127,6 +127,15 @@ class ScriptedEngine:
     def log(self, allocation: str, rank: int, *, offset: int, limit_bytes: int) -> LogChunk:
         return LogChunk(text="", next_offset=offset, complete=True)
 
+    def nodes(self) -> Sequence[Node] | None:
+        return ()
+
+    def drain(self, node: str, reason: str) -> None:
+        """Its nodes are declared."""
+
+    def resume(self, node: str) -> None:
+        """Its nodes are declared."""
+
     def subscribe(self, wake: object) -> None:
         """It is polled."""
 

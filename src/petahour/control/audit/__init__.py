@@ -12,6 +12,7 @@ from petahour.control.audit.facts import Facts, read_facts
 from petahour.control.audit.holding import capacity_checks, life_checks
 from petahour.control.audit.jobs import job_checks
 from petahour.control.audit.ledger import ledger_checks
+from petahour.control.audit.log import log_check
 from petahour.control.audit.usage import usage_checks
 from petahour.model.errors import PetahourError, UnavailableError
 from petahour.store.protocol import Transaction
@@ -32,6 +33,7 @@ def audit(tx: Transaction) -> tuple[Check, ...]:
             *capacity_checks(facts),
             *usage_checks(tx, facts),
             *ledger_checks(tx, facts),
+            log_check(tx),
         ),
     )
 
