@@ -19,6 +19,9 @@ class HoldCode(StrEnum):
     FUNDS = "funds"
     PRICE = "price"
     IMPOSSIBLE = "impossible"
+    DUES = "dues"
+    BUDGET = "budget"
+    LIMIT = "price-limit"
     DEPENDENCY = "dependency"
     ARRAY = "array"
 

@@ -11,12 +11,15 @@ from petahour.server import problems
 from petahour.server.limits import BodyLimit
 from petahour.server.routes import (
     catalog,
+    credit,
     explain,
     fleet,
     invoices,
     jobs,
     keys,
     money,
+    notices,
+    prices,
     quotes,
     tenants,
 )
@@ -34,7 +37,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices, explain):
+    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices, explain, prices, credit, notices):
         app.include_router(part.router)
 
     @app.get("/healthz", tags=["health"])
