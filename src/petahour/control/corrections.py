@@ -5,7 +5,7 @@ from __future__ import annotations
 from petahour.billing.ledger import expire, reversal
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
-from petahour.control.credit import prepaid
+from petahour.control.credit_accounts import spendable_micros
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.tenants import Caller
@@ -79,7 +79,7 @@ def _tell(tx: Transaction, kind: EventKind, transfer: Transfer, told: dict[str, 
     """The event of a transfer, with what the tenant's credit came to by it, if it has one."""
     owner = next((name for name in map(_tenant, (transfer.debit, transfer.credit)) if name), None)
     if owner is not None:
-        told["available_micros"] = prepaid(tx, owner, transfer.currency).available_micros
+        told["available_micros"] = spendable_micros(tx, owner, transfer.currency)
     tx.events.append(Event(kind=kind, at_ms=transfer.at_ms, tenant=owner, data=told))
 
 
