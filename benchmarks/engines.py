@@ -32,7 +32,7 @@ from petahour.model.resources import Slot
 
 TYPE, GRES, EACH = "a100-80g-sxm", "gpu:a100", 8
 NODE_TIMEOUT_S = 10
-LIMIT_S = 240.0
+LIMIT_S = 600.0
 
 
 def main() -> None:
@@ -156,7 +156,7 @@ class Plane:
         from petahour.client import JobRequest
 
         request = JobRequest(
-            tenant="bench", command=("sleep", f"{seconds:g}"), types=(TYPE,), nodes=nodes, accelerators_per_node=4
+            tenant="bench", command=("sleep", f"{seconds:g}"), types=(TYPE,), nodes=nodes, accelerators_per_node=1
         )
         return self.client.submit(request).id
 
