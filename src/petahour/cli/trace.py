@@ -24,12 +24,14 @@ Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its
 def formats(as_json: AsJson = False) -> None:
     """List the formats of trace files."""
     from petahour.cli.render import Column, show_json, show_table
-    from petahour.simulator.readers import FORMATS
+    from petahour.simulator.readers import FORMATS, RECORDINGS
+
+    known = FORMATS | RECORDINGS
 
     if as_json:
-        show_json(FORMATS)
+        show_json(known)
         return
-    show_table((Column(title="FORMAT"), Column(title="WHAT", wraps=True)), FORMATS.items(), empty="None.")
+    show_table((Column(title="FORMAT"), Column(title="WHAT", wraps=True)), known.items(), empty="None.")
 
 
 @app.command()

@@ -182,7 +182,10 @@ PREEMPTED = {"stop_cause": "preempted"}
         (QUOTA, change(EventKind.QUOTA_SET, nominal=1, borrowing_limit=1)),
         (QUOTA, change(PLACED, borrowed=False, where={"borrowed": True, "type": "cpu"})),
         (QUOTA, terms(PLACED, 1, QUOTA, tier="reserved")),
-        (YIELD, both(terms(STOPPING, 0, YIELD, tier="on-demand"), change(PLACED, borrowed=False))),
+        (
+            YIELD,
+            both(terms(STOPPING, 0, YIELD, tier="on-demand"), change(PLACED, borrowed=False, where={"type": A100})),
+        ),
         (YIELD, change(STOPPING, stop_for="job-nobody", where=PREEMPTED)),
         (DECIDED, change(EventKind.PASS_MADE, places=[])),
         (DECIDED, slots("cpu", lambda told: [{**told[0], "indexes": told[0]["indexes"][::-1]}])),

@@ -35,11 +35,10 @@ _FORMATS: dict[str, Format] = {
     "sacct": sacct.FORMAT,
 }
 
-# What can be read, each in one line.
+# What can be read, each in one line: files of rows, and beside them the log of a control plane.
+FORMATS: dict[str, str] = {name: form.summary for name, form in _FORMATS.items()}
 RECORDING = "recording"
-FORMATS: dict[str, str] = {name: form.summary for name, form in _FORMATS.items()} | {
-    RECORDING: "a control plane's own log, as petahour record writes it"
-}
+RECORDINGS: dict[str, str] = {RECORDING: "a control plane's own log, as petahour record writes it"}
 
 
 def read_trace(path: Path, format: str, options: ReadOptions | None = None) -> Trace:  # noqa: A002
@@ -56,6 +55,9 @@ def read_trace(path: Path, format: str, options: ReadOptions | None = None) -> T
     form = _FORMATS.get(format)
     if form is None:
         raise ValidationError(
-            field="format", value=format, rule=f"is one of {', '.join(FORMATS)}", remedy="Name the file's format."
+            field="format",
+            value=format,
+            rule=f"is one of {', '.join(FORMATS)}, {RECORDING}",
+            remedy="Name the file's format.",
         )
     return read_rows(path, form, options or ReadOptions())
