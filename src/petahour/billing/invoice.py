@@ -16,7 +16,7 @@ from petahour.model.usage import AccountKind, Charge, Transfer, TransferKind, Us
 
 __all__ = ["Invoice", "InvoiceLine", "make_invoice", "render_text", "to_json"]
 
-_POSTED = frozenset({TransferKind.TOPUP, TransferKind.CHARGE, TransferKind.REVERSAL})
+_EARNED = (AccountKind.REVENUE, AccountKind.REHEARSAL_REVENUE)
 
 
 def make_invoice(
@@ -79,9 +79,12 @@ _Rated = list[tuple[Charge, UsageRecord]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Side:
-    """One of the tenant's two accounts, prepaid or rehearsal use, in the month."""
+    """The tenant's accounts of one sort in the month: credit and debt together, or rehearsal use.
 
-    account: str
+    ``topups`` is all that came or went otherwise than by use: payments, refunds, tax, rounding, debts given up.
+    """
+
+    own: frozenset[str]
     posted: Mapping[str, Transfer]
     corrections: tuple[Transfer, ...]
     opening_micros: int
@@ -91,38 +94,37 @@ class _Side:
 
     @classmethod
     def of(cls, tenant: Tenant, transfers: Iterable[Transfer], from_ms: int, *, rehearsal: bool) -> _Side:
-        kind = AccountKind.REHEARSAL_USE if rehearsal else AccountKind.PREPAID
-        account = account_id(kind, tenant.currency, tenant.name)
-        cash = account_id(AccountKind.CASH, tenant.currency)
+        kinds = (AccountKind.REHEARSAL_USE,) if rehearsal else (AccountKind.PREPAID, AccountKind.RECEIVABLE)
+        own = frozenset(account_id(kind, tenant.currency, tenant.name) for kind in kinds)
         opening = topups = closing = 0
         held: dict[str, int] = {}
         posted: dict[str, Transfer] = {}
         corrections: list[Transfer] = []
         for one in transfers:
-            if account not in (one.debit, one.credit):
+            if (one.debit in own) is (one.credit in own):
                 continue
             if one.currency != tenant.currency:
                 raise InvariantError(rule="a tenant has one currency", value=one.id)
             if one.kind is TransferKind.PENDING:
                 held[one.id] = held.get(one.id, 0) + one.amount_micros
-            elif one.kind is TransferKind.VOID:
-                held[one.pending] = held.get(one.pending, 0) - one.amount_micros
-            elif one.kind not in _POSTED:
-                raise InvariantError(rule="credit is moved by top-ups, charges and reversals", value=one.id)
+                continue
+            if one.kind.closes:
+                held.pop(one.pending, None)
+                if one.kind is not TransferKind.POST:
+                    continue
+            change = one.amount_micros if one.credit in own else -one.amount_micros
+            closing += change
+            if one.at_ms < from_ms:
+                opening += change
+            elif one.kind is TransferKind.CHARGE:
+                if one.amount_micros:
+                    posted[one.id] = one
+            elif (one.debit if one.credit in own else one.credit).split(":")[0] in _EARNED:
+                corrections.append(one)
             else:
-                change = one.amount_micros if one.credit == account else -one.amount_micros
-                closing += change
-                if one.at_ms < from_ms:
-                    opening += change
-                elif cash in (one.debit, one.credit):
-                    topups += change
-                elif one.kind is TransferKind.CHARGE:
-                    if one.amount_micros:
-                        posted[one.id] = one
-                else:
-                    corrections.append(one)
+                topups += change
         return cls(
-            account=account,
+            own=own,
             posted=posted,
             corrections=tuple(corrections),
             opening_micros=opening,
@@ -157,12 +159,12 @@ def _lines(rated: _Rated, side: _Side) -> tuple[InvoiceLine, ...]:
         if record.billed_ams:
             groups.setdefault((charge.project, charge.type, charge.tier.value), []).append((charge, record))
     used = tuple(_use_line(*key, pairs) for key, pairs in sorted(groups.items()))
-    return used + tuple(_correction_line(one, side.account) for one in side.corrections)
+    return used + tuple(_correction_line(one, side.own) for one in side.corrections)
 
 
 def _check_posted(rated: _Rated, side: _Side) -> None:
     charged = {charge_transfer_id(charge): charge.amount_micros for charge, _ in rated if charge.amount_micros}
-    posted = {one.id: one.amount_micros for one in side.posted.values() if one.debit == side.account}
+    posted = {one.id: one.amount_micros for one in side.posted.values() if one.debit in side.own}
     if charged != posted or len({charge.id for charge, _ in rated}) != len(rated):
         odd = sorted(set(charged.items()) ^ set(posted.items()))[:5]
         raise InvariantError(rule="the month's charges are the charge transfers of its ledger", value=odd)
@@ -180,9 +182,9 @@ def _use_line(project: str, type_name: str, tier: str, pairs: _Rated) -> Invoice
     )
 
 
-def _correction_line(reversal: Transfer, account: str) -> InvoiceLine:
+def _correction_line(reversal: Transfer, own: frozenset[str]) -> InvoiceLine:
     """A reversed charge comes back to the tenant: a negative amount (and a reversed reversal a positive one)."""
-    back = reversal.credit == account
+    back = reversal.credit in own
     earned = reversal.debit if back else reversal.credit
     type_name, _, tier = earned.rsplit(":", 1)[-1].partition("/")
     return InvoiceLine(
@@ -193,5 +195,11 @@ def _correction_line(reversal: Transfer, account: str) -> InvoiceLine:
         price_min_micros=0,
         price_max_micros=0,
         amount_micros=-reversal.amount_micros if back else reversal.amount_micros,
-        note=" ".join(f"{reversal.cause} reversed: {reversal.note}".split()),
+        note=" ".join(_note(reversal).split()),
     )
+
+
+def _note(transfer: Transfer) -> str:
+    if transfer.kind is TransferKind.REVERSAL:
+        return f"{transfer.cause} reversed: {transfer.note}"
+    return f"{transfer.kind.value} {transfer.cause}: {transfer.note}"

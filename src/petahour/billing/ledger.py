@@ -55,6 +55,7 @@ def hold(allocation: Allocation, *, number: int, amount_micros: int, at_ms: int)
         type=allocation.type,
         tier=allocation.tier,
         rehearsal=allocation.rehearsal,
+        postpaid=allocation.postpaid,
     )
     return Transfer(
         id=f"trf-hold-{allocation.id}-{number}",
@@ -115,14 +116,19 @@ def post(held: Transfer, *, amount_micros: int, at_ms: int) -> Transfer:
     )
 
 
-def post_charge(charge: Charge, *, at_ms: int) -> Transfer:
-    """The tenant's credit to the operator's revenue; rehearsal use to accounts of its own.
+def post_charge(charge: Charge, *, at_ms: int, postpaid: bool = False) -> Transfer:
+    """The tenant's credit, or what it owes, to the operator's revenue; rehearsal use to accounts of its own.
 
     The transfer is dated inside the charge's hour, whenever it is posted: the last hour of a month is closed
     in the next one, and the month's ledger must equal the month's invoice.
     """
     debit, credit = use_accounts(
-        tenant=charge.tenant, currency=charge.currency, type=charge.type, tier=charge.tier, rehearsal=charge.rehearsal
+        tenant=charge.tenant,
+        currency=charge.currency,
+        type=charge.type,
+        tier=charge.tier,
+        rehearsal=charge.rehearsal,
+        postpaid=postpaid,
     )
     return Transfer(
         id=charge_transfer_id(charge),
@@ -164,9 +170,11 @@ def use_accounts(
     type: str,  # noqa: A002 - the word of the glossary
     tier: Tier,
     rehearsal: bool,
+    postpaid: bool = False,
 ) -> tuple[str, str]:
     """The accounts that use is taken from and earned in. Rehearsal never touches real credit or revenue."""
-    spent = AccountKind.REHEARSAL_USE if rehearsal else AccountKind.PREPAID
+    own = AccountKind.RECEIVABLE if postpaid else AccountKind.PREPAID
+    spent = AccountKind.REHEARSAL_USE if rehearsal else own
     earned = AccountKind.REHEARSAL_REVENUE if rehearsal else AccountKind.REVENUE
     return account_id(spent, currency, tenant), account_id(earned, currency, detail=f"{type}/{tier.value}")
 

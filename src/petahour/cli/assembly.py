@@ -21,7 +21,10 @@ from petahour.control.ids import RandomIds
 from petahour.control.keys import first_operator
 from petahour.control.live import LiveState
 from petahour.control.loop import ControlLoop
+from petahour.control.notices.courier import Courier
+from petahour.control.notices.mail import mail_server
 from petahour.control.prices import load_price_books
+from petahour.control.publish import adopt_books
 from petahour.control.settings import Settings
 from petahour.engines.local.engine import LocalEngine
 from petahour.engines.protocol import Engine
@@ -42,6 +45,7 @@ class Assembly:
     context: Context
     loop: ControlLoop
     engines: tuple[Engine, ...]
+    courier: Courier
     store: SqlStore
     lock: int
     operator_key: str | None
@@ -49,6 +53,7 @@ class Assembly:
     def close(self) -> None:
         """Stop stepping, let go of the engine and the store. What runs keeps running."""
         self.loop.stop()
+        self.courier.stop()
         for engine in self.engines:
             engine.close()
         self.store.close()
@@ -65,12 +70,15 @@ def assemble(
     cpus: int | None,
     slurm: SlurmFiles | None = None,
     policy: str = PETAHOUR.name,
+    smtp_url: str | None = None,
+    mail_from: str = "petahour@localhost",
 ) -> Assembly:
     """Build everything, migrate, register the fleet, create the operator on the first start.
 
     Raises ConflictError when another control plane already uses the data directory.
     """
     _refuse_oracle(policy)
+    mail = mail_server(smtp_url, mail_from) if smtp_url else None
     data_dir = data_dir.resolve()
     lock = _own(data_dir)
     known = load_catalog(catalog_file)
@@ -78,6 +86,7 @@ def assemble(
     declared = read_fleet(fleet_file, known) if fleet_file else ()
     store = open_store(database_url or sqlite_url(data_dir / "petahour.db"))
     clock = _clock_of(store)
+    prices = adopt_books(store, prices, clock.now_ms(), sample=prices_file is None)
     local = LocalEngine(data_dir / "engine", clock_ms=clock.now_ms)
     engines: list[Engine] = [local]
     if slurm is not None:
@@ -105,7 +114,16 @@ def assemble(
     for engine in engines:
         NodeAgreement().agree(context, engine)
     context.live.refresh(store, context.settings)
-    return Assembly(context=context, loop=loop, engines=tuple(engines), store=store, lock=lock, operator_key=key)
+    courier = Courier(context, mail)
+    return Assembly(
+        context=context,
+        loop=loop,
+        courier=courier,
+        engines=tuple(engines),
+        store=store,
+        lock=lock,
+        operator_key=key,
+    )
 
 
 def _refuse_oracle(policy: str) -> None:

@@ -24,15 +24,20 @@ def topup(
     note: Annotated[str, typer.Option(help="A word for the ledger.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Add prepaid credit to a tenant."""
+    """Add prepaid credit to a tenant; above what you may add alone, a second person approves."""
     from petahour.cli.render import money, show_json
     from petahour.cli.session import connect
+    from petahour.client.statements import Topup
 
     with connect() as client:
         paid_in = currency or client.tenant(tenant).currency
-        done = client.topup(tenant, amount, currency=paid_in, key=key, note=note)
+        done = client.terms.request_topup(tenant, amount, currency=paid_in, key=key, note=note)
     if as_json:
         show_json(done)
+        return
+    if not isinstance(done, Topup):
+        wanted = money(done.amount_micros, done.currency)
+        typer.echo(f"{wanted} for {tenant} wait for a second person (key {done.key}): {done.state}")
         return
     credit = money(done.balance.posted_micros, done.balance.currency)
     typer.echo(f"{money(done.transfer.amount_micros, done.transfer.currency)} added; {tenant} has {credit}")

@@ -14,11 +14,14 @@ from petahour.cli import (
     account,
     book,
     catalog,
+    credit,
     fleet,
     invoices,
     job,
     ledger,
+    notify,
     oversight,
+    price,
     quote,
     recording,
     report,
@@ -54,6 +57,10 @@ app.add_typer(tenant.app, name="tenant")
 ledger.add_to(app)
 app.add_typer(book.app, name="ledger")
 app.command(short_help="Show where a number of the ledger comes from.")(explain)
+app.add_typer(price.app, name="price")
+credit.add_to(app)
+app.add_typer(credit.topups, name="topups")
+app.add_typer(notify.app, name="notify")
 oversight.add_to(app)
 invoices.add_to(app)
 app.add_typer(report.app, name="report")

@@ -51,6 +51,11 @@ def up(
         Path | None, typer.Option(help="With --engine slurm: slurm.conf, where it is not in Slurm's own place.")
     ] = None,
     policy: Annotated[str, typer.Option(help="Who goes first, and where; see the guide to policies.")] = "petahour",
+    smtp: Annotated[
+        str | None,
+        typer.Option(envvar="PETAHOUR_SMTP_URL", help="Mail server, such as smtp+starttls://user:password@host:587."),
+    ] = None,
+    mail_from: Annotated[str, typer.Option(help="The sender of e-mails.")] = "petahour@localhost",
     operator_key_file: Annotated[
         Path | None, typer.Option(help="Write the first operator's key here (mode 0600) instead of printing it.")
     ] = None,
@@ -65,7 +70,8 @@ def up(
     from petahour.cli.slurm_assembly import SlurmFiles
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     listener = _listen(host, port)
     assembly = assemble(
         data_dir=data_dir,
@@ -76,6 +82,8 @@ def up(
         cpus=cpus,
         policy=policy,
         slurm=SlurmFiles(settings=slurm, conf=slurm_conf) if engine is EngineName.SLURM else None,
+        smtp_url=smtp,
+        mail_from=mail_from,
     )
     try:
         _show_key(assembly.operator_key, operator_key_file)
@@ -97,6 +105,7 @@ def _serve(assembly: Assembly, listener: socket.socket, url: str, ready_file: Pa
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             assembly.loop.start()
+            assembly.courier.start()
             typer.echo(f"Petahour serves {url} (API page: {url}/docs)")
             if ready_file is not None:
                 _write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}))

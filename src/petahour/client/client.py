@@ -28,6 +28,7 @@ from petahour.client.statements import (
     TransferReceipt,
     Usage,
 )
+from petahour.client.terms import Terms
 from petahour.client.transport import RETRIES, Query, Transport, json_of, segment
 from petahour.client.types import (
     ApiKey,
@@ -57,6 +58,7 @@ class Client:
     ProtocolError when the answer is not one of a control plane. Lost connections and 503 are tried again a few
     times where a repeat can do no harm; submitting is among those, as every submit carries an idempotency key.
     ``books`` has what is about invoices and reports. ``in_process`` replaces the network, for data without a server.
+    ``terms`` has what is agreed about prices and payment.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Client:
             url, key, timeout_s=timeout_s, retries=retries, sleep=sleep, in_process=in_process
         )
         self.books = Books(self._transport)
+        self.terms = Terms(self._transport)
 
     def __enter__(self) -> Client:
         return self

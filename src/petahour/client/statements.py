@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -122,12 +123,20 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceBook:
-    """Prices of one currency from an instant on."""
+    """Prices of one currency from an instant on; the highest of the week where they change within it.
+
+    ``document`` is the whole book, with the terms of single tenants, for the operator's people alone.
+    """
 
     id: str
     currency: str
     effective_ms: int
     prices: tuple[Price, ...]
+    until_ms: int | None = None
+    utc_offset_ms: int = 0
+    published_ms: int = 0
+    published_by: str = ""
+    document: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

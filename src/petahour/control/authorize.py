@@ -29,7 +29,11 @@ class Action(StrEnum):
     MAKE_QUOTE = "make-quote"
     READ_QUOTES = "read-quotes"
     READ_PRICES = "read-prices"
+    PUBLISH_PRICES = "publish-prices"
     ADD_CREDIT = "add-credit"
+    SET_TERMS = "set-terms"
+    SET_BUDGET = "set-budget"
+    WRITE_OFF = "write-off"
     READ_MONEY = "read-money"
     READ_USAGE = "read-usage"
     READ_INVOICE = "read-invoice"
@@ -63,7 +67,11 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.MAKE_QUOTE: _WORKERS,
     Action.READ_QUOTES: _EVERYONE,
     Action.READ_PRICES: _EVERYONE,
+    Action.PUBLISH_PRICES: _READ_ALL,
     Action.ADD_CREDIT: _READ_ALL,
+    Action.SET_TERMS: _READ_ALL,
+    Action.SET_BUDGET: _ADMINS,
+    Action.WRITE_OFF: _READ_ALL,
     Action.READ_MONEY: _EVERYONE,
     Action.READ_USAGE: _EVERYONE,
     Action.READ_INVOICE: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT_ADMIN}),

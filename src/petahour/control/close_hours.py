@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from petahour.control.cancel import ask_to_stop
-from petahour.control.credit import prepaid
-from petahour.control.metering import next_hold_number, place_hold, post_usage, release_hold, told
+from petahour.control.credit_accounts import funds
+from petahour.control.funding import fund, stop_for_credit, stretch_ms
+from petahour.control.metering import NO_BOOKS, next_hold_number, post_usage, release_hold, told
+from petahour.control.prices import PriceBooks
 from petahour.control.settings import Settings
 from petahour.control.transitions import note
-from petahour.model.allocations import Allocation, AllocationState, StopCause
+from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.events import EventKind
-from petahour.model.jobs import Job
 from petahour.store.protocol import Transaction
 
 
@@ -24,51 +25,49 @@ def due_for_closing(allocations: Iterable[Allocation], until_ms: int) -> list[Al
     ]
 
 
-def close_hours(tx: Transaction, allocation_id: str, *, until_ms: int, now_ms: int, settings: Settings) -> None:
-    """Post the usage before ``until_ms`` and renew the hold; without credit for it, ask the job to stop.
+def close_hours(
+    tx: Transaction,
+    allocation_id: str,
+    *,
+    until_ms: int,
+    now_ms: int,
+    settings: Settings,
+    prices: PriceBooks = NO_BOOKS,
+) -> None:
+    """Post the usage before ``until_ms`` and renew the hold; where credit is used up, ask the job to stop.
 
-    Nothing is held for time beyond the job's walltime and grace. Closing an hour again changes nothing.
+    With credit for less than the next stretch the job runs on until that is used up. Nothing is held for time
+    beyond the job's walltime and grace. Closing an hour again changes nothing.
     """
     allocation = tx.allocations.get(allocation_id)
     if allocation is None or allocation.state is AllocationState.ENDED or not due_for_closing([allocation], until_ms):
         return
     job = tx.jobs.get(allocation.job)
-    credit = prepaid(tx, allocation.tenant, allocation.currency)
+    credit = funds(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
-    allocation = post_usage(tx, allocation, until_ms=until_ms, at_ms=now_ms)
-    renewed = place_hold(
-        tx,
-        allocation,
-        number=next_hold_number(allocation),
-        duration_ms=_stretch_ms(allocation, job, settings),
-        at_ms=now_ms,
-    )
-    tx.allocations.save(renewed or allocation)
-    if job is not None:
-        note(
+    allocation = post_usage(tx, allocation, until_ms=until_ms, at_ms=now_ms, prices=prices)
+    funded: Allocation | None = allocation
+    if not allocation.rehearsal:
+        funded = fund(
             tx,
-            job,
-            kind=EventKind.HOURS_CLOSED,
-            at_ms=now_ms,
-            cause="its time up to the last full hour is billed",
-            allocation=allocation.id,
-            data={"until_ms": until_ms, **told(tx, allocation, credit)},
-        )
-    if renewed is None and job is not None and allocation.state is AllocationState.RUNNING:
-        ask_to_stop(
-            tx,
-            job,
             allocation,
-            cause=StopCause.CREDIT,
-            for_job="",
+            number=next_hold_number(allocation),
+            duration_ms=stretch_ms(allocation, job, settings, allocation.metered_ms or allocation.placed_ms),
             at_ms=now_ms,
-            text="prepaid credit does not cover the next hour",
+            prices=prices,
         )
-
-
-def _stretch_ms(allocation: Allocation, job: Job | None, settings: Settings) -> int:
-    if job is None or job.spec.walltime_ms is None or allocation.started_ms is None:
-        return settings.hold_interval_ms
-    run_ms = (allocation.metered_ms or allocation.placed_ms) - allocation.started_ms
-    left_ms = job.spec.walltime_ms + job.spec.grace_ms - run_ms
-    return max(0, min(left_ms, settings.hold_interval_ms))
+    renewed = funded or replace(allocation, funded_until_ms=None)
+    tx.allocations.save(renewed)
+    if job is None:
+        return
+    note(
+        tx,
+        job,
+        kind=EventKind.HOURS_CLOSED,
+        at_ms=now_ms,
+        cause="its time up to the last full hour is billed",
+        allocation=allocation.id,
+        data={"until_ms": until_ms, **told(tx, allocation, credit)},
+    )
+    if funded is None and allocation.state is AllocationState.RUNNING:
+        stop_for_credit(tx, job, renewed, now_ms, "prepaid credit is used up")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from petahour.billing.book import PriceBook, unit_price
 from petahour.control.cancel import ask_to_stop
 from petahour.control.context import Context
-from petahour.control.credit import prepaid
+from petahour.control.credit_accounts import funds
 from petahour.control.metering import next_hold_number, place_hold, told
 from petahour.control.passes import Note
 from petahour.control.transitions import move
@@ -82,7 +83,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
     if job is None or job.state is not JobState.QUEUED:
         raise _stale(place.job, "the job is still queued")
     node = _check_slots(tx, place)
-    price, book = _price(context, job, place.type, now_ms)
+    terms = _terms(context, tx, job, place.type, now_ms)
     attempt = job.attempt + 1
     allocation = Allocation(
         id=f"{job.id.replace('job-', 'alloc-')}-{attempt}",
@@ -96,15 +97,24 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         slots=place.slots,
         rehearsal=node.rehearsal,
         borrowed=place.borrowed,
-        price_book=book,
-        price_micros=price,
+        price_book=terms.book.id,
+        price_micros=terms.price_micros,
+        price_for_ms=terms.for_ms,
         currency=context.live.currencies[job.tenant],
+        postpaid=tx.credit.terms(job.tenant).postpaid,
         state=AllocationState.STARTING,
         placed_ms=now_ms,
     )
     interval_ms = min(job.spec.walltime_ms or context.settings.hold_interval_ms, context.settings.hold_interval_ms)
-    credit = prepaid(tx, allocation.tenant, allocation.currency)
-    held = place_hold(tx, allocation, number=next_hold_number(allocation), duration_ms=interval_ms, at_ms=now_ms)
+    credit = funds(tx, allocation.tenant, allocation.currency)
+    held = place_hold(
+        tx,
+        allocation,
+        number=next_hold_number(allocation),
+        duration_ms=interval_ms,
+        at_ms=now_ms,
+        prices=context.prices,
+    )
     if held is None:
         raise FundsError(
             field="credit", value=job.tenant, rule="credit covers the hold", remedy="Top up the tenant's credit."
@@ -148,12 +158,38 @@ def _check_slots(tx: Transaction, place: Place) -> Node:
     return nodes[0]
 
 
-def _price(context: Context, job: Job, accelerator_type: str, now_ms: int) -> tuple[int, str]:
-    book = context.prices.in_force(context.live.currencies[job.tenant], now_ms)
-    price = None if book is None else book.prices.get((accelerator_type, job.spec.tier))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Terms:
+    """The book an attempt is placed under, its price now, and for how much running time it holds."""
+
+    book: PriceBook
+    price_micros: int
+    for_ms: int
+
+
+def _terms(context: Context, tx: Transaction, job: Job, accelerator_type: str, now_ms: int) -> _Terms:
+    """The book in force; or the one of the job's last attempt, while the job's walltime is not used up.
+
+    A job without a walltime was promised nothing: from its next hour on it follows the book in force.
+    """
+    kept = _kept(context, tx, job)
+    book = context.prices.in_force(context.live.currencies[job.tenant], now_ms) if kept is None else kept[0]
+    price = None
+    if book is not None:
+        price = unit_price(book, tenant=job.tenant, type=accelerator_type, tier=job.spec.tier, at_ms=now_ms)
     if book is None or price is None:
         raise _stale(job.id, f"{accelerator_type} has a price")
-    return price, book.id
+    return _Terms(book=book, price_micros=price, for_ms=(job.spec.walltime_ms or 0) if kept is None else kept[1])
+
+
+def _kept(context: Context, tx: Transaction, job: Job) -> tuple[PriceBook, int] | None:
+    last = tx.allocations.latest([job.id]).get(job.id) if job.attempt else None
+    if last is None or not last.price_for_ms:
+        return None
+    ran_ms = 0 if last.started_ms is None else (last.ended_ms or last.started_ms) - last.started_ms
+    book = context.prices.named(last.price_book)
+    left_ms = last.price_for_ms - ran_ms
+    return None if book is None or left_ms <= 0 else (book, left_ms)
 
 
 def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:

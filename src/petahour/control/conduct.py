@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from petahour.billing.rate import PriceBook
+from petahour.billing.book_file import describe_price_book, parse_price_book
 from petahour.control.prices import PriceBooks
 from petahour.control.settings import Settings
-from petahour.model.jobs import Tier
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +33,7 @@ def conduct_of(policy: str, prices: PriceBooks, settings: Settings) -> Conduct:
         preemptions_per_hour=settings.preemptions_per_hour,
         hold_interval_ms=settings.hold_interval_ms,
         memory_events=settings.memory_events,
-        prices=prices,
+        prices=PriceBooks(prices.books),  # those published later are told by the log
     )
 
 
@@ -47,28 +46,12 @@ def conduct_data(conduct: Conduct) -> dict[str, object]:
         "preemptions_per_hour": conduct.preemptions_per_hour,
         "hold_interval_ms": conduct.hold_interval_ms,
         "memory_events": conduct.memory_events,
-        "books": [
-            {
-                "id": book.id,
-                "currency": book.currency,
-                "effective_ms": book.effective_ms,
-                "prices": [[name, tier.value, micros] for (name, tier), micros in book.prices.items()],
-            }
-            for book in conduct.prices.books
-        ],
+        "books": [describe_price_book(book) for book in conduct.prices.books],
     }
 
 
 def conduct_from(data: Mapping[str, Any]) -> Conduct:
-    """From the log again. Raises KeyError, TypeError or ValueError on another shape."""
+    """From the log again. Raises KeyError, TypeError, ValueError or ValidationError on another shape."""
     known = dict(data)
-    books = tuple(
-        PriceBook(
-            id=book["id"],
-            currency=book["currency"],
-            effective_ms=book["effective_ms"],
-            prices={(name, Tier(tier)): micros for name, tier, micros in book["prices"]},
-        )
-        for book in known.pop("books")
-    )
+    books = [parse_price_book(book) for book in known.pop("books")]
     return Conduct(**known, prices=PriceBooks(books))

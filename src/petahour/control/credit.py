@@ -5,12 +5,14 @@ from __future__ import annotations
 from petahour.billing.ledger import topup
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
+from petahour.control.credit_accounts import prepaid, spendable_micros
 from petahour.control.tenants import known_tenant
-from petahour.model.errors import ConflictError, ValidationError
+from petahour.model.credit import TopupRule
+from petahour.model.errors import ConflictError, ForbiddenError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.money import Money
 from petahour.model.tenants import Caller
-from petahour.model.usage import AccountKind, Balance, Transfer, account_id
+from petahour.model.usage import Balance, Transfer
 from petahour.store.protocol import Transaction
 
 MAX_KEY_LENGTH = 100
@@ -22,18 +24,10 @@ def add_credit(
 ) -> tuple[Transfer, Balance]:
     """Credit a tenant's prepaid account. The same key with the same amount is one credit, however often sent.
 
-    Raises ConflictError for the same key with another amount.
+    Raises ConflictError for the same key with another amount, and ForbiddenError above what the caller's role may
+    add alone (see ``topups``).
     """
-    authorize(caller, Action.ADD_CREDIT)
-    money = Money.parse(amount, currency)
-    if money.micros <= 0:
-        raise ValidationError(
-            field="amount", value=amount, rule="more than zero", remedy="To take credit back, post a reversal."
-        )
-    if not 1 <= len(key) <= MAX_KEY_LENGTH:
-        raise ValidationError(
-            field="key", value=key, rule=f"1 to {MAX_KEY_LENGTH} characters", remedy="Use the payment's reference."
-        )
+    money = checked_topup(caller, amount=amount, currency=currency, key=key)
     now_ms = context.clock.now_ms()
     with context.store.write() as tx:
         owner = known_tenant(tx, tenant)
@@ -44,30 +38,72 @@ def add_credit(
                 rule=f"the tenant's currency {owner.currency}",
                 remedy="Convert the payment first.",
             )
-        transfer = topup(tenant=tenant, money=money, key=key, at_ms=now_ms, note=note)
-        known = tx.ledger.transfer(transfer.id)
-        if known is not None:
-            if known.amount_micros != money.micros:
-                raise ConflictError(
-                    field="key",
-                    value=key,
-                    rule="a key stands for one top-up; this one was used with another amount",
-                    remedy="Use a new key for a new payment.",
-                )
-            transfer = known
-        else:
-            _require_room(tx, transfer)
-            tx.ledger.post(transfer)
-            data: dict[str, object] = {
-                "amount_micros": money.micros,
-                "currency": currency,
-                "transfer": transfer.id,
-                "available_micros": prepaid(tx, tenant, currency).available_micros,
-            }
-            tx.events.append(Event(kind=EventKind.CREDIT_ADDED, at_ms=now_ms, tenant=tenant, data=data))
+        transfer = repeated_topup(tx, tenant, money, key)
+        if transfer is None:
+            _require_alone(rule_for(tx, caller, currency), money, caller)
+            transfer = topup(tenant=tenant, money=money, key=key, at_ms=now_ms, note=note)
+            post_topup(tx, transfer)
         balance = prepaid(tx, tenant, currency)
     context.wake()
     return transfer, balance
+
+
+def checked_topup(caller: Caller, *, amount: str, currency: str, key: str) -> Money:
+    """The amount of a top-up that is in order as far as it can be seen from outside. Raises ValidationError."""
+    authorize(caller, Action.ADD_CREDIT)
+    money = Money.parse(amount, currency)
+    if money.micros <= 0:
+        raise ValidationError(
+            field="amount", value=amount, rule="more than zero", remedy="To take credit back, post a reversal."
+        )
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise ValidationError(
+            field="key", value=key, rule=f"1 to {MAX_KEY_LENGTH} characters", remedy="Use the payment's reference."
+        )
+    return money
+
+
+def repeated_topup(tx: Transaction, tenant: str, money: Money, key: str) -> Transfer | None:
+    """The top-up of this key, if it was made before. Raises ConflictError when it was of another amount."""
+    known = tx.ledger.transfer(topup(tenant=tenant, money=money, key=key, at_ms=0).id)
+    if known is not None and known.amount_micros != money.micros:
+        raise ConflictError(
+            field="key",
+            value=key,
+            rule="a key stands for one top-up; this one was used with another amount",
+            remedy="Use a new key for a new payment.",
+        )
+    return known
+
+
+def post_topup(tx: Transaction, transfer: Transfer) -> None:
+    """Post a new top-up with its event."""
+    _require_room(tx, transfer)
+    tx.ledger.post(transfer)
+    tenant = transfer.credit.split(":")[1]
+    data: dict[str, object] = {
+        "amount_micros": transfer.amount_micros,
+        "currency": transfer.currency,
+        "transfer": transfer.id,
+        "available_micros": spendable_micros(tx, tenant, transfer.currency),
+    }
+    tx.events.append(Event(kind=EventKind.CREDIT_ADDED, at_ms=transfer.at_ms, tenant=tenant, data=data))
+
+
+def rule_for(tx: Transaction, caller: Caller, currency: str) -> TopupRule | None:
+    """What the caller's role may add in a currency; None: any amount, alone."""
+    return next((rule for rule in tx.credit.rules() if (rule.currency, rule.role) == (currency, caller.role)), None)
+
+
+def _require_alone(rule: TopupRule | None, money: Money, caller: Caller) -> None:
+    if rule is None or money.micros <= rule.alone_micros:
+        return
+    raise ForbiddenError(
+        field="amount",
+        value=str(money),
+        rule=f"{caller.role} adds at most {Money(rule.alone_micros, rule.currency)} alone",
+        remedy="Request the top-up, and let a second person approve it.",
+    )
 
 
 def _require_room(tx: Transaction, transfer: Transfer) -> None:
@@ -87,8 +123,3 @@ def balance_of(context: Context, caller: Caller, tenant: str) -> Balance:
     authorize(caller, Action.READ_MONEY, tenant)
     with context.store.read() as tx:
         return prepaid(tx, tenant, known_tenant(tx, tenant).currency)
-
-
-def prepaid(tx: Transaction, tenant: str, currency: str) -> Balance:
-    """The prepaid account inside a transaction."""
-    return tx.ledger.balance(account_id(AccountKind.PREPAID, currency, tenant), currency)

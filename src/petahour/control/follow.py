@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from petahour.billing.book import PriceBook
+from petahour.billing.book_file import parse_price_book
+from petahour.control.bars import Bars, bars_from
 from petahour.control.conduct import Conduct
-from petahour.control.prices import TenantPrices
+from petahour.control.prices import PriceBooks, TenantPrices
 from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import InvariantError
 from petahour.model.events import Event, EventKind
@@ -42,6 +45,10 @@ class Follower:
         self._allocations: dict[str, Allocation] = {}
         self._between: dict[str, Waiting] = {}  # jobs whose run is over and that are not queued again yet
         self._shut: dict[str, Waiting] = {}  # jobs that may not be looked at yet
+        self.bars = Bars()
+        self._published: dict[str, PriceBook] = {}
+        self._projects: dict[str, str] = {}
+        self._kept_out: dict[str, Waiting] = {}  # queued jobs that the bars keep out
         self.state.quotas = self.quotas
 
     def take(self, events: Iterable[Event]) -> None:
@@ -61,6 +68,11 @@ class Follower:
                 self.currencies[_name(event.tenant)] = str(event.data["currency"])
             elif event.kind is EventKind.QUOTA_SET:
                 self._quota(_name(event.tenant), event.data)
+            elif event.kind is EventKind.PRICES_PUBLISHED:
+                book = parse_price_book(event.data["book"])
+                self._published[book.id] = book
+            elif event.kind is EventKind.BARRED:
+                self._bar(bars_from(event.data))
 
     @property
     def waited_for(self) -> bool:
@@ -82,7 +94,7 @@ class Follower:
         )
         state.money = Money(
             available_micros=self.available_micros,
-            prices_micros=TenantPrices(conduct.prices, self.currencies, now_ms),
+            prices_micros=TenantPrices(self._prices(conduct), self.currencies, now_ms, conduct.hold_interval_ms),
             hold_interval_ms=conduct.hold_interval_ms,
         )
         made = decide(state, now_ms)
@@ -90,6 +102,35 @@ class Follower:
         if made.turns is not None:
             state.turns = made.turns
         return plan_of(state, made)
+
+    def _prices(self, conduct: Conduct) -> PriceBooks:
+        """The books a pass goes by: those the control plane started with, and those published since."""
+        fresh = [book for book in self._published.values() if conduct.prices.named(book.id) is None]
+        return PriceBooks([*conduct.prices.books, *fresh]) if fresh else conduct.prices
+
+    # -- who may wait in line --------------------------------------------------------------------------------------
+
+    def _queue(self, job: Waiting) -> None:
+        """In line; or kept out of it, with the reason."""
+        hold = self.bars.hold(job.id, tenant=job.ask.tenant, project=self._projects.get(job.id, ""))
+        if hold is None:
+            self.state.enqueue(job)
+        else:
+            self._kept_out[job.id] = job
+            self.state.barred[job.id] = hold
+
+    def _unqueue(self, job: str) -> Waiting | None:
+        """Out of line, or of those kept out of it."""
+        self.state.barred.pop(job, None)
+        return self._kept_out.pop(job, None) or self.state.dequeue(job)
+
+    def _bar(self, bars: Bars) -> None:
+        self.bars = bars
+        waiting = [*self._kept_out.values(), *self.state.lines.every()]
+        for job in sorted(waiting, key=lambda one: one.seq):
+            known = self._unqueue(job.id)
+            if known is not None:
+                self._queue(known)
 
     # -- the fleet and its tenants ---------------------------------------------------------------------------------
 
@@ -139,6 +180,7 @@ class Follower:
 
     def _submitted(self, event: Event) -> None:
         job, gates = _job_of(event), self.state.gates
+        self._projects[job.id] = job.project
         waiting = waiting_of(self.state, job)
         gates.put(job)
         over: Mapping[str, Any] = event.data
@@ -149,21 +191,22 @@ class Follower:
             self._shut[job.id] = waiting
             self._release()
         else:
-            self.state.enqueue(waiting)
+            self._queue(waiting)
 
     def _release(self) -> None:
         """Queue the jobs that may be looked at now."""
         for job in self.state.gates.release():
-            self.state.enqueue(self._shut.pop(job))
+            self._queue(self._shut.pop(job))
 
     def _over(self, job: str, *, ok: bool) -> None:
         """Others may have waited for the job's end."""
         self._shut.pop(job, None)
+        self._projects.pop(job, None)
         self.state.gates.over(job, ok=ok)
         self._release()
 
     def _placed(self, event: Event) -> None:
-        waiting = self.state.dequeue(_name(event.job))
+        waiting = self._unqueue(_name(event.job))
         if waiting is None:
             raise InvariantError(rule="who is placed has waited", value=event.job)
         allocation = _allocation_of(event, waiting)
@@ -199,7 +242,7 @@ class Follower:
             preemptions = job.preemptions + (after is JobState.PREEMPTED)
             again = job._replace(attained_ms=attained_ms, preemptions=preemptions)
             if after is JobState.QUEUED:
-                self.state.enqueue(again)
+                self._queue(again)
             else:
                 self._between[job.id] = again
             return
@@ -212,9 +255,9 @@ class Follower:
         job, after = _name(event.job), JobState(str(event.data["after"]))
         again = self._between.pop(job, None)
         if after is JobState.QUEUED and again is not None:
-            self.state.enqueue(again)
+            self._queue(again)
         elif after.final:
-            self.state.dequeue(job)
+            self._unqueue(job)
             self._over(job, ok=False)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from petahour.control.conflicts import evidence, flag_conflict
-from petahour.control.credit import prepaid
-from petahour.control.metering import post_usage, release_hold, told
+from petahour.control.credit_accounts import funds
+from petahour.control.credit_watch import measure_overspend
+from petahour.control.metering import NO_BOOKS, post_usage, release_hold, told
+from petahour.control.prices import PriceBooks
 from petahour.control.settings import Settings
 from petahour.control.transitions import move
 from petahour.engines.protocol import Phase, Report
@@ -17,7 +19,7 @@ from petahour.model.jobs import Job, JobState
 from petahour.store.protocol import Transaction
 
 
-def hear(tx: Transaction, report: Report, *, now_ms: int, settings: Settings) -> None:
+def hear(tx: Transaction, report: Report, *, now_ms: int, settings: Settings, prices: PriceBooks = NO_BOOKS) -> None:
     """Take in one report; times are fitted between placement and now.
 
     Repeated and late ones change nothing. What contradicts an earlier report changes nothing either, and is kept
@@ -35,7 +37,7 @@ def hear(tx: Transaction, report: Report, *, now_ms: int, settings: Settings) ->
         return
     allocation, job = _started(tx, allocation, job, report, now_ms)
     if report.phase is Phase.ENDED:
-        _ended(tx, allocation, job, report, now_ms, settings)
+        _ended(tx, allocation, job, report, now_ms, settings, prices)
 
 
 def _started(
@@ -63,17 +65,25 @@ def _started(
 
 
 def _ended(
-    tx: Transaction, allocation: Allocation, job: Job, report: Report, now_ms: int, settings: Settings
+    tx: Transaction,
+    allocation: Allocation,
+    job: Job,
+    report: Report,
+    now_ms: int,
+    settings: Settings,
+    prices: PriceBooks,
 ) -> None:
     floor_ms = max(allocation.placed_ms, allocation.started_ms or 0, allocation.metered_ms or 0)
     ended_ms = _between(floor_ms, report.ended_ms or now_ms, max(now_ms, floor_ms))
     kind = report.end_kind or EndKind.LOST
     allocation = replace(allocation, state=AllocationState.ENDED, ended_ms=ended_ms, end_kind=kind)
     tx.allocations.release(allocation.id)
-    credit = prepaid(tx, allocation.tenant, allocation.currency)
+    credit = funds(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
     tx.allocations.save(allocation)
-    post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms)
+    post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms, prices=prices)
+    if allocation.stop_cause is StopCause.CREDIT:
+        measure_overspend(tx, allocation, at_ms=ended_ms, prices=prices)
 
     after, job, cause = _verdict(allocation, job, report.message, settings)
     if after.final:
@@ -118,7 +128,10 @@ def _verdict(allocation: Allocation, job: Job, message: str, settings: Settings)
 
 _STOPPED = {
     StopCause.PREEMPTED: "its processes are gone, the capacity is free",
-    StopCause.CREDIT: "stopped: prepaid credit does not cover the next hour",
+    StopCause.CREDIT: "stopped: its credit is used up",
+    StopCause.DUES: "stopped: an invoice is overdue",
+    StopCause.BUDGET: "stopped: its project's budget of the month is spent",
+    StopCause.LIMIT: "stopped: the spot price is above its limit",
     StopCause.ORPHAN: "stopped: it ran without a record",
 }
 

@@ -14,7 +14,8 @@ from petahour.billing.settle import payment, settlement_ids
 from petahour.control.authorize import Action, authorize
 from petahour.control.billing_terms import require_seller
 from petahour.control.context import Context
-from petahour.control.credit import MAX_KEY_LENGTH, prepaid
+from petahour.control.credit import MAX_KEY_LENGTH
+from petahour.control.credit_accounts import spendable_micros
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState, Posting
@@ -88,6 +89,7 @@ def pay_invoice(
         found = _settled(replace(found, paid_micros=found.paid_micros + micros), now_ms)
         tx.invoices.put(found)
         data: dict[str, object] = {"number": number, "amount_micros": micros, "state": found.state.value}
+        data["available_micros"] = _available(tx, found)
         tx.events.append(Event(kind=EventKind.INVOICE_PAID, at_ms=now_ms, tenant=found.tenant, data=data))
     context.wake()
     return found
@@ -273,4 +275,4 @@ def _no_such(number: str) -> NotFoundError:
 
 def _available(tx: Transaction, document: InvoiceDocument) -> int:
     """The credit of the document's tenant, as it now is."""
-    return prepaid(tx, document.tenant, document.currency).available_micros
+    return spendable_micros(tx, document.tenant, document.currency)

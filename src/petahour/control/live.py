@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from petahour.control.conduct import Conduct
+from petahour.control.credit_accounts import spendable_micros
 from petahour.control.follow import Follower
 from petahour.control.memory import remembered
 from petahour.control.settings import Settings
@@ -14,7 +15,6 @@ from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
-from petahour.model.usage import AccountKind, account_id
 from petahour.scheduler.plan import Hold, Plan
 from petahour.scheduler.policies import PETAHOUR
 from petahour.scheduler.state import State
@@ -36,6 +36,7 @@ class LiveState:
         self.active: dict[str, Job] = {}
         self.allocations: dict[str, Allocation] = {}
         self.holds: Mapping[str, Hold] = MappingProxyType({})
+        self.watch_now = True  # terms have changed: look at credit, dues and budgets with the next step
         self.loads = 0  # how often the state was made anew, the last time of the log up to `loaded_seq`
         self.loaded_seq = 0
         self._seq: int | None = None
@@ -114,6 +115,8 @@ class LiveState:
                 jobs.add(event.job)
             if event.allocation:
                 allocations.add(event.allocation)
+        if kinds & _WATCHED_EVENTS:
+            self.watch_now = True
         if kinds & _FLEET_EVENTS:
             self._load_nodes(tx)
         self._put_jobs(tx.jobs.many(jobs))
@@ -124,8 +127,7 @@ class LiveState:
         for tenant in tenants:
             currency = self.follower.currencies.get(tenant)
             if currency is not None:
-                balance = tx.ledger.balance(account_id(AccountKind.PREPAID, currency, tenant), currency)
-                self.follower.available_micros[tenant] = balance.available_micros
+                self.follower.available_micros[tenant] = spendable_micros(tx, tenant, currency)
 
     def _load_nodes(self, tx: Transaction) -> None:
         # A new dictionary, so that a thread reading the old one sees a whole fleet.
@@ -154,8 +156,14 @@ _MONEY_EVENTS = frozenset(
         EventKind.TRANSFER_REVERSED,
         EventKind.HOLD_EXPIRED,
         EventKind.INVOICE_ISSUED,
+        EventKind.INVOICE_PAID,
         EventKind.INVOICE_VOIDED,
         EventKind.CREDIT_NOTE_ISSUED,
+        EventKind.TERMS_SET,
+        EventKind.WRITTEN_OFF,
     }
+)
+_WATCHED_EVENTS = frozenset(
+    {EventKind.TERMS_SET, EventKind.WRITTEN_OFF, EventKind.INVOICE_PAID, EventKind.INVOICE_VOIDED}
 )
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

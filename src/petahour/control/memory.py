@@ -14,7 +14,16 @@ from petahour.model.jobs import FINAL_STATES
 from petahour.store.protocol import Transaction
 
 # Of the events that are about no job, those that hold until they are replaced.
-LASTING = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE, EventKind.TENANT_CREATED, EventKind.QUOTA_SET})
+LASTING = frozenset(
+    {
+        EventKind.NODE_REGISTERED,
+        EventKind.NODE_STATE,
+        EventKind.TENANT_CREATED,
+        EventKind.QUOTA_SET,
+        EventKind.PRICES_PUBLISHED,
+        EventKind.BARRED,
+    }
+)
 _FINAL = frozenset(state.value for state in FINAL_STATES)
 
 

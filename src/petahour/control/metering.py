@@ -4,61 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import ROUND_CEILING, Decimal
 
 from petahour.billing.ledger import hold, post_charge, void
 from petahour.billing.meter import meter
 from petahour.billing.rate import rate
-from petahour.control.credit import prepaid
+from petahour.control.credit_accounts import funds, spendable_micros
+from petahour.control.prices import PriceBooks
+from petahour.control.pricing import Piece, Volumes, cost_micros, priced_pieces
 from petahour.model.allocations import Allocation
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Balance, Charge, UsageRecord
+from petahour.model.usage import Balance, Charge
 from petahour.store.protocol import Transaction
 
+NO_BOOKS = PriceBooks()  # every allocation at the price it was placed under
 
-def post_usage(tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int) -> Allocation:
+
+def post_usage(
+    tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int, prices: PriceBooks = NO_BOOKS
+) -> Allocation:
     """Meter up to ``until_ms``, rate and post. Ids derive from the allocation: a repeat changes nothing."""
-    return post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms)[0]
+    return post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms, prices=prices)[0]
 
 
 def post_usages(
-    tx: Transaction, allocations: Sequence[Allocation], *, until_ms: int, at_ms: int
+    tx: Transaction,
+    allocations: Sequence[Allocation],
+    *,
+    until_ms: int,
+    at_ms: int,
+    prices: PriceBooks = NO_BOOKS,
 ) -> Sequence[Allocation]:
     """The same for many allocations at once; they are returned as they now are, in the order given."""
     metered = [(allocation, meter(allocation, until_ms=until_ms)) for allocation in allocations]
-    of_record = {record.id: allocation for allocation, records in metered for record in records}
-    fresh = tx.ledger.add_usages([record for _, records in metered for record in records])
-    charges = [_charge(of_record[record.id], record) for record in fresh]
+    volumes = Volumes(tx)
+    pieces = {
+        piece.record.id: piece
+        for allocation, records in metered
+        for record in records
+        for piece in priced_pieces(volumes, prices, allocation, record)
+    }
+    fresh = tx.ledger.add_usages([piece.record for piece in pieces.values()])
+    charges = [_charge(pieces[record.id]) for record in fresh]
     tx.ledger.add_charges(charges)
-    tx.ledger.post_all([post_charge(charge, at_ms=at_ms) for charge in charges if charge.amount_micros])
+    tx.ledger.post_all(
+        [
+            post_charge(charge, at_ms=at_ms, postpaid=pieces[charge.usage].postpaid)
+            for charge in charges
+            if charge.amount_micros
+        ]
+    )
     after = [replace(item, metered_ms=records[-1].end_ms) if records else item for item, records in metered]
     tx.allocations.save_metered([item for item, (_, records) in zip(after, metered, strict=True) if records])
     return after
 
 
-def _charge(allocation: Allocation, record: UsageRecord) -> Charge:
-    return rate(
-        record,
-        price_book=allocation.price_book,
-        price_micros=allocation.price_micros,
-        currency=allocation.currency,
-    )
-
-
-def hold_micros(price_micros: int, accelerators: int, duration_ms: int) -> int:
-    """What running for this long costs, rounded up: a hold never covers less than the charge."""
-    exact = Decimal(price_micros) * accelerators * duration_ms / HOUR_MS
-    return int(exact.quantize(Decimal(1), rounding=ROUND_CEILING))
+def _charge(piece: Piece) -> Charge:
+    return rate(piece.record, price_book=piece.price_book, price_micros=piece.price_micros, currency=piece.currency)
 
 
 def place_hold(
-    tx: Transaction, allocation: Allocation, *, number: int, duration_ms: int, at_ms: int
+    tx: Transaction,
+    allocation: Allocation,
+    *,
+    number: int,
+    duration_ms: int,
+    at_ms: int,
+    prices: PriceBooks = NO_BOOKS,
 ) -> Allocation | None:
     """Hold credit for the next stretch; None when the tenant has not enough. Rehearsals hold nothing."""
     if allocation.rehearsal:
         return allocation
-    micros = hold_micros(allocation.price_micros, allocation.accelerators, duration_ms)
-    if prepaid(tx, allocation.tenant, allocation.currency).available_micros < micros:
+    start_ms = allocation.metered_ms or allocation.placed_ms
+    micros = cost_micros(prices, allocation, start_ms=start_ms, duration_ms=duration_ms)
+    if spendable_micros(tx, allocation.tenant, allocation.currency) < micros:
         return None
     transfer = hold(allocation, number=number, amount_micros=micros, at_ms=at_ms)
     tx.ledger.post(transfer)
@@ -81,7 +99,7 @@ def told(tx: Transaction, allocation: Allocation, before: Balance) -> dict[str, 
     """
     if allocation.rehearsal:
         return {}
-    after = prepaid(tx, allocation.tenant, allocation.currency)
+    after = funds(tx, allocation.tenant, allocation.currency)
     return {
         "charged_micros": before.posted_micros - after.posted_micros,
         "held_micros": after.pending_debits_micros - before.pending_debits_micros,

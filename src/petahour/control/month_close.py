@@ -11,7 +11,7 @@ from petahour.billing.settle import settle
 from petahour.control.authorize import Action, authorize
 from petahour.control.billing_terms import require_seller, terms_of
 from petahour.control.context import Context
-from petahour.control.credit import prepaid
+from petahour.control.credit_accounts import prepaid, spendable_micros
 from petahour.control.tenants import known_tenant
 from petahour.model.allocations import Allocation
 from petahour.model.errors import ConflictError, InvariantError, ValidationError
@@ -144,7 +144,7 @@ def _issue(tx: Transaction, document: InvoiceDocument, seller: Seller, now_ms: i
         "total_micros": issued.total_micros,
         "due_micros": issued.due_micros,
         "currency": issued.currency,
-        "available_micros": prepaid(tx, issued.tenant, issued.currency).available_micros,
+        "available_micros": spendable_micros(tx, issued.tenant, issued.currency),
     }
     tx.events.append(Event(kind=EventKind.INVOICE_ISSUED, at_ms=now_ms, tenant=issued.tenant, data=data))
     return issued

@@ -2,45 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from petahour.billing.rate import PriceBook, book_at, parse_price_books, price_of
+from petahour.billing.book import PriceBook, unit_price
+from petahour.billing.book_file import parse_price_books
 from petahour.catalog.catalog import Catalog
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 
 
 class PriceBooks:
-    """Price books by currency; of each currency the newest that is in effect counts."""
+    """The stored price books, kept in memory: finding the price of a piece of use asks no database.
 
-    def __init__(self, books: tuple[PriceBook, ...]) -> None:
-        self.books = books
+    Readers in other threads see the old books or the new ones, never some of each.
+    """
+
+    def __init__(self, books: Iterable[PriceBook] = ()) -> None:
+        self.put(books)
+
+    def put(self, books: Iterable[PriceBook]) -> None:
+        """From now on these are the books."""
+        ordered = tuple(sorted(books, key=lambda book: (book.effective_ms, book.id)))
+        by_currency: dict[str, list[PriceBook]] = {}
+        for book in ordered:
+            by_currency.setdefault(book.currency, []).append(book)
+        self.books = ordered
+        self._by_id = {book.id: book for book in ordered}
+        self._effects = {
+            currency: ([book.effective_ms for book in mine], mine) for currency, mine in by_currency.items()
+        }
+
+    def named(self, book_id: str) -> PriceBook | None:
+        """The book of this id."""
+        return self._by_id.get(book_id)
 
     def in_force(self, currency: str, at_ms: int) -> PriceBook | None:
         """The book of a currency at an instant, or None when nothing is sold in it."""
-        return book_at(self.books, currency=currency, at_ms=at_ms)
+        effects, books = self._effects.get(currency, ([], []))
+        position = bisect_right(effects, at_ms)
+        book = books[position - 1] if position else None
+        return book if book is not None and (book.until_ms is None or at_ms < book.until_ms) else None
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        return tuple(sorted({book.currency for book in self.books}))
+        return tuple(sorted(self._effects))
 
 
 class TenantPrices(Mapping[tuple[str, str, Tier], int]):
-    """(tenant, type, tier) -> micro-units per accelerator-hour, looked up when asked."""
+    """(tenant, type, tier) -> micro-units per accelerator-hour, looked up when asked and kept for the pass.
 
-    def __init__(self, prices: PriceBooks, currencies: Mapping[str, str], now_ms: int) -> None:
+    Of the prices from now until ``ahead_ms`` later, at most an hour, the highest: a job is not placed that could
+    not pay for the hour it runs into.
+    """
+
+    def __init__(self, prices: PriceBooks, currencies: Mapping[str, str], now_ms: int, ahead_ms: int = 0) -> None:
         self._currencies = currencies
+        self._instants = (now_ms, now_ms + ahead_ms) if ahead_ms else (now_ms,)
         self._books = {currency: prices.in_force(currency, now_ms) for currency in set(currencies.values())}
+        self._found: dict[tuple[str, str, Tier], int | None] = {}
 
     def __getitem__(self, key: tuple[str, str, Tier]) -> int:
-        tenant, accelerator_type, tier = key
-        book = self._books.get(self._currencies.get(tenant, ""))
-        price = None if book is None else price_of(book, accelerator_type, tier)
+        if key not in self._found:
+            self._found[key] = self._look_up(*key)
+        price = self._found[key]
         if price is None:
             raise KeyError(key)
         return price
+
+    def _look_up(self, tenant: str, accelerator_type: str, tier: Tier) -> int | None:
+        book = self._books.get(self._currencies.get(tenant, ""))
+        if book is None:
+            return None
+        found = [
+            unit_price(book, tenant=tenant, type=accelerator_type, tier=tier, at_ms=at_ms) for at_ms in self._instants
+        ]
+        return None if found[0] is None else max(price for price in found if price is not None)
 
     def __iter__(self) -> Iterator[tuple[str, str, Tier]]:
         for tenant, currency in self._currencies.items():

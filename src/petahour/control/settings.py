@@ -12,6 +12,8 @@ class Settings:
     """Limits and intervals; milliseconds and bytes.
 
     ``settle_ms``: how long after an hour's end its usage is closed, so that late reports still fall inside.
+    ``watch_ms``: how often credit, budgets and dues are looked at. ``warn_hours``: how long before
+    its credit ends a tenant is warned. A notice is tried ``notice_tries`` times, first after ``notice_retry_ms``.
     ``hold_interval_ms``: for how much running time a placement holds credit.
     ``lost_limit``: attempts lost by the operator's fault before a job is given up.
     ``decide_ms``: while jobs wait, a scheduling pass is made at least so often, as claims change with time alone.
@@ -22,6 +24,11 @@ class Settings:
 
     tick_ms: int = 500
     loop_share: float = 0.25
+    watch_ms: int = MINUTE_MS
+    warn_hours: tuple[int, ...] = (72, 24, 1)
+    notice_tries: int = 20
+    notice_retry_ms: int = 5 * SECOND_MS
+    notice_retry_most_ms: int = HOUR_MS
     settle_ms: int = 30 * SECOND_MS
     hold_interval_ms: int = HOUR_MS
     min_run_ms: int = 0

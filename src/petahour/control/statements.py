@@ -30,7 +30,8 @@ def invoice_for(context: Context, caller: Caller, tenant: str, month: str) -> In
     with context.store.read() as tx:
         owner = known_tenant(tx, tenant)
         accounts = [
-            account_id(kind, owner.currency, tenant) for kind in (AccountKind.PREPAID, AccountKind.REHEARSAL_USE)
+            account_id(kind, owner.currency, tenant)
+            for kind in (AccountKind.PREPAID, AccountKind.RECEIVABLE, AccountKind.REHEARSAL_USE)
         ]
         return make_invoice(
             tenant=owner,

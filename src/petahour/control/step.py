@@ -13,12 +13,16 @@ from petahour.control.commit import commit
 from petahour.control.conduct import conduct_of
 from petahour.control.context import Context
 from petahour.control.corrections import expire_holds
+from petahour.control.credit_watch import watch_credit
+from petahour.control.dues import watch_dues
 from petahour.control.engine_nodes import NodeAgreement
+from petahour.control.funding import extend_or_stop
 from petahour.control.hear import hear
 from petahour.control.launch import launch_of
 from petahour.control.passes import Passes
+from petahour.control.publish import reload_books
 from petahour.engines.protocol import Phase, Report
-from petahour.model.allocations import AllocationState, EndKind
+from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import UnavailableError
 from petahour.model.time import hour_floor
 
@@ -53,6 +57,7 @@ class Reconciler:
         self._decide_again = True
         self._next_ms = 0
         self._reconciled_ms: int | None = None
+        self._watched_ms: int | None = None
 
     def reset(self) -> None:
         """After a failed transaction: believe only the store and the engines."""
@@ -67,6 +72,7 @@ class Reconciler:
         self._agree_on_nodes()
         self._reconcile()
         closed = self._meter()
+        self._watch()
         self._refresh()
         while cancel_hopeless(self._context):
             # Who waited for one of these is hopeless in turn.
@@ -105,7 +111,13 @@ class Reconciler:
         for first in range(0, len(reports), size):
             with self._context.store.write() as tx:
                 for report in reports[first : first + size]:
-                    hear(tx, report, now_ms=self._context.clock.now_ms(), settings=self._context.settings)
+                    hear(
+                        tx,
+                        report,
+                        now_ms=self._context.clock.now_ms(),
+                        settings=self._context.settings,
+                        prices=self._context.prices,
+                    )
         # A start heard of while the job is being stopped is no step of the job and has no event.
         known = self._context.live.allocations
         heard = [known[report.allocation] for report in reports if report.allocation in known]
@@ -132,6 +144,7 @@ class Reconciler:
         now_ms = self._context.clock.now_ms()
         if self._reconciled_ms is not None and now_ms - self._reconciled_ms < self._context.settings.reconcile_ms:
             return
+        reload_books(self._context)
         by_engine: dict[str, set[str]] = defaultdict(set)
         for allocation in self._context.live.allocations.values():
             by_engine[allocation.engine].add(allocation.id)
@@ -185,9 +198,45 @@ class Reconciler:
             with context.store.write() as tx:
                 for allocation in due[first : first + size]:
                     close_hours(
-                        tx, allocation.id, until_ms=until_ms, now_ms=context.clock.now_ms(), settings=context.settings
+                        tx,
+                        allocation.id,
+                        until_ms=until_ms,
+                        now_ms=context.clock.now_ms(),
+                        settings=context.settings,
+                        prices=context.prices,
                     )
+        spent = self._extend()
+        # Closing changes allocations and balances without an event of its own.
+        context.live.reread(context.store, [*due, *spent])
         return len(due)
+
+    def _extend(self) -> list[Allocation]:
+        """Those whose credit covered less than an hour, and has been used up now."""
+        context = self._context
+        now_ms = context.clock.now_ms()
+        spent = [
+            allocation
+            for allocation in context.live.allocations.values()
+            if allocation.funded_until_ms is not None
+            and allocation.funded_until_ms <= now_ms
+            and allocation.state is AllocationState.RUNNING
+        ]
+        for allocation in spent:
+            with context.store.write() as tx:
+                extend_or_stop(tx, allocation.id, now_ms=now_ms, settings=context.settings, prices=context.prices)
+        return spent
+
+    # -- and now and then: look at credit ------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        now_ms, live = self._context.clock.now_ms(), self._context.live
+        early = self._watched_ms is not None and now_ms - self._watched_ms < self._context.settings.watch_ms
+        if early and not live.watch_now:
+            return
+        live.watch_now = False
+        watch_credit(self._context)
+        watch_dues(self._context)
+        self._watched_ms = now_ms
 
     # -- 5. decide: one pass of the scheduler, and its commit ------------------------------------------------
 
@@ -201,6 +250,7 @@ class Reconciler:
         self._decide_again = False
         if live.loads != self._loads:
             self._loads = live.loads
+            self._conduct = conduct_of(live.policy, context.prices, context.settings)
             self._passes.begin(live.loaded_seq, self._conduct)
         waited_for = live.follower.waited_for
         now_ms, seen = context.clock.now_ms(), live.seen

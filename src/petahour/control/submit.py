@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from petahour.billing.book import PriceBook, unit_price
 from petahour.control.arrays import parse_array, task_of
 from petahour.control.authorize import Action, authorize
 from petahour.control.await_jobs import require_awaited
@@ -16,7 +17,7 @@ from petahour.control.specify import specify
 from petahour.control.tenants import known_tenant
 from petahour.control.transitions import submitted
 from petahour.model.errors import ConflictError, ImpossibleError, NotFoundError, OverloadedError, ValidationError
-from petahour.model.jobs import Job, JobSpec, JobState
+from petahour.model.jobs import Job, JobSpec, JobState, Tier
 from petahour.model.tenants import Caller
 from petahour.scheduler.impossible import why_impossible
 from petahour.store.protocol import Transaction
@@ -116,8 +117,9 @@ def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: st
     why = why_impossible(spec, live.nodes.values(), live.quotas, tenant)
     if why is not None:
         raise why
-    book = context.prices.in_force(currency, context.clock.now_ms())
-    sold = () if book is None else tuple(name for name in spec.types if (name, spec.tier) in book.prices)
+    now_ms = context.clock.now_ms()
+    book = context.prices.in_force(currency, now_ms)
+    sold = () if book is None else tuple(name for name in spec.types if _sells(book, tenant, name, spec.tier, now_ms))
     if not sold:
         raise ImpossibleError(
             field="types",
@@ -129,6 +131,10 @@ def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: st
     why = why_impossible(replace(spec, types=sold), live.nodes.values(), live.quotas, tenant)
     if why is not None:
         raise why
+
+
+def _sells(book: PriceBook, tenant: str, accelerator_type: str, tier: Tier, now_ms: int) -> bool:
+    return unit_price(book, tenant=tenant, type=accelerator_type, tier=tier, at_ms=now_ms) is not None
 
 
 def _require_room(context: Context, tenant: str, more: int) -> None:

@@ -25,6 +25,9 @@ class StopCause(StrEnum):
     PREEMPTED = "preempted"
     CREDIT = "credit-exhausted"
     ORPHAN = "orphan"
+    DUES = "dues-overdue"
+    BUDGET = "budget-spent"
+    LIMIT = "price-limit"
 
 
 class EndKind(StrEnum):
@@ -43,7 +46,10 @@ class Allocation:
 
     Billing runs from ``started_ms``, the first rank's start. ``metered_ms`` is the instant up to which
     usage records exist. ``borrowed``: beyond the tenant's nominal quota, thus reclaimable.
-    ``price_micros`` is the price of one accelerator-hour it was placed under.
+    ``price_micros`` is the price of one accelerator-hour it was placed under. ``price_for_ms`` is for how much
+    running time the book it was placed under stays its own (None: for all of it); what it uses later is priced
+    by the book then in force. ``funded_until_ms`` is set where credit covers less than the next stretch: then the
+    job is asked to stop, unless credit was added. ``postpaid``: what it uses is owed, not taken from credit.
     """
 
     id: str
@@ -70,6 +76,9 @@ class Allocation:
     stop_ms: int | None = None
     end_kind: EndKind | None = None
     hold_transfer: str = ""
+    price_for_ms: int | None = None
+    funded_until_ms: int | None = None
+    postpaid: bool = False
 
     @property
     def preempted_ms(self) -> int | None:

@@ -30,6 +30,17 @@ class EventKind(StrEnum):
     INVOICE_VOIDED = "invoice-voided"
     CREDIT_NOTE_ISSUED = "credit-note-issued"
     PASS_MADE = "pass-made"
+    PRICES_PUBLISHED = "prices-published"
+    CREDIT_WARNING = "credit-warning"
+    CREDIT_OVERSPENT = "credit-overspent"
+    TOPUP_REQUESTED = "topup-requested"
+    TOPUP_DECIDED = "topup-decided"
+    TERMS_SET = "terms-set"
+    DUNNING_STEP = "dunning-step"
+    BUDGET_ALERT = "budget-alert"
+    WRITTEN_OFF = "written-off"
+    BARRED = "barred"
+    CREDIT_HELD = "credit-held"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

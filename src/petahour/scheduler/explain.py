@@ -31,7 +31,7 @@ class Holds(Mapping[str, Hold]):
         self._placed = {start.job.id for start in made.starts}
 
     def __getitem__(self, job_id: str) -> Hold:
-        shut = self._state.gates.hold(job_id)
+        shut = self._state.gates.hold(job_id) or self._state.barred.get(job_id)
         if shut is not None:
             return shut
         job = self._state.lines.job(job_id)
@@ -42,6 +42,7 @@ class Holds(Mapping[str, Hold]):
 
     def __iter__(self) -> Iterator[str]:
         yield from self._state.gates.held()
+        yield from list(self._state.barred)
         yield from (job.id for job in self._state.lines.every() if job.id not in self._placed)
 
     def __len__(self) -> int:

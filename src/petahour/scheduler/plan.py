@@ -20,6 +20,9 @@ class HoldCode(StrEnum):
     PRICE = "price"
     IMPOSSIBLE = "impossible"
     KEPT = "kept"
+    DUES = "dues"
+    BUDGET = "budget"
+    LIMIT = "price-limit"
     DEPENDENCY = "dependency"
     ARRAY = "array"
 

@@ -18,6 +18,7 @@ from petahour.scheduler.forecast import End, Forecast
 from petahour.scheduler.funds import Money
 from petahour.scheduler.gates import Gates
 from petahour.scheduler.lines import Lines
+from petahour.scheduler.plan import Hold
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.room import Room
 from petahour.scheduler.service import Service
@@ -70,6 +71,7 @@ class State:
         self.reserved: Reservation | None = None
         self.service = Service()
         self.gates = Gates()
+        self.barred: dict[str, Hold] = {}  # queued jobs that the owner keeps out, with the reason
         self.asks = Asks()
         self.lines = Lines(
             lambda job: policy.line(self, job),

@@ -11,12 +11,15 @@ from petahour.server import problems
 from petahour.server.limits import BodyLimit
 from petahour.server.routes import (
     catalog,
+    credit,
     explain,
     fleet,
     invoices,
     jobs,
     keys,
     money,
+    notices,
+    prices,
     quotes,
     reports,
     tenants,
@@ -35,7 +38,21 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for part in (jobs, quotes, fleet, catalog, tenants, keys, money, invoices, explain, reports):
+    for part in (
+        jobs,
+        quotes,
+        fleet,
+        catalog,
+        tenants,
+        keys,
+        money,
+        invoices,
+        explain,
+        reports,
+        prices,
+        credit,
+        notices,
+    ):
         app.include_router(part.router)
 
     @app.get("/healthz", tags=["health"])

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from petahour.control.request import JobRequest
+from petahour.model.notices import Channel
 from petahour.model.tenants import Role
 
 
@@ -145,6 +146,20 @@ class TopupBody(Body):
 
 class ReversalBody(Body):
     note: Text = Field(description="Why it is taken back.")
+
+
+class TopupRuleBody(Body):
+    most: Text = Field(description="At most so much at once, a decimal number as text.")
+    alone: Text = Field(description="Above this a second person approves.")
+
+
+class ContactBody(Body):
+    channel: Channel
+    target: Text = Field(examples=["https://hooks.acme.example/petahour", "ops@acme.example"])
+
+
+class PricesBody(Body):
+    text: Annotated[str, Field(max_length=1_000_000)] = Field(description="Price books as TOML.")
 
 
 class DrainBody(Body):

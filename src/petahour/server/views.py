@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from petahour.billing.rate import PriceBook
 from petahour.control.outlook import Outlook
 from petahour.control.queries import Holder
 from petahour.model.allocations import Allocation
@@ -115,10 +114,3 @@ def usage_view(record: UsageRecord, charge: Charge | None) -> View:
     shown = asdict(record)
     del shown["tenant"]
     return {**shown, "amount_micros": charge.amount_micros if charge else 0}
-
-
-def book_view(book: PriceBook) -> View:
-    prices = [
-        {"type": name, "tier": tier.value, "micros": micros} for (name, tier), micros in sorted(book.prices.items())
-    ]
-    return {"id": book.id, "currency": book.currency, "effective_ms": book.effective_ms, "prices": prices}

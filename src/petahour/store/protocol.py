@@ -28,6 +28,7 @@ from petahour.model.quotes import Quote
 from petahour.model.resources import Node
 from petahour.model.tenants import ApiKey, Project, Quota, Tenant, User
 from petahour.model.usage import Balance, Charge, Transfer, UsageRecord
+from petahour.store.terms_protocol import TermsTransaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -287,7 +288,7 @@ class Reports(Protocol):
     def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
 
 
-class Transaction(Protocol):
+class Transaction(TermsTransaction, Protocol):
     """The gateways inside one transaction. Properties, so that an implementation may hold richer types."""
 
     @property

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.integration.api.conftest import PLACES, Api
 
+from petahour.control.notices.contacts import add_contact, contacts_of
+from petahour.control.topups import request_topup, set_topup_rule
 from petahour.model.invoices import DocumentKind, DocumentLine, InvoiceDocument, InvoiceState, LineKind, Party
+from petahour.model.notices import Channel
+from petahour.model.tenants import Caller, Role
 from petahour.model.time import month_of
 
 JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
@@ -14,6 +18,7 @@ ALL, READ_ALL = tuple(PLACES), ("operator", "finance")
 OWN = ("operator", "finance", "tenant-admin", "member", "viewer")
 WORKERS = ("operator", "tenant-admin", "member")
 ADMINS = ("operator", "tenant-admin")
+BOOK = '[[price_book]]\nid = "r"\ncurrency = "CNY"\neffective = 2999-01-01T00:00:00Z\nprices.cpu.spot = 1'
 
 # (method, path) -> who may, and a body that is in order. Everybody else gets 403, or 404 for another tenant's.
 MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
@@ -48,8 +53,21 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("POST", "/v1/keys"): (ADMINS, {"user": "u-viewer", "tenant": "acme"}),
     ("DELETE", "/v1/keys/{key_id}"): (ADMINS, None),
     ("GET", "/v1/prices"): (ALL, None),
+    ("POST", "/v1/prices"): (READ_ALL, {"text": BOOK}),
+    ("GET", "/v1/prices/at"): (ALL, None),
     ("POST", "/v1/tenants/{tenant}/topups"): (READ_ALL, {"amount": "5", "currency": "CNY", "key": "k"}),
     ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
+    ("GET", "/v1/tenants/{tenant}/credit"): (OWN, None),
+    ("GET", "/v1/topup-requests"): (READ_ALL, None),
+    ("POST", "/v1/tenants/{tenant}/topup-requests/{key}/approve"): (READ_ALL, {}),
+    ("POST", "/v1/tenants/{tenant}/topup-requests/{key}/refuse"): (READ_ALL, {}),
+    ("GET", "/v1/topup-rules"): (READ_ALL, None),
+    ("PUT", "/v1/topup-rules/{currency}/{role}"): (("operator",), {"most": "5", "alone": "1"}),
+    ("GET", "/v1/tenants/{tenant}/contacts"): (ADMINS, None),
+    ("POST", "/v1/tenants/{tenant}/contacts"): (ADMINS, {"channel": "email", "target": "a@b.example"}),
+    ("DELETE", "/v1/tenants/{tenant}/contacts/{contact_id}"): (ADMINS, None),
+    ("POST", "/v1/tenants/{tenant}/contacts/try"): (ADMINS, {}),
+    ("GET", "/v1/tenants/{tenant}/notices"): (ADMINS, None),
     ("GET", "/v1/tenants/{tenant}/usage"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/invoices/{month}"): (("operator", "finance", "tenant-admin"), None),
     ("POST", "/v1/closes"): (READ_ALL, {"month": "2026-01"}),
@@ -93,6 +111,12 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
     )
     month = month_of(api.assembly.context.clock.now_ms())
     number = _issued(api) if "{number}" in path else ""
+    rest_of_path = {"currency": "CNY", "role": "finance", "key": "wire-1", "contact_id": ""}
+    if "{key}" in path:
+        _wait_for_a_second(api)
+    if "{contact_id}" in path:
+        rest_of_path["contact_id"] = _contact(api)
+    path += "?currency=CNY" if path == "/v1/prices/at" else ""
     filled = path.format(
         number=number,
         job_id=job,
@@ -104,6 +128,7 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
         accelerator_type="a100-80g-sxm",
         subject="transfer",
         money_id="trf-topup-acme:explained",
+        **rest_of_path,
     )
     rest = {} if body is None else {"json": body}
     return int(api.ask(who, method, filled, **rest).status_code)
@@ -148,6 +173,24 @@ def _issued(api: Api) -> str:
         )
         tx.invoices.put(document, series="PH2026", serial=serial)
     return number
+
+
+def _wait_for_a_second(api: Api) -> None:
+    """A top-up that somebody else asked for."""
+    context = api.assembly.context
+    operator = Caller(key="k", user="operator", role=Role.OPERATOR, tenant=None)
+    second = Caller(key="k", user="second", role=Role.FINANCE, tenant=None)
+    set_topup_rule(context, operator, currency="CNY", role=Role.FINANCE, most="9", alone="0")
+    request_topup(context, second, "acme", amount="5", currency="CNY", key="wire-1", note="")
+
+
+def _contact(api: Api) -> str:
+    context = api.assembly.context
+    operator = Caller(key="k", user="operator", role=Role.OPERATOR, tenant=None)
+    known = contacts_of(context, operator, "acme")
+    if known:
+        return known[0].id
+    return add_contact(context, operator, "acme", channel=Channel.EMAIL, target="ops@acme.example").id
 
 
 def test_every_route_has_its_row(api: Api) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from petahour.billing.book import PriceBook
 from petahour.model.allocations import Allocation, EndKind, StopCause
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
@@ -69,6 +70,7 @@ class Facts:
     credits: Sequence[Event]
     held: Mapping[tuple[str, int], str]
     balances: Mapping[str, Balance]
+    books: Mapping[str, PriceBook]
 
 
 def read_facts(tx: Transaction) -> Facts:
@@ -92,6 +94,7 @@ def read_facts(tx: Transaction) -> Facts:
         credits=added,
         held=_held(tx),
         balances={balance.account: balance for balance in tx.ledger.balances()},
+        books={book.id: book for book in tx.prices.books()},
     )
 
 

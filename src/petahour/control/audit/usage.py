@@ -35,7 +35,7 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
             findings.add(CHARGES, f"{record.id} has no charge")
             continue
         charged += 1
-        for fault in terms_faults(charge, record, facts.allocations.get(record.allocation)):
+        for fault in terms_faults(charge, record, facts.allocations.get(record.allocation), facts.books):
             findings.add(CHARGES, fault)
     if charged != tx.ledger.charge_count():
         for name in tx.ledger.charges_without_usage():

@@ -1,44 +1,25 @@
-"""Money: prices, credit, usage, invoices, conservation and the audit."""
+"""Money: credit, usage, invoices, conservation and the audit."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from petahour.billing.conservation import conservation_json
 from petahour.billing.invoice_form import render_text, to_json
-from petahour.control.authorize import Action, authorize
 from petahour.control.corrections import reverse
-from petahour.control.credit import add_credit, balance_of
+from petahour.control.credit import balance_of
 from petahour.control.queries import events_for, usage_for
 from petahour.control.statements import audit_for, conservation_for, invoice_for
 from petahour.model.time import month_of
 from petahour.server.caller import TheCaller, TheContext
-from petahour.server.schemas import ReversalBody, TopupBody
-from petahour.server.views import balance_view, book_view, event_view, usage_view
+from petahour.server.schemas import ReversalBody
+from petahour.server.views import balance_view, event_view, usage_view
 
 router = APIRouter(prefix="/v1", tags=["money"])
-
-
-@router.get("/prices")
-def prices(context: TheContext, caller: TheCaller) -> JSONResponse:
-    """The price books."""
-    authorize(caller, Action.READ_PRICES)
-    return JSONResponse({"books": [book_view(book) for book in context.prices.books]})
-
-
-@router.post("/tenants/{tenant}/topups", status_code=status.HTTP_201_CREATED)
-def topup(tenant: str, body: TopupBody, context: TheContext, caller: TheCaller) -> JSONResponse:
-    """Credit a tenant; one key is one credit."""
-    transfer, balance = add_credit(
-        context, caller, tenant, amount=body.amount, currency=body.currency, key=body.key, note=body.note
-    )
-    return JSONResponse(
-        {"transfer": asdict(transfer), "balance": balance_view(tenant, balance)}, status.HTTP_201_CREATED
-    )
 
 
 @router.post("/transfers/{money_id:path}/reversal", status_code=status.HTTP_201_CREATED)

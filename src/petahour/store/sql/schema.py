@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -161,6 +162,9 @@ allocations = Table(
     Column("stop_ms", BigInteger),
     Column("end_kind", String(20)),
     Column("hold_transfer", String(160), nullable=False),
+    Column("price_for_ms", BigInteger),
+    Column("funded_until_ms", BigInteger),
+    Column("postpaid", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("job", "attempt"),
     CheckConstraint("started_ms IS NULL OR started_ms >= placed_ms", name="started"),
     CheckConstraint("ended_ms IS NULL OR ended_ms >= placed_ms", name="ended"),

@@ -16,12 +16,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from petahour.model.errors import UnavailableError, ValidationError
 from petahour.store.migrations.run import migrate, require_current
 from petahour.store.sql.allocations import SqlAllocations
+from petahour.store.sql.credit import SqlCredit
 from petahour.store.sql.events import SqlEvents
 from petahour.store.sql.fleet import SqlFleet
 from petahour.store.sql.invoices import SqlInvoices
 from petahour.store.sql.jobs import SqlJobs
 from petahour.store.sql.ledger import SqlLedger
+from petahour.store.sql.notices import SqlNotices
 from petahour.store.sql.people import SqlPeople
+from petahour.store.sql.prices import SqlPrices
 from petahour.store.sql.quotes import SqlQuotes
 from petahour.store.sql.reports import SqlReports
 
@@ -42,6 +45,9 @@ class SqlTransaction:
     invoices: SqlInvoices
     quotes: SqlQuotes
     reports: SqlReports
+    prices: SqlPrices
+    credit: SqlCredit
+    notices: SqlNotices
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -55,6 +61,9 @@ class SqlTransaction:
             invoices=SqlInvoices(connection),
             quotes=SqlQuotes(connection),
             reports=SqlReports(connection),
+            prices=SqlPrices(connection),
+            credit=SqlCredit(connection),
+            notices=SqlNotices(connection),
         )
 
 

@@ -1,0 +1,121 @@
+"""Pricing: which book an allocation's use is priced by, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
+
+from petahour.billing.bands import cut_at_bands
+from petahour.billing.book import Band, PriceBook, bands_of, unit_price
+from petahour.control.prices import PriceBooks
+from petahour.model.allocations import Allocation
+from petahour.model.jobs import Tier
+from petahour.model.time import HOUR_MS, month_bounds, month_of, split_hours
+from petahour.model.usage import UsageRecord
+from petahour.store.protocol import Transaction
+
+
+def book_for(prices: PriceBooks, allocation: Allocation, at_ms: int) -> PriceBook | None:
+    """The book that prices what an allocation uses at an instant.
+
+    The book it was placed under for the running time it was promised for, then the one in force. None when
+    neither is stored; its own price then holds.
+    """
+    own = prices.named(allocation.price_book)
+    began_ms = allocation.placed_ms if allocation.started_ms is None else allocation.started_ms
+    if allocation.price_for_ms is None or at_ms <= began_ms + allocation.price_for_ms:
+        return own
+    later = prices.in_force(allocation.currency, at_ms)
+    return own if later is None or _price(later, allocation, at_ms, 0) is None else later
+
+
+def price_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
+    """The book's id and the price of an accelerator-hour in micro-units."""
+    book = book_for(prices, allocation, at_ms)
+    price = None if book is None else _price(book, allocation, at_ms, used_ams)
+    if book is None or price is None:
+        return allocation.price_book, allocation.price_micros
+    return book.id, price
+
+
+class Piece(NamedTuple):
+    """A usage record, or a part of one, with the book and the price that hold for it."""
+
+    record: UsageRecord
+    price_book: str
+    price_micros: int
+    currency: str
+    postpaid: bool
+
+
+class Volumes:
+    """What tenants used of a pair in a month so far: asked of the store once, then counted along."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._used: dict[tuple[str, str, Tier, str], int] = {}
+
+    def before(self, record: UsageRecord) -> int:
+        """Accelerator-milliseconds before the record, which is counted from now on."""
+        month = month_of(record.hour_ms)
+        key = (record.tenant, record.type, record.tier, month)
+        if key not in self._used:
+            from_ms, to_ms = month_bounds(month)
+            self._used[key] = self._tx.prices.volume_ams(
+                tenant=record.tenant, type=record.type, tier=record.tier, from_ms=from_ms, to_ms=to_ms
+            )
+        used_ams = self._used[key]
+        self._used[key] = used_ams + record.billed_ams
+        return used_ams
+
+
+def priced_pieces(
+    volumes: Volumes, prices: PriceBooks, allocation: Allocation, record: UsageRecord
+) -> Iterator[Piece]:
+    """A usage record with its book and price; in several pieces where a volume band begins inside it."""
+    book = book_for(prices, allocation, record.start_ms)
+    bands = () if book is None or record.rehearsal else _bands(book, allocation, record.start_ms)
+    used_ams = volumes.before(record) if bands else 0
+    for piece, before_ams in cut_at_bands(record, bands, used_ams=used_ams):
+        price_book, price_micros = price_at(prices, allocation, record.start_ms, used_ams=before_ams)
+        yield Piece(piece, price_book, price_micros, allocation.currency, allocation.postpaid)
+
+
+def cost_micros(prices: PriceBooks, allocation: Allocation, *, start_ms: int, duration_ms: int) -> int:
+    """What running on for so long costs at most, rounded up: a hold never covers less than the charges.
+
+    Hour by hour at the first band's price, which is the highest.
+    """
+    pieces = split_hours(start_ms, start_ms + duration_ms)
+    exact = sum(
+        (Decimal(price_at(prices, allocation, piece_ms)[1]) * (end_ms - piece_ms) for _, piece_ms, end_ms in pieces),
+        Decimal(0),
+    )
+    return int((exact * allocation.accelerators / HOUR_MS).quantize(Decimal(1), rounding=ROUND_CEILING))
+
+
+def affordable_ms(prices: PriceBooks, allocation: Allocation, *, start_ms: int, duration_ms: int, micros: int) -> int:
+    """For how much of a stretch ``micros`` pay, in whole milliseconds rounded down."""
+    left = max(0, micros) * HOUR_MS
+    for _, piece_ms, end_ms in split_hours(start_ms, start_ms + duration_ms):
+        a_ms = price_at(prices, allocation, piece_ms)[1] * allocation.accelerators
+        if a_ms * (end_ms - piece_ms) > left:
+            return piece_ms - start_ms + left // a_ms
+        left -= a_ms * (end_ms - piece_ms)
+    return duration_ms
+
+
+def _price(book: PriceBook, allocation: Allocation, at_ms: int, used_ams: int) -> int | None:
+    return unit_price(
+        book,
+        tenant=allocation.tenant,
+        type=allocation.type,
+        tier=allocation.tier,
+        at_ms=at_ms,
+        used_ams=used_ams,
+    )
+
+
+def _bands(book: PriceBook, allocation: Allocation, at_ms: int) -> tuple[Band, ...]:
+    return bands_of(book, tenant=allocation.tenant, type=allocation.type, tier=allocation.tier, at_ms=at_ms)
