@@ -5,7 +5,7 @@ from __future__ import annotations
 from petahour.billing.ledger import expire, reversal
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
-from petahour.control.credit import prepaid
+from petahour.control.credit_accounts import prepaid
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.tenants import Caller

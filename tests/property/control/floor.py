@@ -98,15 +98,6 @@ class ScriptedEngine:
             ends_ms = min(gang.ends_ms, self._clock.now_ms() + SECOND_MS)
             self.gangs[allocation] = replace(gang, ends_ms=ends_ms, kind=EndKind.STOPPED)
 
-    def nodes(self) -> Sequence[Node] | None:
-        return ()
-
-    def drain(self, node: str, reason: str) -> None:
-        return None
-
-    def resume(self, node: str) -> None:
-        return None
-
     def poll(self, *, full: bool = False) -> Sequence[Report]:
         reports = []
         for name, gang in list(self.gangs.items()):
