@@ -21,6 +21,7 @@ from petahour.cli import (
     ledger,
     notify,
     oversight,
+    payment,
     price,
     quote,
     recording,
@@ -61,6 +62,9 @@ app.add_typer(price.app, name="price")
 credit.add_to(app)
 app.add_typer(credit.topups, name="topups")
 app.add_typer(notify.app, name="notify")
+app.add_typer(payment.terms, name="terms")
+app.add_typer(payment.budget, name="budget")
+payment.add_to(app)
 oversight.add_to(app)
 invoices.add_to(app)
 app.add_typer(report.app, name="report")

@@ -7,7 +7,18 @@ from typing import TypeVar
 
 from petahour.client.decode import decode
 from petahour.client.statements import Topup
-from petahour.client.terms_nouns import Contact, Notice, PricesAt, Runway, TopupRequest, TopupRule
+from petahour.client.terms_nouns import (
+    Budget,
+    Contact,
+    CreditTerms,
+    Dunning,
+    Notice,
+    PricesAt,
+    Runway,
+    TopupRequest,
+    TopupRule,
+    WrittenOff,
+)
 from petahour.client.transport import Query, Transport, json_of, segment
 
 T = TypeVar("T")
@@ -74,6 +85,44 @@ class Terms:
         """How long a tenant's credit lasts at the present burn."""
         return self._get(Runway, f"{tenant_path(tenant)}/credit")
 
+    # Terms of payment
+
+    def credit_terms(self, tenant: str) -> CreditTerms:
+        """How a tenant pays."""
+        return self._get(CreditTerms, f"{tenant_path(tenant)}/credit-terms")
+
+    def set_credit_terms(
+        self, tenant: str, *, postpaid: bool, limit: str = "0", days: tuple[int, int, int, int] = (1, 7, 14, 30)
+    ) -> CreditTerms:
+        """How a tenant pays from now on. ``days`` overdue: to remind, to stop new jobs, spot jobs, all jobs."""
+        names = ("remind_days", "stop_new_days", "stop_spot_days", "stop_all_days")
+        body: dict[str, object] = {"postpaid": postpaid, "limit": limit, **dict(zip(names, days, strict=True))}
+        return self._put(CreditTerms, f"{tenant_path(tenant)}/credit-terms", body)
+
+    def budgets(self, tenant: str) -> tuple[Budget, ...]:
+        """The budgets of a tenant's projects."""
+        return self._list(f"{tenant_path(tenant)}/budgets", "budgets", Budget)
+
+    def set_budget(
+        self, tenant: str, project: str, limit: str, *, hard: bool = False, alerts: tuple[int, ...] = (50, 80, 100)
+    ) -> Budget:
+        """What a project may spend in a calendar month."""
+        body: dict[str, object] = {"limit": limit, "hard": hard, "alerts": list(alerts)}
+        return self._put(Budget, _budget(tenant, project), body)
+
+    def remove_budget(self, tenant: str, project: str) -> None:
+        """Let a project spend without a limit of its own."""
+        self._transport.send("DELETE", _budget(tenant, project), repeatable=True)
+
+    def dunning(self) -> tuple[Dunning, ...]:
+        """Tenants with overdue invoices, and how far their collection has come."""
+        return self._list("/v1/dunning", "dunning", Dunning)
+
+    def write_off(self, number: str, *, reason: str) -> WrittenOff:
+        """Give up what is still due of an invoice."""
+        path = f"/v1/invoices/{segment('number', number)}/write-off"
+        return self._post(WrittenOff, path, {"reason": reason}, repeatable=True)
+
     # Notices
 
     def contacts(self, tenant: str) -> tuple[Contact, ...]:
@@ -121,3 +170,7 @@ def tenant_path(name: str) -> str:
 
 def _request(tenant: str, key: str) -> str:
     return f"{tenant_path(tenant)}/topup-requests/{segment('key', key)}"
+
+
+def _budget(tenant: str, project: str) -> str:
+    return f"{tenant_path(tenant)}/projects/{segment('project', project)}/budget"

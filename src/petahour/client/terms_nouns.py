@@ -98,3 +98,47 @@ class Notice:
     sent_ms: int | None
     failed_ms: int | None
     error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreditTerms:
+    """How a tenant pays, and the days from an invoice's due date to each consequence."""
+
+    tenant: str
+    postpaid: bool
+    limit_micros: int
+    remind_days: int
+    stop_new_days: int
+    stop_spot_days: int
+    stop_all_days: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What a project may spend in a calendar month, and what it has spent of it."""
+
+    tenant: str
+    project: str
+    limit_micros: int
+    hard: bool
+    alerts: tuple[int, ...]
+    spent_micros: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dunning:
+    """How far the collection of a tenant's overdue invoice has come."""
+
+    tenant: str
+    step: str
+    since_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenOff:
+    """An invoice whose debt was given up."""
+
+    number: str
+    tenant: str
+    state: str
+    reason: str

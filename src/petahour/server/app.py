@@ -19,6 +19,7 @@ from petahour.server.routes import (
     keys,
     money,
     notices,
+    payment,
     prices,
     quotes,
     reports,
@@ -52,6 +53,7 @@ def create_app(context: Context) -> FastAPI:
         prices,
         credit,
         notices,
+        payment,
     ):
         app.include_router(part.router)
 

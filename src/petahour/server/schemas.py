@@ -158,6 +158,25 @@ class ContactBody(Body):
     target: Text = Field(examples=["https://hooks.acme.example/petahour", "ops@acme.example"])
 
 
+class CreditTermsBody(Body):
+    postpaid: bool = Field(description="Use is owed instead of taken from credit.")
+    limit: Text = Field("0", description="What may be owed, a decimal number as text.")
+    remind_days: Whole = 1
+    stop_new_days: Whole = 7
+    stop_spot_days: Whole = 14
+    stop_all_days: Whole = 30
+
+
+class BudgetBody(Body):
+    limit: Text = Field(description="For a calendar month, a decimal number as text.")
+    hard: bool = False
+    alerts: list[Whole] = Field(default_factory=lambda: [50, 80, 100], description="Per cent of the limit.")
+
+
+class WriteOffBody(Body):
+    reason: Text
+
+
 class PricesBody(Body):
     text: Annotated[str, Field(max_length=1_000_000)] = Field(description="Price books as TOML.")
 

@@ -58,6 +58,13 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("POST", "/v1/tenants/{tenant}/topups"): (READ_ALL, {"amount": "5", "currency": "CNY", "key": "k"}),
     ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/credit"): (OWN, None),
+    ("GET", "/v1/tenants/{tenant}/credit-terms"): (OWN, None),
+    ("PUT", "/v1/tenants/{tenant}/credit-terms"): (READ_ALL, {"postpaid": True, "limit": "10"}),
+    ("GET", "/v1/tenants/{tenant}/budgets"): (OWN, None),
+    ("PUT", "/v1/tenants/{tenant}/projects/{project}/budget"): (ADMINS, {"limit": "10"}),
+    ("DELETE", "/v1/tenants/{tenant}/projects/{project}/budget"): (ADMINS, None),
+    ("GET", "/v1/dunning"): (READ_ALL, None),
+    ("POST", "/v1/invoices/{number}/write-off"): (READ_ALL, {"reason": "insolvent"}),
     ("GET", "/v1/topup-requests"): (READ_ALL, None),
     ("POST", "/v1/tenants/{tenant}/topup-requests/{key}/approve"): (READ_ALL, {}),
     ("POST", "/v1/tenants/{tenant}/topup-requests/{key}/refuse"): (READ_ALL, {}),
@@ -111,7 +118,7 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
     )
     month = month_of(api.assembly.context.clock.now_ms())
     number = _issued(api) if "{number}" in path else ""
-    rest_of_path = {"currency": "CNY", "role": "finance", "key": "wire-1", "contact_id": ""}
+    rest_of_path = {"currency": "CNY", "role": "finance", "key": "wire-1", "contact_id": "", "project": "default"}
     if "{key}" in path:
         _wait_for_a_second(api)
     if "{contact_id}" in path:
