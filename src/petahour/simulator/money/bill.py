@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from petahour.billing.book import PriceBook, unit_price
 from petahour.billing.meter import meter
-from petahour.billing.rate import price_of, rate
+from petahour.billing.rate import rate
 from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
@@ -17,6 +18,7 @@ from petahour.model.resources import Slot
 from petahour.model.time import hour_floor
 from petahour.model.usage import UsageRecord, WaiveReason
 from petahour.simulator.fleet import ENGINE
+from petahour.simulator.money.priced import priced
 from petahour.simulator.money.prices import Prices
 from petahour.simulator.result import Outcome, Result
 
@@ -73,15 +75,11 @@ def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: boo
     """
     sums: dict[tuple[str, str, Tier], list[int]] = {}
     amounts: dict[tuple[int, int], int] = {}  # by price and time: most records are whole hours of few kinds of gangs
-    for allocation, record in usage_of(result, prices, restart_ms=restart_ms, preemptible=preemptible):
-        key = (allocation.price_micros, record.billed_ams)
+    usage = usage_of(result, prices, restart_ms=restart_ms, preemptible=preemptible)
+    for record, book, price in priced(usage, prices):
+        key = (price, record.billed_ams)
         if key not in amounts:
-            amounts[key] = rate(
-                record,
-                price_book=allocation.price_book,
-                price_micros=allocation.price_micros,
-                currency=allocation.currency,
-            ).amount_micros
+            amounts[key] = rate(record, price_book=book, price_micros=price, currency=prices.currency).amount_micros
         line = sums.setdefault((record.tenant, record.type, record.tier), [0, 0, 0, 0])
         line[0] += amounts[key]
         line[1] += record.billed_ams
@@ -130,14 +128,18 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
     nodes, counts = placed.node.tolist(), placed.accelerators.tolist()
     slots: dict[tuple[int, int], Slot] = {}
     attempts: Counter[int] = Counter()
+    kept: dict[int, tuple[PriceBook | None, int]] = {}  # the book a job was promised, and for how much running time
     columns = (runs.job, runs.start_ms, runs.end_ms, runs.type, runs.outcome)
     for number, (job_number, start_ms, end_ms, kind, outcome) in enumerate(
         zip(*(column.tolist() for column in columns), strict=True)
     ):
         job, name = jobs[job_number], result.types[kind]
         tier = Tier.SPOT if preemptible else job.tier
-        book = prices.book_at(start_ms)
-        price = None if book is None else price_of(book, name, tier)
+        placed_ms, ended_ms = prices.begins_ms + start_ms, prices.begins_ms + end_ms
+        book, promised_ms = kept.get(job_number, (None, 0))
+        if promised_ms <= 0:
+            book, promised_ms = prices.book_at(start_ms), job.walltime_ms or 0
+        price = None if book is None else unit_price(book, tenant=job.tenant, type=name, tier=tier, at_ms=placed_ms)
         if book is None or price is None:
             raise InvariantError(rule="what runs has a price", value=(job.id, name, tier))
         held = []
@@ -146,9 +148,9 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             if key not in slots:
                 slots[key] = Slot(node=names[key[0]], indexes=tuple(range(key[1])))
             held.append(slots[key])
-        placed_ms, ended_ms = prices.begins_ms + start_ms, prices.begins_ms + end_ms
         started_ms = placed_ms + (restart_ms if attempts[job_number] else 0)
         attempts[job_number] += 1
+        kept[job_number] = book, promised_ms - max(0, ended_ms - started_ms)
         yield Allocation(
             id=f"run-{number}",
             job=job.id,
@@ -163,6 +165,7 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             borrowed=False,
             price_book=book.id,
             price_micros=price,
+            price_for_ms=promised_ms,
             currency=book.currency,
             state=AllocationState.ENDED,
             placed_ms=placed_ms,

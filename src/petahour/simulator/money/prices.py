@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from petahour.billing.rate import PriceBook, book_at, parse_price_books, price_of
+from petahour.billing.book import PriceBook, book_at, price_of, unit_price
+from petahour.billing.book_file import parse_price_books
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 from petahour.model.money import MAX_MICROS
@@ -62,15 +63,17 @@ class PricesNow(Mapping[tuple[str, str, Tier], int]):
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
-        self._book = prices.book_at(0)
+        self._book, self._now_ms = prices.book_at(0), 0
 
     def move(self, now_ms: int) -> None:
         """It is this instant of the trace now."""
-        self._book = self._prices.book_at(now_ms)
+        self._book, self._now_ms = self._prices.book_at(now_ms), now_ms
 
     def __getitem__(self, key: tuple[str, str, Tier]) -> int:
-        _, name, tier = key
-        price = None if self._book is None else price_of(self._book, name, tier)
+        tenant, name, tier = key
+        at_ms = self._prices.begins_ms + self._now_ms
+        book = self._book
+        price = None if book is None else unit_price(book, tenant=tenant, type=name, tier=tier, at_ms=at_ms)
         if price is None:
             raise KeyError(key)
         return price

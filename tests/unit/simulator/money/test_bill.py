@@ -79,13 +79,6 @@ def test_a_bill_worked_by_hand(tmp_path: Path) -> None:
     assert bill_faults(result, bill, book, restart_ms=RESTART_MS) == ()
 
 
-def test_a_run_keeps_the_price_it_was_placed_under(tmp_path: Path) -> None:
-    book = prices(tmp_path, BOOK + LATER, begins_ms=1_772_409_600_000)
-    result = run(job(0, 0, 3 * HOUR_MS, 1), job(2, 2 * HOUR_MS, HOUR_MS, 1))
-    bill = bill_of(result, book, restart_ms=RESTART_MS)
-    assert bill.revenue_micros == 30_000_000 + 20_000_000
-
-
 def test_what_a_fault_loses_is_waived_from_the_last_full_hour_on(tmp_path: Path) -> None:
     book = prices(tmp_path)
     faults = Faults(node_mtbf_ms=6 * HOUR_MS, repair_ms=60_000)
@@ -215,3 +208,38 @@ def test_a_file_with_several_currencies_gives_the_one_asked_for(tmp_path: Path) 
     book = prices(tmp_path, both, currency="EUR")
     assert book.currency == "EUR"
     assert bill_of(run(job(0, 0, HOUR_MS, 4)), book, restart_ms=0).revenue_micros == 6_000_000
+
+
+WEEK = """
+[[price_book]]
+id = "week"
+currency = "CNY"
+effective = 2026-03-02T00:00:00Z
+[price_book.prices.accelerator.on-demand]
+price = "10"
+hours = [{ days = "mon", from = 1, to = 2, price = "30" }]
+bands = [{ from_hours = 6, percent = "50" }]
+[[price_book.discount]]
+tenant = "b"
+percent = "20"
+"""
+
+
+def test_hours_of_the_week_bands_and_discounts_count_as_on_the_floor(tmp_path: Path) -> None:
+    book = prices(tmp_path, WEEK)
+    # a: 2 accelerators from 00:00 to 04:00 at 10, 30, 10, and beyond 6 hours of use at half of 10.
+    result = run(job(0, 0, 4 * HOUR_MS, 2))
+    bill = bill_of(result, book, restart_ms=RESTART_MS)
+    assert bill.revenue_micros == 2 * (10 + 30 + 10 + 5) * 1_000_000
+    assert bill_faults(result, bill, book, restart_ms=RESTART_MS) == ()
+    # b pays a fifth less than the list; half an hour of the dear one is half of its price.
+    half = bill_of(run(job(1, HOUR_MS, HOUR_MS // 2, 1), job(2, 0, 1, 1)), book, restart_ms=RESTART_MS)
+    assert {line.tenant: line.revenue_micros for line in half.lines}["b"] == 12_000_000
+
+
+def test_a_run_keeps_its_book_for_as_long_as_its_walltime(tmp_path: Path) -> None:
+    book = prices(tmp_path, BOOK + LATER, begins_ms=1_772_409_600_000)
+    runs = [replace(job(0, 0, 4 * HOUR_MS, 1), walltime_ms=walltime) for walltime in (HOUR_MS, 4 * HOUR_MS, None)]
+    # The later book takes effect after two hours; a walltime of one hour promised the first price for one.
+    paid = [bill_of(run(one), book, restart_ms=RESTART_MS).revenue_micros // 1_000_000 for one in runs]
+    assert paid == [10 + 10 + 20 + 20, 40, 60]
