@@ -53,10 +53,14 @@ def best(
             rule=f"no sooner than the fastest plan ends, which is after {fastest / HOUR_S:.1f} h",
             remedy="Allow more time, a larger gang, or another type.",
         )
-    keys: Mapping[Objective, Callable[[Estimate], float]] = {
-        Objective.CHEAPEST: lambda one: price_of(one, hourly),
-        Objective.FASTEST: lambda one: one.run_s.expected,
-        Objective.LEAST_ENERGY: lambda one: float("inf") if one.energy_kwh is None else one.energy_kwh,
+    keys: Mapping[Objective, Callable[[Estimate], tuple[bool, float]]] = {
+        Objective.CHEAPEST: lambda one: (False, price_of(one, hourly)),
+        Objective.FASTEST: lambda one: (False, one.run_s.expected),
+        # Types whose draw nobody knows come last, the one with the fewest accelerator-hours first.
+        Objective.LEAST_ENERGY: lambda one: (
+            one.energy_kwh is None,
+            one.energy_kwh or one.accelerator_hours.expected,
+        ),
     }
     return min(within, key=lambda one: (keys[objective](one), one.run_s.expected, one.gang))
 

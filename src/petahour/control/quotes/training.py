@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from petahour.catalog.catalog import Catalog
@@ -11,12 +10,12 @@ from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import Choice, Objective
+from petahour.model.quotes import Choice
 from petahour.quoting.chips import Chip, chip_from_type
+from petahour.quoting.choice import best, estimates_up_to, pareto
 from petahour.quoting.estimate import Estimate, estimate
 from petahour.quoting.hf_config import transformer_from_config
 from petahour.quoting.presets import preset, presets
-from petahour.quoting.search import gangs_up_to
 from petahour.quoting.workload import Training
 
 USUAL_STEP_TOKENS = 4 * 2**20  # what large language models take in one step, where nobody says
@@ -65,7 +64,7 @@ def training_estimate(
     """
     chip = chip_from_type(catalog.for_quote(type_name))
     if terms.gang is not None:
-        tried = [estimate(training, chip, gang=terms.gang, plan=terms.plan)]
+        tried: Sequence[Estimate] = [estimate(training, chip, gang=terms.gang, plan=terms.plan)]
         _require_fit(tried[0])
     else:
         tried = _every_gang(training, chip, most)
@@ -101,16 +100,14 @@ def _require_fit(found: Estimate) -> None:
 
 def _choices(tried: Sequence[Estimate]) -> tuple[Choice, ...]:
     """Those of several gang sizes that no other one beats in both time and accelerator-hours, by size."""
-    found: list[Choice] = []
-    fewest = math.inf
-    for one in sorted(tried, key=lambda one: (one.run_s.expected, one.accelerator_hours.expected)):
-        if one.accelerator_hours.expected < fewest:
-            fewest = one.accelerator_hours.expected
-            found.append(Choice(accelerators=one.gang, plan=str(one.plan), run_ms=round(one.run_s.expected * 1000)))
+    found = [
+        Choice(accelerators=one.gang, plan=str(one.plan), run_ms=round(one.run_s.expected * 1000))
+        for one in pareto(tried, hourly={})
+    ]
     return tuple(sorted(found, key=lambda choice: choice.accelerators)) if len(tried) > 1 else ()
 
 
-def _every_gang(training: Training, chip: Chip, most: int) -> list[Estimate]:
+def _every_gang(training: Training, chip: Chip, most: int) -> Sequence[Estimate]:
     if most < 1:
         raise ValidationError(
             field="gang",
@@ -118,31 +115,14 @@ def _every_gang(training: Training, chip: Chip, most: int) -> list[Estimate]:
             rule=f"a gang, as there is no fleet of {chip.name} here to try all sizes on",
             remedy="Name one, for example --gang 256.",
         )
-    tried: list[Estimate] = []
-    refusal: ValidationError | None = None
-    for gang in gangs_up_to(most, chip):
-        try:
-            tried.append(estimate(training, chip, gang=gang))
-        except ValidationError as error:
-            refusal = error
-    if refusal is not None and not tried:
-        raise refusal
-    return tried
+    return estimates_up_to(training, chip, most)
 
 
 def _best(tried: Sequence[Estimate], terms: Terms) -> Estimate:
     """The best by the objective; those that run longer than the deadline come last."""
 
-    def place(one: Estimate) -> tuple[bool, float, float]:
-        late = terms.deadline_ms is not None and one.run_s.expected * 1000 > terms.deadline_ms
-        figures = {
-            Objective.CHEAPEST: one.accelerator_hours.expected,
-            Objective.FASTEST: one.run_s.expected,
-            Objective.LEAST_ENERGY: one.energy_kwh or one.accelerator_hours.expected,
-        }
-        return late, figures[terms.objective], one.run_s.expected
-
-    return min(tried, key=place)
+    in_time = [one for one in tried if terms.deadline_ms is None or one.run_s.expected * 1000 <= terms.deadline_ms]
+    return best(in_time or tried, terms.objective)
 
 
 def _details(found: Estimate) -> Mapping[str, float]:
