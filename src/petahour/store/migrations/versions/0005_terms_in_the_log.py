@@ -9,8 +9,8 @@ from alembic import op
 
 from petahour.store.sql.guards import guard, unguard
 
-revision = "0028"
-down_revision = "0025"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
