@@ -144,6 +144,18 @@ def bands_of(
     return () if tariff is None else tariff.bands
 
 
+def varies(
+    book: PriceBook,
+    *,
+    tenant: str,
+    type: str,  # noqa: A002 - the word of the glossary
+    tier: Tier,
+) -> bool:
+    """Whether a tenant's price of a pair may be another one later under the same book."""
+    own = (tenant, type, tier) in book.overrides
+    return own or (type, tier) in book.tariffs or any(one.until_ms for one in book.discounts.get(tenant, ()))
+
+
 def tax_of(book: PriceBook, tenant: str) -> Tax | None:
     """The tax on a tenant's use: its own rate, else everybody's, else none."""
     return book.taxes.get(tenant) or book.taxes.get("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from petahour.billing.book import PriceBook, unit_price
+from petahour.billing.book import PriceBook, unit_price, varies
 from petahour.control.cancel import ask_to_stop
 from petahour.control.context import Context
 from petahour.control.credit_accounts import funds
@@ -136,6 +136,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "borrowed": held.borrowed,
             "price_book": held.price_book,
             "price_micros": held.price_micros,
+            "price_varies": varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
             **told(tx, held, credit),
         },

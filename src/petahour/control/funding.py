@@ -89,11 +89,11 @@ def _tell_held(tx: Transaction, job: Job, allocation: Allocation, before: Balanc
     note(
         tx,
         job,
-        kind=EventKind.CREDIT_HELD,
+        kind=EventKind.HOURS_CLOSED,
         at_ms=at_ms,
         cause="credit is held for what it uses next, as far as there is any",
         allocation=allocation.id,
-        data=told(tx, allocation, before),
+        data={"until_ms": allocation.metered_ms or allocation.placed_ms, **told(tx, allocation, before)},
     )
 
 

@@ -40,7 +40,6 @@ class EventKind(StrEnum):
     BUDGET_ALERT = "budget-alert"
     WRITTEN_OFF = "written-off"
     BARRED = "barred"
-    CREDIT_HELD = "credit-held"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -45,7 +45,7 @@ def _illegal(facts: Facts) -> Iterator[str]:
                     yield f"job {name}: event {event.seq} is no beginning"
             elif before is not state:
                 yield f"job {name}: event {event.seq} leaves {before} where the job was {state}"
-            elif event.kind in (EventKind.HOURS_CLOSED, EventKind.CREDIT_HELD) and before is after:
+            elif event.kind is EventKind.HOURS_CLOSED and before is after:
                 pass  # It runs on.
             elif event.kind is EventKind.JOB_STOPPING and before is after is JobState.STOPPING:
                 pass  # A stop under way was given another cause.

@@ -57,6 +57,8 @@ def _of_run(run: Run, event: Event, data: Mapping[str, Any]) -> Iterator[Fault]:
         until_ms = data["until_ms"]
         if started_ms is None:
             return  # It was asked to stop before its start was heard of, which only its end tells.
+    if run.price_varies:
+        return  # What each hour costs is the price books' to say; the proof of the ledger looks it up there.
     due = 0 if started_ms is None else _price(run, max(started_ms, run.metered_ms), until_ms)
     if data["charged_micros"] != due:
         yield _CHARGE, f"{event.allocation} is charged {data['charged_micros']} micros, its time comes to {due}"

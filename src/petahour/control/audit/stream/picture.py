@@ -40,7 +40,9 @@ class Ordered:
 
 @dataclass(kw_only=True, slots=True)
 class Run:
-    """An allocation that holds accelerators. ``metered_ms``: up to where its time is charged."""
+    """An allocation that holds accelerators. ``metered_ms``: up to where its time is charged. ``price_varies``: its
+    hours may cost other prices than that of its placement.
+    """
 
     job: str
     tenant: str
@@ -52,6 +54,7 @@ class Run:
     price_micros: int
     held_micros: int
     metered_ms: int
+    price_varies: bool = False
     started_ms: int | None = None
     yielded_ms: int | None = None
 
@@ -98,6 +101,9 @@ class Picture:
             self.credit[event.tenant or ""] = 0
         elif kind is EventKind.QUOTA_SET:
             self.quotas[event.tenant or "", data["type"]] = (data["nominal"], data["borrowing_limit"])
+        elif kind is EventKind.PRICES_PUBLISHED:
+            for run in self.runs.values():
+                run.price_varies = True
         elif kind is EventKind.PASS_MADE:
             self._pass(data)
         elif kind is EventKind.JOB_SUBMITTED:
@@ -147,6 +153,7 @@ class Picture:
             borrowed=data["borrowed"],
             rehearsal=data["rehearsal"],
             price_micros=data["price_micros"],
+            price_varies=bool(data.get("price_varies", False)),
             held_micros=data.get("held_micros", 0),
             metered_ms=event.at_ms,
         )
