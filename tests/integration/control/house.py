@@ -70,7 +70,7 @@ class House:
         return job
 
     def place(self, name: str, *slots: Slot, type_name: str = "cpu") -> None:
-        place = Place(job=f"job-{name}", type=type_name, slots=slots, borrowed=False)
+        place = Place(job=f"job-{name}", type=type_name, slots=slots, borrowed=True)
         self.context.live.refresh(self.context.store, SETTINGS)
         done = commit(self.context, Plan(places=(place,), preempts=(), holds=()))
         assert done.refused == []

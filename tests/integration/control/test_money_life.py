@@ -147,7 +147,7 @@ class MoneyLife(RuleBasedStateMachine):
         job = queued[pick % len(queued)]
         slot = self._free(job, pick)
         if slot is not None:
-            self._committed(places=(Place(job=job.id, type=job.spec.types[0], slots=(slot,), borrowed=False),))
+            self._committed(places=(Place(job=job.id, type=job.spec.types[0], slots=(slot,), borrowed=True),))
 
     @rule(pick=picks, shift_ms=st.sampled_from([0, 0, -5_000, 999_999, -CENTURY_MS]))
     def start(self, pick: int, shift_ms: int) -> None:
