@@ -5,11 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from petahour.model.errors import ConflictError
+from petahour.store.migrations.run import configuration
 from petahour.store.sql.schema import metadata
 from petahour.store.sql.store import open_store
 
@@ -20,6 +22,52 @@ def test_migrations_make_the_schema(url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_what_is_made_at_once_is_what_the_migrations_come_to(url: str) -> None:
+    open_store(url).close()
+    engine = _plain_engine(url)
+    made = _shape(engine)
+    with engine.begin() as connection:
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    assert _shape(engine) == made
+    engine.dispose()
+
+
+def _shape(engine: Engine) -> dict[str, object]:
+    """Everything that the database says of its tables, and the names of its triggers."""
+    known = inspect(engine)
+    triggers = {
+        "sqlite": "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT event_object_table, trigger_name FROM information_schema.triggers",
+    }
+    with engine.connect() as connection:
+        found = connection.execute(text(triggers[engine.dialect.name])).all()
+    shape: dict[str, object] = {"triggers": sorted({(table, name) for table, name in found})}
+    for table in sorted(known.get_table_names()):
+        shape[table] = {
+            "columns": sorted(
+                (c["name"], str(c["type"]), c["nullable"], c["default"]) for c in known.get_columns(table)
+            ),
+            "key": known.get_pk_constraint(table)["constrained_columns"],
+            "references": sorted(
+                (str(f["constrained_columns"]), f["referred_table"], str(f["referred_columns"]))
+                for f in known.get_foreign_keys(table)
+            ),
+            "unique": sorted(str(sorted(u["column_names"])) for u in known.get_unique_constraints(table)),
+            "checks": sorted(
+                (str(c["name"]), " ".join(c["sqltext"].split())) for c in known.get_check_constraints(table)
+            ),
+            "indexes": sorted(
+                (str(i["name"]), str(i["column_names"]), bool(i["unique"])) for i in known.get_indexes(table)
+            ),
+        }
+    return shape
 
 
 def test_opening_again_changes_nothing(url: str) -> None:

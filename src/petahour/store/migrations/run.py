@@ -11,9 +11,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from petahour.model.errors import ConflictError, InvariantError
+from petahour.store.sql import invoice_tables, terms_schema
+from petahour.store.sql.guards import guard
+from petahour.store.sql.schema import metadata
+
+# The modules whose tables the schema has beside its own.
+TABLES = (invoice_tables, terms_schema)
 
 # Two control planes may start at once; the second waits here until the first has migrated.
 MIGRATION_LOCK = 0x70657461686F7573
@@ -45,10 +51,19 @@ def migrate(engine: Engine) -> None:
                 rule="the schema is not newer than this Petahour",
                 remedy="Install the Petahour version that last ran on this database.",
             )
-        if current != script.get_current_head():
+        if current is None and not inspect(connection).get_table_names():
+            _make(connection, script)
+        elif current != script.get_current_head():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             _check_references(connection)
+
+
+def _make(connection: Connection, script: ScriptDirectory) -> None:
+    """All of the newest schema at once, in an empty database: what the migrations come to, in a tenth of the time."""
+    metadata.create_all(connection)
+    guard(connection)
+    MigrationContext.configure(connection).stamp(script, "head")
 
 
 def require_current(engine: Engine) -> None:
