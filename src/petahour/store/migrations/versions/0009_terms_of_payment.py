@@ -56,7 +56,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "project", name=op.f("pk_budgets")),
     )
     with op.batch_alter_table("allocations", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("postpaid", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("postpaid", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
