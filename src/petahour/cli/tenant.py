@@ -234,15 +234,18 @@ def set_quota(
 ) -> None:
     """Set a tenant's nominal share of an accelerator type."""
     from petahour.cli.session import connect
+    from petahour.model.tenants import Quota
 
     with connect() as client:
         made = client.set_quota(
-            tenant,
-            type_,
-            nominal=nominal,
-            borrowing_limit=borrowing_limit,
-            lending_limit=lending_limit,
-            cohort=cohort,
+            Quota(
+                tenant=tenant,
+                type=type_,
+                nominal=nominal,
+                borrowing_limit=borrowing_limit,
+                lending_limit=lending_limit,
+                cohort=cohort,
+            )
         )
     _done(made, f"{made.tenant} has a share of {made.nominal} x {made.type}", as_json)
 

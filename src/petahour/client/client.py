@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict
 from types import TracebackType
 from typing import TypeVar
 
@@ -92,8 +93,6 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
-
-    # Who one is
 
     def version(self) -> str:
         """The control plane's version; needs no key."""
@@ -289,10 +288,8 @@ class Client:
 
     def create_project(self, tenant: str, name: str, *, directory: str | None = None) -> Project:
         """A new project; only an operator chooses its directory."""
-        body: dict[str, object] = {"name": name}
-        if directory is not None:
-            body["directory"] = directory
-        return self._post(Project, f"{_tenant(tenant)}/projects", body)
+        where = {} if directory is None else {"directory": directory}
+        return self._post(Project, f"{_tenant(tenant)}/projects", {"name": name, **where})
 
     def users(self, tenant: str) -> tuple[User, ...]:
         """A tenant's users; of the tenant ``operator``, the operator's own people."""
@@ -308,10 +305,8 @@ class Client:
 
     def create_key(self, user: str, *, tenant: str | None = None, label: str = "") -> NewKey:
         """A new key of a user; its text is in this answer only."""
-        body: dict[str, object] = {"user": user, "label": label}
-        if tenant not in (None, OPERATOR):
-            body["tenant"] = tenant
-        return self._post(NewKey, "/v1/keys", body)
+        whose = {} if tenant in (None, OPERATOR) else {"tenant": tenant}
+        return self._post(NewKey, "/v1/keys", {"user": user, "label": label, **whose})
 
     def revoke_key(self, key_id: str) -> None:
         """From now on the key opens nothing."""
@@ -321,24 +316,11 @@ class Client:
         """A tenant's nominal shares."""
         return self._list(f"{_tenant(tenant)}/quotas", "quotas", Quota)
 
-    def set_quota(
-        self,
-        tenant: str,
-        type_: str,
-        *,
-        nominal: int,
-        borrowing_limit: int | None = None,
-        lending_limit: int | None = None,
-        cohort: str = "",
-    ) -> Quota:
-        """Set a tenant's nominal share of a type; how far beyond it may borrow, what it lends (None: no bound)."""
-        path = f"{_tenant(tenant)}/quotas/{segment('type', type_)}"
-        body: dict[str, object] = {"nominal": nominal, "borrowing_limit": borrowing_limit}
-        if lending_limit is not None:
-            body["lending_limit"] = lending_limit
-        if cohort:
-            body["cohort"] = cohort
-        return decode(Quota, json_of(self._transport.send("PUT", path, body=body, repeatable=True)))
+    def set_quota(self, quota: Quota) -> Quota:
+        """Set a tenant's nominal share of a type, and what goes with it."""
+        said = {name: value for name, value in asdict(quota).items() if value not in (None, "")}
+        path = f"{_tenant(str(said.pop('tenant')))}/quotas/{segment('type', str(said.pop('type')))}"
+        return decode(Quota, json_of(self._transport.send("PUT", path, body=said, repeatable=True)))
 
     # Money
 
