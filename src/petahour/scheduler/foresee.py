@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from petahour.scheduler.ask import Waiting
+from petahour.scheduler.expect import Expectation
 from petahour.scheduler.play import Play
 from petahour.scheduler.state import State
 
@@ -36,10 +37,11 @@ def foresee(
     """
     wanted, more = set(jobs), list(extra)
     begun: dict[str, list[int]] = {job: [] for job in wanted}
-    played, left = 0, EVENTS
+    played, left, known = 0, EVENTS, Expectation()
+    known.know(state.expectation)
     # A further draw is worth its time only if it comes as far as the first one.
     while played < draws and (not played or left * played >= EVENTS - left):
-        play = Play(state, now_ms, played, extra=more)
+        play = Play(state, known, now_ms, played, extra=more)
         left -= play.until(wanted, left)
         played += 1
         for job in wanted & play.began_ms.keys():

@@ -10,6 +10,7 @@ from zlib import crc32
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.decide import Start, decide
+from petahour.scheduler.expect import Expectation
 from petahour.scheduler.state import State
 
 STOPPING_MS = 30 * SECOND_MS  # what has been told to stop is taken to be gone after so long
@@ -20,19 +21,21 @@ class Play:
     """A state apart from the live one, moved on by the ends of its runs. Nothing new arrives.
 
     Each job's run time is the quantile of what is expected of it that belongs to the job and ``draw``: the draws of
-    one job spread evenly over its distribution, and those of several jobs are as good as independent.
+    one job spread evenly over its distribution, and those of several jobs are as good as independent. ``known`` is
+    what the live state has learned, apart from it (``Expectation.know``).
     """
 
-    def __init__(self, live: State, now_ms: int, draw: int, *, extra: Iterable[Waiting] = ()) -> None:
-        self._draw, self.now_ms = draw, now_ms
+    def __init__(
+        self, live: State, known: Expectation, now_ms: int, draw: int, *, extra: Iterable[Waiting] = ()
+    ) -> None:
+        self._known, self._draw, self.now_ms = known, draw, now_ms
         self.began_ms: dict[str, int] = {}
         self._total_ms: dict[str, float] = {}
         self._ends: list[tuple[int, str, int]] = []  # (instant, run, attempt)
         self._attempts: dict[str, int] = {}
         self._again_ms: int | None = None
         self._state = State(live.policy, live.nodes, quotas=live.quotas, bounds=live.bounds)
-        self._known = self._state.expectation
-        self._known.know(live.expectation)
+        self._state.expectation.share(known)
         self._state.service = live.service.at(now_ms)
         self._state.asks = live.asks
         for running in list(live.running.values()):

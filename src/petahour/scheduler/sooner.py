@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from petahour.model.jobs import Tier
 from petahour.scheduler.ask import Ask, Waiting
+from petahour.scheduler.expect import Expectation
 from petahour.scheduler.funds import Money, hold_micros
 from petahour.scheduler.play import Play
 from petahour.scheduler.state import State
@@ -39,9 +40,11 @@ def sooner(state: State, job: Waiting, now_ms: int) -> Sooner | None:
     paid = _price(money, job.ask, job.ask.types[0], job.ask.tier)
     if paid is None:
         return None
+    known = Expectation()
+    known.know(state.expectation)
     offers = sorted(_offers(state, money, job), key=lambda offer: (offer[0], offer[1].ask.types))
     for price, other in offers[:TRIED]:
-        play = Play(state, now_ms, 0, extra=[other])
+        play = Play(state, known, now_ms, 0, extra=[other])
         play.until({other.id}, 1)
         if other.id in play.began_ms:
             ask = other.ask
