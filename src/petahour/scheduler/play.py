@@ -44,6 +44,13 @@ class Play:
             if job.id not in self._attempts:
                 self._enqueue(job)
 
+    def at_once(self, job_id: str) -> bool:
+        """Whether the next pass starts the job, or stops others for it; the pass is not carried out."""
+        made = decide(self._state, self.now_ms)
+        return any(start.job.id == job_id for start in made.starts) or any(
+            stop.for_job == job_id for stop in made.stops
+        )
+
     def until(self, wanted: set[str], events: int) -> int:
         """Pass after pass until all that are wanted have begun, or so many events are over: how many it took."""
         state = self._state

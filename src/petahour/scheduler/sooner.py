@@ -44,9 +44,7 @@ def sooner(state: State, job: Waiting, now_ms: int) -> Sooner | None:
     known.know(state.expectation)
     offers = sorted(_offers(state, money, job), key=lambda offer: (offer[0], offer[1].ask.types))
     for price, other in offers[:TRIED]:
-        play = Play(state, known, now_ms, 0, extra=[other])
-        play.until({other.id}, 1)
-        if other.id in play.began_ms:
+        if Play(state, known, now_ms, 0, extra=[other]).at_once(other.id):
             ask = other.ask
             return Sooner(type=ask.types[0], tier=ask.tier, change=float(price / paid - 1))
     return None
