@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from types import MappingProxyType
 
 from petahour.control.conduct import Conduct
@@ -17,6 +18,7 @@ from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.scheduler.plan import Hold, Plan
 from petahour.scheduler.policies import PETAHOUR
+from petahour.scheduler.present import Present, present_of
 from petahour.scheduler.state import State
 from petahour.store.protocol import Store, Transaction
 
@@ -29,6 +31,7 @@ class LiveState:
     """
 
     def __init__(self, policy: str = PETAHOUR.name) -> None:
+        self._moving = Lock()  # while the scheduler's state changes
         self.policy = policy
         self.follower = Follower(policy)
         self.nodes: dict[str, Node] = {}
@@ -59,13 +62,18 @@ class LiveState:
         """The number of the last event that was taken in."""
         return self._seq or 0
 
+    def present(self, now_ms: int) -> Present:
+        """What runs and waits now, for any thread to look ahead from."""
+        with self._moving:
+            return present_of(self.state, now_ms)
+
     def forget(self) -> None:
         """The next refresh starts from the store alone."""
         self._seq = None
 
     def refresh(self, store: Store, settings: Settings) -> bool:
         """Take in what was committed since the last refresh. True when anything changed for the scheduler."""
-        with store.read() as tx:
+        with self._moving, store.read() as tx:
             if self._seq is None:
                 self._load(tx, settings)
                 return True
@@ -87,7 +95,8 @@ class LiveState:
 
     def decide(self, now_ms: int, conduct: Conduct) -> Plan:
         """One scheduling pass over what was taken in."""
-        plan = self.follower.decide(now_ms, conduct)
+        with self._moving:
+            plan = self.follower.decide(now_ms, conduct)
         self.holds = plan.holds
         return plan
 

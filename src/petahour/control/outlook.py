@@ -31,5 +31,6 @@ def outlook(context: Context, job: Job) -> Outlook | None:
         return None
     if len(state.running) + len(state.lines) > MANY:
         return None
-    expected = foresee(state, now_ms, [job.id])[job.id] if hold.code in _BY_TIME else None
-    return Outlook(expected=expected, sooner=sooner(state, waiting, now_ms))
+    present = live.present(now_ms)
+    expected = foresee(present, now_ms, [job.id])[job.id] if hold.code in _BY_TIME else None
+    return Outlook(expected=expected, sooner=sooner(state, present, waiting, now_ms))

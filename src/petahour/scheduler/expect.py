@@ -129,9 +129,10 @@ class Expectation:
         prior = row.typical_log(now_ms, prior, ROW, runs=False)
         expected = near.typical_log(now_ms, prior, NEAR, runs=False)
         holds_ms = KEPT_MS
-        if near.began_ms:
+        began_ms = list(near.began_ms.values())
+        if began_ms:
             expected = max(expected, near.typical_log(now_ms, prior, NEAR, runs=True))
-            holds_ms = min(KEPT_MS, (now_ms - min(near.began_ms.values())) // 16)
+            holds_ms = min(KEPT_MS, (now_ms - min(began_ms)) // 16)
         return near.ended, row.ended, now_ms + holds_ms, float(2**expected)
 
     def index_ms(self, job: Waiting, attained_ms: int) -> float:

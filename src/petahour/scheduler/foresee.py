@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from petahour.scheduler.ask import Waiting
-from petahour.scheduler.expect import Expectation
 from petahour.scheduler.play import Play
-from petahour.scheduler.state import State
+from petahour.scheduler.present import Present
 
 DRAWS = 9  # of run times; the interval leaves out one of them at each end
 ENOUGH = 5  # fewer tell the middle alone
@@ -28,20 +27,19 @@ class Expected:
 
 
 def foresee(
-    state: State, now_ms: int, jobs: Iterable[str], *, extra: Iterable[Waiting] = (), draws: int = DRAWS
+    present: Present, now_ms: int, jobs: Iterable[str], *, extra: Iterable[Waiting] = (), draws: int = DRAWS
 ) -> dict[str, Expected]:
     """Expected starts of these jobs if nothing new arrives, over ``draws`` of the run times of all that run or wait.
 
     ``extra`` jobs are taken to wait as well. Run times come from what is learned of each kind of job, within declared
-    walltimes. Credit is taken to last. The state is left as it was; it may move on in another thread meanwhile.
+    walltimes. Credit is taken to last.
     """
     wanted, more = set(jobs), list(extra)
     begun: dict[str, list[int]] = {job: [] for job in wanted}
-    played, left, known = 0, EVENTS, Expectation()
-    known.know(state.expectation)
+    played, left = 0, EVENTS
     # A further draw is worth its time only if it comes as far as the first one.
     while played < draws and (not played or left * played >= EVENTS - left):
-        play = Play(state, known, now_ms, played, extra=more)
+        play = Play(present, now_ms, played, extra=more)
         left -= play.until(wanted, left)
         played += 1
         for job in wanted & play.began_ms.keys():

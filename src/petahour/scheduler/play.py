@@ -10,7 +10,7 @@ from zlib import crc32
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.decide import Start, decide
-from petahour.scheduler.expect import Expectation
+from petahour.scheduler.present import Present
 from petahour.scheduler.state import State
 
 STOPPING_MS = 30 * SECOND_MS  # what has been told to stop is taken to be gone after so long
@@ -21,26 +21,23 @@ class Play:
     """A state apart from the live one, moved on by the ends of its runs. Nothing new arrives.
 
     Each job's run time is the quantile of what is expected of it that belongs to the job and ``draw``: the draws of
-    one job spread evenly over its distribution, and those of several jobs are as good as independent. ``known`` is
-    what the live state has learned, apart from it (``Expectation.know``).
+    one job spread evenly over its distribution, and those of several jobs are as good as independent.
     """
 
-    def __init__(
-        self, live: State, known: Expectation, now_ms: int, draw: int, *, extra: Iterable[Waiting] = ()
-    ) -> None:
-        self._known, self._draw, self.now_ms = known, draw, now_ms
+    def __init__(self, present: Present, now_ms: int, draw: int, *, extra: Iterable[Waiting] = ()) -> None:
+        self._known, self._draw, self.now_ms = present.known, draw, now_ms
         self.began_ms: dict[str, int] = {}
         self._total_ms: dict[str, float] = {}
         self._ends: list[tuple[int, str, int]] = []  # (instant, run, attempt)
         self._attempts: dict[str, int] = {}
         self._again_ms: int | None = None
-        self._state = State(live.policy, live.nodes, quotas=live.quotas, bounds=live.bounds)
-        self._state.expectation.share(known)
-        self._state.service = live.service.at(now_ms)
-        self._state.asks = live.asks
-        for running in list(live.running.values()):
+        self._state = State(present.policy, present.nodes, quotas=present.quotas, bounds=present.bounds)
+        self._state.expectation.share(present.known)
+        self._state.service = present.service.at(now_ms)
+        self._state.asks = present.asks
+        for running in present.running:
             self._resume(running)
-        for job in sorted([*live.lines.every(), *extra], key=lambda job: job.seq):
+        for job in sorted([*present.waiting, *extra], key=lambda job: job.seq):
             if job.id not in self._attempts:
                 self._enqueue(job)
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from petahour.model.jobs import Tier
 from petahour.scheduler.ask import Ask, Waiting
-from petahour.scheduler.expect import Expectation
 from petahour.scheduler.funds import Money, hold_micros
 from petahour.scheduler.play import Play
+from petahour.scheduler.present import Present
 from petahour.scheduler.state import State
 
 TRIED = 6  # changes for which a pass is played, the cheapest first
@@ -29,7 +29,7 @@ class Sooner:
     change: float
 
 
-def sooner(state: State, job: Waiting, now_ms: int) -> Sooner | None:
+def sooner(state: State, present: Present, job: Waiting, now_ms: int) -> Sooner | None:
     """None where no other type or tier that is for sale here would have the job start now, or pay for it.
 
     Each change is tried by a pass of the scheduler on a copy of the state.
@@ -40,11 +40,9 @@ def sooner(state: State, job: Waiting, now_ms: int) -> Sooner | None:
     paid = _price(money, job.ask, job.ask.types[0], job.ask.tier)
     if paid is None:
         return None
-    known = Expectation()
-    known.know(state.expectation)
     offers = sorted(_offers(state, money, job), key=lambda offer: (offer[0], offer[1].ask.types))
     for price, other in offers[:TRIED]:
-        if Play(state, known, now_ms, 0, extra=[other]).at_once(other.id):
+        if Play(present, now_ms, 0, extra=[other]).at_once(other.id):
             ask = other.ask
             return Sooner(type=ask.types[0], tier=ask.tier, change=float(price / paid - 1))
     return None

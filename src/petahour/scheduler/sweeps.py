@@ -67,7 +67,7 @@ class Sweep:
         count, logs = float(self.ended), self.logs
         if runs and self.began_ms:
             typical = logs / count if count else prior
-            for began_ms in self.began_ms.values():
+            for began_ms in list(self.began_ms.values()):  # another thread may look ahead meanwhile
                 # A run that is taken in again is looked at as of its placement, when others had not begun.
                 ran = log2(max(0, now_ms - began_ms) + _FLOOR_MS)
                 if ran > typical:

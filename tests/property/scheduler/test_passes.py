@@ -20,6 +20,7 @@ from petahour.scheduler.foresee import foresee
 from petahour.scheduler.funds import hold_micros
 from petahour.scheduler.plan import HoldCode, Plan
 from petahour.scheduler.policies import PETAHOUR
+from petahour.scheduler.present import present_of
 from petahour.scheduler.room import Room, mask_of
 from petahour.scheduler.schedule import schedule, state_of
 from petahour.scheduler.snapshot import Snapshot
@@ -336,8 +337,9 @@ def test_a_change_that_is_offered_has_the_job_start(before: Snapshot) -> None:
     for hold in schedule(before).holds.values():
         waits = state.lines.job(hold.job)
         assert waits is not None
-        offer = sooner(state, waits, before.now_ms)
-        assert hold.job in foresee(state, before.now_ms, [hold.job], draws=3)
+        present = present_of(state, before.now_ms)
+        offer = sooner(state, present, waits, before.now_ms)
+        assert hold.job in foresee(present, before.now_ms, [hold.job], draws=3)
         if offer is None:
             continue
         asked = next(item for item in before.queued if item.id == hold.job)

@@ -12,6 +12,7 @@ from petahour.model.resources import Node
 from petahour.model.time import HOUR_MS, MINUTE_MS
 from petahour.scheduler.foresee import Expected, foresee
 from petahour.scheduler.policies import PETAHOUR
+from petahour.scheduler.present import present_of
 from petahour.scheduler.schedule import state_of
 from petahour.scheduler.snapshot import Snapshot
 from petahour.scheduler.sooner import Sooner, sooner
@@ -43,7 +44,7 @@ def minutes(expected: Expected) -> tuple[float | None, ...]:
 def test_it_starts_by_the_walltime_of_what_it_waits_for() -> None:
     nodes, (run, walltimes) = busy(HOUR_MS)
     before = snapshot(nodes, [job(1, (1, 4))], [run], walltimes_ms=walltimes)  # type: ignore[list-item,arg-type]
-    expected = foresee(state_of(before, PETAHOUR), NOW_MS, ["job-1"])["job-1"]
+    expected = foresee(present_of(state_of(before, PETAHOUR), NOW_MS), NOW_MS, ["job-1"])["job-1"]
     assert expected.earliest_ms is not None
     assert expected.latest_ms is not None
     assert NOW_MS < expected.earliest_ms <= expected.latest_ms <= NOW_MS + 40 * MINUTE_MS
@@ -52,7 +53,7 @@ def test_it_starts_by_the_walltime_of_what_it_waits_for() -> None:
 def test_what_was_learned_makes_the_interval_narrow() -> None:
     first, second = job(1, (1, 4), walltime_ms=None), job(2, (1, 4), walltime_ms=None)
     before = snapshot([node("a", 4)], [first, second])
-    expected = foresee(seen(before, HOUR_MS, ends=400), NOW_MS, ["job-1", "job-2"])
+    expected = foresee(present_of(seen(before, HOUR_MS, ends=400), NOW_MS), NOW_MS, ["job-1", "job-2"])
     assert minutes(expected["job-1"]) == (0, 0, 0)
     earliest, median, latest = minutes(expected["job-2"])
     assert earliest is not None
@@ -64,7 +65,11 @@ def test_what_was_learned_makes_the_interval_narrow() -> None:
 
 def test_nothing_is_promised_where_nothing_can_be_foreseen() -> None:
     before = snapshot([node("a", 4)], [job(1, (1, 8))])
-    assert minutes(foresee(state_of(before, PETAHOUR), NOW_MS, ["job-1"])["job-1"]) == (None, None, None)
+    assert minutes(foresee(present_of(state_of(before, PETAHOUR), NOW_MS), NOW_MS, ["job-1"])["job-1"]) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_another_type_is_offered_with_its_price() -> None:
@@ -96,4 +101,4 @@ def offer(before: Snapshot) -> Sooner | None:
     state = state_of(before, PETAHOUR)
     waits = state.lines.job("job-1")
     assert waits is not None
-    return sooner(state, waits, NOW_MS)
+    return sooner(state, present_of(state, NOW_MS), waits, NOW_MS)

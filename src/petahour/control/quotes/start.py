@@ -44,7 +44,7 @@ def expected_starts(
     }
     if not probes or len(state.running) + len(state.lines) > MANY:
         return placed
-    found = foresee(state, now_ms, list(probes), extra=list(probes.values()))
+    found = foresee(context.live.present(now_ms), now_ms, list(probes), extra=list(probes.values()))
     return [_foreseen(one, found.get(f"{PROBE}-{number}")) for number, one in enumerate(placed)]
 
 

@@ -1,0 +1,46 @@
+"""Present: all that looking ahead starts from, apart from the live state, which moves on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from petahour.model.resources import Node
+from petahour.model.tenants import Quota
+from petahour.scheduler.ask import Asks, Running, Waiting
+from petahour.scheduler.expect import Expectation
+from petahour.scheduler.policy import Policy
+from petahour.scheduler.service import Service
+from petahour.scheduler.state import Bounds, State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Present:
+    """What runs and what waits, at one instant. It is made while nobody changes the state."""
+
+    policy: Policy
+    nodes: tuple[Node, ...]
+    quotas: Mapping[tuple[str, str], Quota]
+    bounds: Bounds
+    asks: Asks
+    service: Service
+    known: Expectation
+    running: tuple[Running, ...]
+    waiting: tuple[Waiting, ...]
+
+
+def present_of(state: State, now_ms: int) -> Present:
+    """The present of a state; it costs what runs and waits."""
+    known = Expectation()
+    known.know(state.expectation)
+    return Present(
+        policy=state.policy,
+        nodes=state.nodes,
+        quotas=dict(state.quotas),
+        bounds=state.bounds,
+        asks=state.asks,
+        service=state.service.at(now_ms),
+        known=known,
+        running=tuple(state.running.values()),
+        waiting=tuple(state.lines.every()),
+    )
