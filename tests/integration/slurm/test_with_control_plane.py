@@ -79,7 +79,8 @@ def test_drains_go_both_ways_and_are_taken_back_by_whoever_began(plane: Plane, c
     plane.until(lambda: reason() == "petahour: new cables", 10, "Slurm to know the drain")
     plane.post("/v1/fleet/nodes/n0/resume", {})
     plane.until(lambda: reason() == "none", 10, "Slurm to know the resume")
-    assert _node(plane, "n0")["state"] == "up"
+    # What Slurm said before it was told may be heard once more.
+    plane.until(lambda: _node(plane, "n0")["state"] == "up", 10, "the node to take work")
 
 
 def test_a_dead_node_loses_its_gang_as_one_and_takes_work_when_it_is_back(
