@@ -2,7 +2,7 @@
 
 A step tops up, submits, places, runs, preempts, fails, loses, cancels, closes hours, changes prices, takes back, lets
 time pass, sets the host's clock back, restarts, or crashes at some statement of one of these and does it again.
-``PETAHOUR_MONEY_STEPS`` says how many steps in all (1,000 without it); half on SQLite, half on PostgreSQL.
+``PETAHOUR_MONEY_STEPS`` says how many steps in all (400 without it); half on SQLite, half on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from petahour.model.usage import Balance, Transfer, TransferKind
 from petahour.scheduler.plan import Place, Plan, Preempt
 from petahour.store.sql.store import SqlStore, open_store, sqlite_url
 
-STEPS = int(os.environ.get("PETAHOUR_MONEY_STEPS", "1000"))
+STEPS = int(os.environ.get("PETAHOUR_MONEY_STEPS", "400"))
 A_LIFE = 100  # steps on one store
 CENTURY_MS = 100 * 366 * 24 * HOUR_MS
 
