@@ -27,7 +27,6 @@ class StopCause(StrEnum):
     ORPHAN = "orphan"
     DUES = "dues-overdue"
     BUDGET = "budget-spent"
-    LIMIT = "price-limit"
 
 
 class EndKind(StrEnum):

@@ -22,7 +22,6 @@ class HoldCode(StrEnum):
     KEPT = "kept"
     DUES = "dues"
     BUDGET = "budget"
-    LIMIT = "price-limit"
     DEPENDENCY = "dependency"
     ARRAY = "array"
 
