@@ -24,10 +24,9 @@ class SlurmFiles:
     conf: Path | None = None
 
 
-def slurm_engine(directory: Path, files: SlurmFiles, catalog: Catalog, clock: Clock) -> SlurmEngine:
+def slurm_engine(directory: Path, settings: SlurmSettings, clock: Clock) -> SlurmEngine:
     """The engine, once Slurm has said which nodes it has; without its word after a while all the same, as what
     was known of its nodes is stored."""
-    settings = slurm_settings(files, catalog)
     engine = SlurmEngine(directory, settings=settings, clock_ms=clock.now_ms)
     if not engine.await_nodes(ANSWER_S):
         log.warning("Slurm has not answered within %g s; its jobs and nodes are taken up when it does", ANSWER_S)

@@ -18,6 +18,7 @@ from petahour.client.errors import WaitTimeoutError
 from petahour.client.explanation import Explanation
 from petahour.client.quotes import JobThroughput, Quote, QuoteAccuracy, QuoteRequest
 from petahour.client.requests import JobRequest
+from petahour.client.standing import Plane
 from petahour.client.statements import (
     Audit,
     Balance,
@@ -59,8 +60,7 @@ class Client:
     ProtocolError when the answer is not one of a control plane. Lost connections and 503 are tried again a few
     times where a repeat can do no harm; submitting is among those, as every submit carries an idempotency key.
     ``books`` has what is about invoices and reports. ``in_process`` replaces the network, for data without a server.
-    ``terms`` has what is agreed about prices and payment.
-    """
+    ``terms`` has what is agreed about prices and payment, ``plane`` what is about the control plane itself."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Client:
         )
         self.books = Books(self._transport)
         self.terms = Terms(self._transport)
+        self.plane = Plane(self._transport)
 
     def __enter__(self) -> Client:
         return self

@@ -61,9 +61,9 @@ def _store(
 ) -> Committed:
     now_ms = context.clock.now_ms()
     stored = Committed()
-    if seen is not None and tx.events.any_after(seen, (EventKind.QUOTA_SET,)):
-        # Quotas are the scheduler's to keep, and it knew others.
-        stored.refused.append(str(_stale("quotas", "quotas are those that the plan was made under")))
+    if seen is not None and tx.events.any_after(seen, (EventKind.QUOTA_SET, EventKind.PRICES_PUBLISHED)):
+        # Quotas are the scheduler's to keep, and it knew others; and prices may have come by another replica.
+        stored.refused.append(str(_stale("terms", "quotas and prices are those that the plan was made under")))
         return stored
     for place in places:
         try:

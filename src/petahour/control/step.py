@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from petahour.control.await_jobs import cancel_hopeless
@@ -20,10 +20,10 @@ from petahour.control.funding import extend_or_stop
 from petahour.control.hear import hear
 from petahour.control.launch import launch_of
 from petahour.control.passes import Passes
-from petahour.control.publish import reload_books
+from petahour.control.publish import reload_books, take_in_books
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import Allocation, AllocationState, EndKind
-from petahour.model.errors import UnavailableError
+from petahour.model.errors import NotLeaderError, UnavailableError
 from petahour.model.time import hour_floor
 
 log = logging.getLogger("petahour.control")
@@ -43,11 +43,13 @@ class Step:
 class Reconciler:
     """Runs steps. It guards what has been told to the engines, so that a step costs what changed.
 
-    Losing that memory is harmless: start and stop are idempotent by allocation.
+    Losing that memory is harmless: start and stop are idempotent by allocation. ``acts`` is asked before anything is
+    told to an engine: False once another replica may have begun to.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, acts: Callable[[], bool] = lambda: True) -> None:
         self._context = context
+        self._acts = acts
         self._started: set[str] = set()
         self._stopped: set[str] = set()
         self._nodes = NodeAgreement()
@@ -66,7 +68,17 @@ class Reconciler:
         self._reconciled_ms = None
 
     def step(self) -> Step:
-        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
+        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind.
+
+        Raises NotLeaderError where another replica leads, or may by now.
+        """
+        if not self._acts():
+            raise NotLeaderError(
+                field="lease",
+                value=None,
+                rule="the lease has run out and is not renewed yet",
+                remedy="The control loop goes on as soon as it is.",
+            )
         heard = self._hear()
         self._refresh()
         self._agree_on_nodes()
@@ -131,6 +143,7 @@ class Reconciler:
         live = self._context.live
         if live.refresh(self._context.store, self._context.settings):
             self._decide_again = True
+        take_in_books(self._context)
 
     def _agree_on_nodes(self) -> None:
         """Nodes that an engine found, lost, drained or has again."""
@@ -281,6 +294,8 @@ class Reconciler:
             job = context.live.active.get(allocation.job)
             if job is None:
                 continue
+            if not self._acts():
+                return
             try:
                 if allocation.state is AllocationState.STARTING and allocation.id not in self._started:
                     engine.start(launch_of(job, allocation, context.live.nodes, context.catalog, context.settings))

@@ -28,6 +28,7 @@ from petahour.model.quotes import Quote
 from petahour.model.resources import Node
 from petahour.model.tenants import ApiKey, Project, Quota, Tenant, User
 from petahour.model.usage import Balance, Charge, Transfer, UsageRecord
+from petahour.store.lease_protocol import LeaseTransaction
 from petahour.store.terms_protocol import TermsTransaction
 
 
@@ -288,7 +289,7 @@ class Reports(Protocol):
     def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
 
 
-class Transaction(TermsTransaction, Protocol):
+class Transaction(TermsTransaction, LeaseTransaction, Protocol):
     """The gateways inside one transaction. Properties, so that an implementation may hold richer types."""
 
     @property
@@ -319,6 +320,9 @@ class Store(Protocol):
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A consistent view for reading."""
+
+    def aside(self) -> AbstractContextManager[Transaction]:
+        """A read-write transaction that waits for no writer: for the lease, whose renewal may not come late."""
 
     def close(self) -> None:
         """Let go of connections."""
