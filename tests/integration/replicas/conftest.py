@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.faults.plane import Plane
@@ -31,8 +32,11 @@ def database_url(postgres: PostgresServer) -> str:
 def make_replica(tmp_path: Path, database_url: str) -> Iterator[MakeReplica]:
     made: list[Plane] = []
 
-    def make(name: str, *, home: Path = tmp_path, lease_s: float = 2, options: tuple[str, ...] = ()) -> Plane:
-        replica = Plane(home, database_url=database_url, name=name, options=("--lease", f"{lease_s:g}", *options))
+    def make(
+        name: str, *, home: Path = tmp_path, lease_s: float = 2, options: tuple[str, ...] = (), **rest: Any
+    ) -> Plane:
+        options = ("--lease", f"{lease_s:g}", *options)
+        replica = Plane(home, database_url=database_url, name=name, options=options, **rest)
         made.append(replica)
         return replica
 
