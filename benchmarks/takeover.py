@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -137,9 +138,10 @@ def taken_over(pair: list[Process], kills: int, queued: int) -> tuple[list[float
     for process in pair:
         process.start()
     fill(leader, queued)
-    led, started = [], []
+    led, started, chance = [], [], random.Random(7)
     try:
         for _ in range(kills):
+            time.sleep(chance.uniform(0, 2))  # anywhere between two renewals
             at_s = leader.kill()
             job = urgent(follower)
             until(follower.leads)

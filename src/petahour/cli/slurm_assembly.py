@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from petahour.catalog import Catalog
+from petahour.catalog import Catalog, load_catalog
 from petahour.control.clock import Clock
 from petahour.engines.slurm.engine import SlurmEngine
 from petahour.engines.slurm.settings import SlurmSettings, read_settings
@@ -40,3 +41,8 @@ def slurm_settings(files: SlurmFiles, catalog: Catalog) -> SlurmSettings:
     settings = read_settings(files.settings, catalog.types)
     conf = files.conf or settings.conf
     return replace(settings, conf=None if conf is None else conf.resolve())
+
+
+def site_gres(settings: Path | None) -> Mapping[str, str]:
+    """What a site's GRES are in the catalogue, by its slurm.toml; nothing without one."""
+    return {} if settings is None else read_settings(settings, load_catalog().types).gres
