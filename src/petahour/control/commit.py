@@ -136,7 +136,8 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "borrowed": held.borrowed,
             "price_book": held.price_book,
             "price_micros": held.price_micros,
-            "price_varies": varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
+            "price_varies": not context.prices.is_newest(terms.book)
+            or varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
             **told(tx, held, credit),
         },
@@ -169,11 +170,12 @@ class _Terms:
 
 
 def _terms(context: Context, tx: Transaction, job: Job, accelerator_type: str, now_ms: int) -> _Terms:
-    """The book in force; or the one of the job's last attempt, while the job's walltime is not used up.
+    """The book in force; or the one that the job's quote promised; or the one of the job's last attempt, while the
+    job's walltime is not used up.
 
-    A job without a walltime was promised nothing: from its next hour on it follows the book in force.
+    A job without a walltime and a quote was promised nothing: from its next hour on it follows the book in force.
     """
-    kept = _kept(context, tx, job)
+    kept = _kept(context, tx, job) if job.attempt else _promised(context, job)
     book = context.prices.in_force(context.live.currencies[job.tenant], now_ms) if kept is None else kept[0]
     price = None
     if book is not None:
@@ -183,8 +185,18 @@ def _terms(context: Context, tx: Transaction, job: Job, accelerator_type: str, n
     return _Terms(book=book, price_micros=price, for_ms=(job.spec.walltime_ms or 0) if kept is None else kept[1])
 
 
+def _promised(context: Context, job: Job) -> tuple[PriceBook, int] | None:
+    promise = job.spec.promise
+    if promise is None:
+        return None
+    book = context.prices.named(promise.price_book)
+    if book is None:
+        raise _stale(job.id, f"price book {promise.price_book} of {promise.quote} is known")
+    return book, promise.for_ms
+
+
 def _kept(context: Context, tx: Transaction, job: Job) -> tuple[PriceBook, int] | None:
-    last = tx.allocations.latest([job.id]).get(job.id) if job.attempt else None
+    last = tx.allocations.latest([job.id]).get(job.id)
     if last is None or not last.price_for_ms:
         return None
     ran_ms = 0 if last.started_ms is None else (last.ended_ms or last.started_ms) - last.started_ms

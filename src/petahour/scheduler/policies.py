@@ -149,7 +149,7 @@ def _cheapest_types(state: State, job: Waiting) -> Sequence[str]:
         return ask.types
 
     def cost(name: str) -> tuple[bool, float, float, int]:
-        price = 1 if money is None else money.prices_micros.get((ask.tenant, name, ask.tier))
+        price = 1 if money is None else money.price_micros(ask, name)
         speed = ask.speed(name)
         return (True, 0.0, -speed, 0) if price is None else (False, price / speed, -speed, price)
 
