@@ -61,9 +61,9 @@ def _store(
 ) -> Committed:
     now_ms = context.clock.now_ms()
     stored = Committed()
-    if seen is not None and tx.events.any_after(seen, (EventKind.QUOTA_SET,)):
-        # Quotas are the scheduler's to keep, and it knew others.
-        stored.refused.append(str(_stale("quotas", "quotas are those that the plan was made under")))
+    if seen is not None and tx.events.any_after(seen, _KEPT_BY_PASSES):
+        # They are the scheduler's to keep, and it knew others.
+        stored.refused.append(str(_stale("plan", "quotas and promises are those that the plan was made under")))
         return stored
     for place in places:
         try:
@@ -102,6 +102,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         price_for_ms=terms.for_ms,
         currency=context.live.currencies[job.tenant],
         postpaid=tx.credit.terms(job.tenant).postpaid,
+        reservation=place.reservation,
         state=AllocationState.STARTING,
         placed_ms=now_ms,
     )
@@ -138,6 +139,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "price_micros": held.price_micros,
             "price_varies": varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
+            **({"reservation": held.reservation} if held.reservation else {}),
             **told(tx, held, credit),
         },
     )
@@ -213,6 +215,9 @@ def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:
         text=f"preempted: its {allocation.tier} capacity is needed by a job with a stronger claim",
     )
     return allocation.id
+
+
+_KEPT_BY_PASSES = (EventKind.QUOTA_SET, EventKind.MAINTENANCE_SET, EventKind.RESERVATION_SET)
 
 
 def _stale(job: str, rule: str) -> StalePlanError:

@@ -21,6 +21,7 @@ from petahour.server.routes import (
     notices,
     payment,
     prices,
+    promises,
     quotes,
     reports,
     tenants,
@@ -54,6 +55,7 @@ def create_app(context: Context) -> FastAPI:
         credit,
         notices,
         payment,
+        promises,
     ):
         app.include_router(part.router)
 

@@ -25,6 +25,7 @@ from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.notices import SqlNotices
 from petahour.store.sql.people import SqlPeople
 from petahour.store.sql.prices import SqlPrices
+from petahour.store.sql.promises import SqlPromises
 from petahour.store.sql.quotes import SqlQuotes
 from petahour.store.sql.reports import SqlReports
 
@@ -48,6 +49,7 @@ class SqlTransaction:
     prices: SqlPrices
     credit: SqlCredit
     notices: SqlNotices
+    promises: SqlPromises
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -64,6 +66,7 @@ class SqlTransaction:
             prices=SqlPrices(connection),
             credit=SqlCredit(connection),
             notices=SqlNotices(connection),
+            promises=SqlPromises(connection),
         )
 
 
