@@ -60,8 +60,8 @@ class Client:
     Every method raises ApiError when the control plane refuses, UnavailableError when it does not answer, and
     ProtocolError when the answer is not one of a control plane. Lost connections and 503 are tried again a few
     times where a repeat can do no harm; submitting is among those, as every submit carries an idempotency key.
-    ``books`` has invoices and reports, ``terms`` what is agreed about prices and payment, ``promises`` what is promised
-    in time, ``plane`` the control plane itself. ``in_process`` replaces the network, for data without a server."""
+    ``books`` has invoices and reports, ``terms`` what is agreed about prices and payment, ``promises`` what is due
+    when, ``plane`` the control plane itself. ``in_process`` replaces the network, for data without a server."""
 
     def __init__(
         self,
