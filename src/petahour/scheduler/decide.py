@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import NamedTuple
 
+from petahour.model.collector import collector_paused
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.front import Front
 from petahour.scheduler.funds import hold_micros
@@ -75,14 +75,11 @@ def decide(state: State, now_ms: int) -> Decisions:
     one = _Pass(state, now_ms)
     # A pass makes many small values that are gone at its end. They would have the collector look through all that
     # waits and runs for cycles, of which there are none, and that takes longer than the pass.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return one.run()
-    finally:
-        one.undo()
-        if collects:
-            gc.enable()
+    with collector_paused():
+        try:
+            return one.run()
+        finally:
+            one.undo()
 
 
 class _Pass:
