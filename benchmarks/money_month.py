@@ -125,7 +125,8 @@ def post_month(store: SqlStore, held: list[Allocation], month: Month) -> Posted:
         began = time.perf_counter()
         for first in range(0, len(due), TRANSACTION):
             with store.write() as tx:
-                metered |= post_usages(tx, due[first : first + TRANSACTION], until_ms=hour_ms, at_ms=hour_ms)
+                done = post_usages(tx, due[first : first + TRANSACTION], until_ms=hour_ms, at_ms=hour_ms)
+            metered |= done.metered_ms
             transactions += 1
         seconds += time.perf_counter() - began
         running = [(end_ms, name, replace(item, metered_ms=metered[name])) for end_ms, name, item in running]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from petahour.billing.ledger import hold, post_charge, void
 from petahour.billing.meter import meter
@@ -20,12 +20,20 @@ from petahour.store.protocol import Transaction
 NO_BOOKS = PriceBooks()  # every allocation at the price it was placed under
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metered:
+    """What was metered: up to when, by allocation, where there was something to meter; and what was posted for it."""
+
+    metered_ms: Mapping[str, int]
+    rated: Sequence[RatedUsage]
+
+
 def post_usage(
     tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int, prices: PriceBooks = NO_BOOKS
 ) -> Allocation:
     """Meter up to ``until_ms``, rate and post. Ids derive from the allocation: a repeat changes nothing."""
-    metered = post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms, prices=prices)
-    return replace(allocation, metered_ms=metered[allocation.id]) if metered else allocation
+    metered_ms = post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms, prices=prices).metered_ms
+    return replace(allocation, metered_ms=metered_ms[allocation.id]) if metered_ms else allocation
 
 
 def post_usages(
@@ -35,8 +43,8 @@ def post_usages(
     until_ms: int,
     at_ms: int,
     prices: PriceBooks = NO_BOOKS,
-) -> Mapping[str, int]:
-    """The same for many allocations at once; up to when those are metered now that had something to meter, by id."""
+) -> Metered:
+    """The same for many allocations at once."""
     volumes = Volumes(tx)
     rated: list[RatedUsage] = []
     metered: dict[str, int] = {}
@@ -45,9 +53,9 @@ def post_usages(
             for record in meter(allocation, until_ms=until_ms):
                 rated += [_rated(piece, at_ms) for piece in priced_pieces(volumes, prices, allocation, record)]
                 metered[allocation.id] = record.end_ms
-        tx.ledger.post_usage(rated)
+        fresh = tx.ledger.post_usage(rated)
         tx.allocations.save_metered(metered)
-    return metered
+    return Metered(metered_ms=metered, rated=fresh)
 
 
 def _rated(piece: Piece, at_ms: int) -> RatedUsage:

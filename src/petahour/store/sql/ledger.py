@@ -96,13 +96,8 @@ class SqlLedger:
             self._last_hash = self._connection.execute(query).scalar() or GENESIS
         return self._last_hash
 
-    def _pending_of(self, fresh: Iterable[Transfer]) -> dict[str, Transfer]:
-        wanted = [transfer.pending for transfer in fresh if transfer.pending]
-        found: dict[str, Transfer] = {}
-        for batch in batches(wanted):
-            query = select(transfers).where(transfers.c.id.in_(batch))
-            found |= {item.id: item for item in rows(self._connection, query, transfer_of)}
-        return found
+    def _pending_of(self, fresh: Iterable[Transfer]) -> Mapping[str, Transfer]:
+        return self.many(transfer.pending for transfer in fresh if transfer.pending)
 
     def _balances_of(self, fresh: Iterable[Transfer]) -> dict[str, Balance]:
         found: dict[str, Balance] = {}
@@ -115,6 +110,14 @@ class SqlLedger:
 
     def transfer(self, transfer_id: str) -> Transfer | None:
         return one(self._connection, select(transfers).where(transfers.c.id == transfer_id), transfer_of)
+
+    def many(self, transfer_ids: Iterable[str]) -> Mapping[str, Transfer]:
+        """Those of these transfers that are stored, by id."""
+        found: dict[str, Transfer] = {}
+        for batch in batches(transfer_ids):
+            query = select(transfers).where(transfers.c.id.in_(batch))
+            found |= {item.id: item for item in rows(self._connection, query, transfer_of)}
+        return found
 
     def consequence(self, transfer: Transfer) -> Transfer | None:
         """What closed this pending transfer, or took this other one back."""
