@@ -212,15 +212,14 @@ class Reconciler:
         size = context.settings.reports_per_commit
         for first in range(0, len(due), size):
             with context.store.write() as tx:
-                for allocation in due[first : first + size]:
-                    close_hours(
-                        tx,
-                        allocation.id,
-                        until_ms=until_ms,
-                        now_ms=context.clock.now_ms(),
-                        settings=context.settings,
-                        prices=context.prices,
-                    )
+                close_hours(
+                    tx,
+                    [allocation.id for allocation in due[first : first + size]],
+                    until_ms=until_ms,
+                    now_ms=context.clock.now_ms(),
+                    settings=context.settings,
+                    prices=context.prices,
+                )
         spent = self._extend()
         # Closing changes allocations and balances without an event of its own.
         context.live.reread(context.store, [*due, *spent])
