@@ -10,7 +10,7 @@ from petahour.control.settings import Settings
 from petahour.engines.protocol import Launch
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Job
-from petahour.model.resources import CPU, Node, Slot
+from petahour.model.resources import CPU, Node, Slot, Switch
 from petahour.vendors.launch import launch_environment
 
 
@@ -41,6 +41,8 @@ def launch_of(
         checkpoint_dir=spec.checkpoint_dir,
         memory_bytes=spec.memory_bytes,
         log_limit_bytes=settings.log_bytes,
+        exclusive=spec.gang.exclusive,
+        one_switch=spec.gang.switch is Switch.REQUIRED,
     )
 
 

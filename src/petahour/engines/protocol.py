@@ -18,7 +18,8 @@ class Launch:
     ``environment`` is the job's own; ``slot_environments`` (one per slot, in slot order) holds the vendor's
     visible-devices variables. The engine adds the rank variables. One rank runs per accelerator.
     At the walltime the engine sends ``stop_signal`` and, after ``grace_ms``, kills. ``cpu_affinity``: pin ranks
-    to the host CPUs that the slot indexes name (type ``cpu`` only).
+    to the host CPUs that the slot indexes name (type ``cpu`` only). ``exclusive``: nobody else's work may run on
+    its nodes. ``one_switch``: its nodes lie under one leaf switch.
     """
 
     allocation: str
@@ -40,6 +41,8 @@ class Launch:
     checkpoint_dir: str | None
     memory_bytes: int | None
     log_limit_bytes: int
+    exclusive: bool = False
+    one_switch: bool = False
 
 
 # How the reason of a node begins that this control plane drained in an engine's own administration, and of one
