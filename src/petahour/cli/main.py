@@ -19,6 +19,7 @@ from petahour.cli import (
     invoices,
     job,
     ledger,
+    node,
     notify,
     oversight,
     payment,
@@ -53,6 +54,7 @@ app.command(short_help="Watch jobs of two tenants from queue to invoice.")(demo)
 account.add_to(app)
 job.add_to(app)
 app.add_typer(fleet.app, name="fleet")
+app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(quote.app, name="quote")
 app.add_typer(tenant.app, name="tenant")

@@ -14,6 +14,7 @@ from petahour.control.settings import Settings
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
+from petahour.model.promises import Maintenance
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.scheduler.plan import Hold, Plan
@@ -38,6 +39,7 @@ class LiveState:
         self.queued: dict[str, Job] = {}
         self.active: dict[str, Job] = {}
         self.allocations: dict[str, Allocation] = {}
+        self.windows: dict[str, Maintenance] = {}  # those that are not over
         self.holds: Mapping[str, Hold] = MappingProxyType({})
         self.watch_now = True  # terms have changed: look at credit, dues and budgets with the next step
         self.books_now = False  # price books were published: take them in before anything is priced
@@ -110,6 +112,7 @@ class LiveState:
         self._read_credit(tx, self.follower.currencies)
         self.queued, self.active, self.allocations = {}, {}, {}
         self._load_nodes(tx)
+        self._load_windows(tx)
         self._put_jobs(tx.jobs.unfinished())
         self._put_allocations(tx.allocations.active())
         self._seq = self.loaded_seq = seq
@@ -134,6 +137,8 @@ class LiveState:
             self.books_now = True
         if kinds & _FLEET_EVENTS:
             self._load_nodes(tx)
+        if EventKind.MAINTENANCE_SET in kinds:
+            self._load_windows(tx)
         self._put_jobs(tx.jobs.many(jobs))
         self._put_allocations(tx.allocations.many(allocations))
         self._read_credit(tx, tenants)
@@ -147,6 +152,9 @@ class LiveState:
     def _load_nodes(self, tx: Transaction) -> None:
         # A new dictionary, so that a thread reading the old one sees a whole fleet.
         self.nodes = {node.name: node for node in tx.fleet.every()}
+
+    def _load_windows(self, tx: Transaction) -> None:
+        self.windows = {window.id: window for window in tx.promises.windows()}
 
     def _put_jobs(self, jobs: Iterable[Job]) -> None:
         for job in jobs:

@@ -18,6 +18,7 @@ from petahour.control.dues import watch_dues
 from petahour.control.engine_nodes import NodeAgreement
 from petahour.control.funding import extend_or_stop
 from petahour.control.hear import hear
+from petahour.control.keep_windows import keep_windows
 from petahour.control.launch import launch_of
 from petahour.control.passes import Passes
 from petahour.control.publish import reload_books, take_in_books
@@ -58,6 +59,7 @@ class Reconciler:
         self._loads = 0
         self._decide_again = True
         self._next_ms = 0
+        self._edge_ms: int | None = None
         self._reconciled_ms: int | None = None
         self._watched_ms: int | None = None
 
@@ -85,6 +87,7 @@ class Reconciler:
         self._reconcile()
         closed = self._meter()
         self._watch()
+        keep_windows(self._context)
         self._refresh()
         while cancel_hopeless(self._context):
             # Who waited for one of these is hopeless in turn.
@@ -209,15 +212,14 @@ class Reconciler:
         size = context.settings.reports_per_commit
         for first in range(0, len(due), size):
             with context.store.write() as tx:
-                for allocation in due[first : first + size]:
-                    close_hours(
-                        tx,
-                        allocation.id,
-                        until_ms=until_ms,
-                        now_ms=context.clock.now_ms(),
-                        settings=context.settings,
-                        prices=context.prices,
-                    )
+                close_hours(
+                    tx,
+                    [allocation.id for allocation in due[first : first + size]],
+                    until_ms=until_ms,
+                    now_ms=context.clock.now_ms(),
+                    settings=context.settings,
+                    prices=context.prices,
+                )
         spent = self._extend()
         # Closing changes allocations and balances without an event of its own.
         context.live.reread(context.store, [*due, *spent])
@@ -254,9 +256,12 @@ class Reconciler:
     # -- 5. decide: one pass of the scheduler, and its commit ------------------------------------------------
 
     def _is_due(self) -> bool:
-        """Jobs wait, and with time alone claims have changed: who waits ages, who runs has had more."""
-        live = self._context.live
-        return (bool(live.queued) or live.state.turns is not None) and self._context.clock.now_ms() >= self._next_ms
+        """Jobs wait, and with time alone claims have changed: who waits ages, who runs has had more, and what is
+        promised begins or is over.
+        """
+        live, now_ms = self._context.live, self._context.clock.now_ms()
+        due = now_ms >= self._next_ms or (self._edge_ms is not None and now_ms >= self._edge_ms)
+        return (bool(live.queued) or live.state.turns is not None) and due
 
     def _decide(self) -> tuple[int, int]:
         context, live = self._context, self._context.live
@@ -268,6 +273,7 @@ class Reconciler:
         waited_for = live.follower.waited_for
         now_ms, seen = context.clock.now_ms(), live.seen
         self._next_ms = now_ms + context.settings.decide_ms
+        self._edge_ms = live.state.promises.edge_after(now_ms) if live.state.promises else None
         plan = live.decide(now_ms, self._conduct)
         if not waited_for:
             return 0, 0

@@ -21,6 +21,7 @@ from petahour.server.routes import (
     notices,
     payment,
     prices,
+    promises,
     quotes,
     reports,
     standing,
@@ -56,6 +57,7 @@ def create_app(context: Context) -> FastAPI:
         notices,
         payment,
         standing,
+        promises,
     ):
         app.include_router(part.router)
 

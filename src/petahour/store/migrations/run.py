@@ -14,12 +14,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from petahour.model.errors import ConflictError, InvariantError
-from petahour.store.sql import invoice_tables, lease, terms_schema
+from petahour.store.sql import invoice_tables, lease, promise_tables, terms_schema
 from petahour.store.sql.guards import guard
 from petahour.store.sql.schema import metadata
 
 # The modules whose tables the schema has beside its own.
-TABLES = (invoice_tables, terms_schema, lease)
+TABLES = (invoice_tables, promise_tables, terms_schema, lease)
 
 # Two control planes may start at once; the second waits here until the first has migrated.
 MIGRATION_LOCK = 0x70657461686F7573

@@ -26,6 +26,7 @@ from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.notices import SqlNotices
 from petahour.store.sql.people import SqlPeople
 from petahour.store.sql.prices import SqlPrices
+from petahour.store.sql.promises import SqlPromises
 from petahour.store.sql.quotes import SqlQuotes
 from petahour.store.sql.reports import SqlReports
 
@@ -53,6 +54,7 @@ class SqlTransaction:
     credit: SqlCredit
     notices: SqlNotices
     lease: SqlLease
+    promises: SqlPromises
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -70,6 +72,7 @@ class SqlTransaction:
             credit=SqlCredit(connection),
             notices=SqlNotices(connection),
             lease=SqlLease(connection),
+            promises=SqlPromises(connection),
         )
 
 
