@@ -61,9 +61,10 @@ def _store(
 ) -> Committed:
     now_ms = context.clock.now_ms()
     stored = Committed()
-    if seen is not None and tx.events.any_after(seen, (EventKind.QUOTA_SET,)):
-        # Quotas are the scheduler's to keep, and it knew others.
-        stored.refused.append(str(_stale("quotas", "quotas are those that the plan was made under")))
+    if seen is not None and tx.events.any_after(seen, _KEPT_BY_PASSES):
+        # They are the scheduler's to keep, and it knew others; and prices may have come by another replica.
+        rule = "quotas, promises and prices are those that the plan was made under"
+        stored.refused.append(str(_stale("plan", rule)))
         return stored
     for place in places:
         try:
@@ -102,6 +103,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         price_for_ms=terms.for_ms,
         currency=context.live.currencies[job.tenant],
         postpaid=tx.credit.terms(job.tenant).postpaid,
+        reservation=place.reservation,
         state=AllocationState.STARTING,
         placed_ms=now_ms,
     )
@@ -139,6 +141,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "price_varies": not context.prices.is_newest(terms.book)
             or varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
+            **({"reservation": held.reservation} if held.reservation else {}),
             **told(tx, held, credit),
         },
     )
@@ -225,6 +228,14 @@ def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:
         text=f"preempted: its {allocation.tier} capacity is needed by a job with a stronger claim",
     )
     return allocation.id
+
+
+_KEPT_BY_PASSES = (
+    EventKind.QUOTA_SET,
+    EventKind.MAINTENANCE_SET,
+    EventKind.RESERVATION_SET,
+    EventKind.PRICES_PUBLISHED,
+)
 
 
 def _stale(job: str, rule: str) -> StalePlanError:

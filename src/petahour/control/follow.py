@@ -20,11 +20,13 @@ from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import InvariantError
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState, Tier
+from petahour.model.promises import maintenance_from, reservation_from
 from petahour.model.resources import Node, NodeState, Slot
 from petahour.model.tenants import Quota
 from petahour.model.terms import spec_of
 from petahour.scheduler.ask import Waiting
-from petahour.scheduler.decide import Decisions, decide
+from petahour.scheduler.decide import decide
+from petahour.scheduler.decisions import Decisions
 from petahour.scheduler.funds import Money
 from petahour.scheduler.plan import Plan
 from petahour.scheduler.policies import policy_named
@@ -74,6 +76,12 @@ class Follower:
                 self._published[book.id] = book
             elif event.kind is EventKind.BARRED:
                 self._bar(bars_from(event.data))
+            elif event.kind is EventKind.MAINTENANCE_SET:
+                window: Any = event.data["window"]
+                self.state.promises.put_window(maintenance_from(window))
+            elif event.kind is EventKind.RESERVATION_SET:
+                reservation: Any = event.data["reservation"]
+                self.state.promises.put_reservation(reservation_from(reservation))
 
     @property
     def waited_for(self) -> bool:
@@ -88,6 +96,7 @@ class Follower:
             # Who is queued before the next pass is told of this room.
             free = tuple(pool.free for pool in state.room.pools)
             return plan_of(state, Decisions(free_before=free, free_after=free))
+        state.promises.forget(now_ms)
         state.bounds = Bounds(
             min_run_ms=conduct.min_run_ms,
             max_preemptions=conduct.max_preemptions,
@@ -320,6 +329,7 @@ def _allocation_of(event: Event, job: Waiting) -> Allocation:
         currency=data["currency"],
         state=AllocationState.STARTING,
         placed_ms=event.at_ms,
+        reservation=data.get("reservation", ""),
     )
 
 

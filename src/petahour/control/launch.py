@@ -10,7 +10,7 @@ from petahour.control.settings import Settings
 from petahour.engines.protocol import LOCAL, Launch
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Job
-from petahour.model.resources import CPU, Node, Slot
+from petahour.model.resources import CPU, Node, Slot, Switch
 from petahour.vendors.launch import launch_environment
 from petahour.vendors.power import HOST
 
@@ -44,6 +44,8 @@ def launch_of(
         checkpoint_dir=spec.checkpoint_dir,
         memory_bytes=spec.memory_bytes,
         log_limit_bytes=settings.log_bytes,
+        exclusive=spec.gang.exclusive,
+        one_switch=spec.gang.switch is Switch.REQUIRED,
         meter=_meter(job, allocation, nodes[slots[0].node], slots[0], catalog),
     )
 

@@ -11,7 +11,7 @@ from petahour.control.context import Context
 from petahour.control.quotes.so_far import QuotedJob, quoted_job
 from petahour.control.tenants import known_tenant
 from petahour.engines.protocol import LogChunk
-from petahour.model.allocations import Allocation
+from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.errors import NotFoundError, ValidationError
 from petahour.model.events import Event
 from petahour.model.jobs import Job
@@ -92,7 +92,11 @@ def read_log(
         )
     engine = context.engines[chosen.engine]
     most = max(1, min(limit_bytes, context.settings.log_read_bytes))
-    return chosen.attempt, engine.log(chosen.id, rank, offset=offset, limit_bytes=most)
+    chunk = engine.log(chosen.id, rank, offset=offset, limit_bytes=most)
+    if chosen.state is AllocationState.ENDED and not chunk.text:
+        # An engine of another replica may know nothing of it any more.
+        chunk = replace(chunk, complete=True)
+    return chosen.attempt, chunk
 
 
 def fleet_for(context: Context, caller: Caller) -> Sequence[tuple[Node, Sequence[Holder]]]:

@@ -31,10 +31,12 @@ class Ask:
     promise: Promise | None = None
     accelerators: int = field(init=False)
     shape: Shape = field(init=False)
+    spot: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # Read at every turn, hence kept; the class is frozen for everybody else.
         object.__setattr__(self, "accelerators", self.gang.accelerators + self.rest)
+        object.__setattr__(self, "spot", self.tier is Tier.SPOT)
         gang = self.gang
         shape = (self.types, gang.nodes, gang.accelerators_per_node, self.rest, gang.switch.value, gang.exclusive)
         object.__setattr__(self, "shape", shape)
@@ -101,7 +103,7 @@ class Waiting(NamedTuple):
     its declared bound; ``checkpoints``: it can go on from where it was stopped. ``work_ms`` is what it still
     needs on its first type: only a replay knows it, and only the clairvoyant policies look. ``declared_ms`` is the
     same as its owner told it, where the steps of training are counted. ``sweep``: the jobs it was submitted with,
-    found when it first waits.
+    found when it first waits. ``grace_ms``: between the signal to stop and its end.
     """
 
     id: str
@@ -116,6 +118,7 @@ class Waiting(NamedTuple):
     work_ms: int | None = None
     declared_ms: float | None = None
     sweep: Sweep | None = None
+    grace_ms: int = 0
 
 
 class Grant(NamedTuple):
@@ -126,7 +129,10 @@ class Grant(NamedTuple):
 
 
 class Running(NamedTuple):
-    """What holds accelerators. ``ends_ms`` is the latest end by its walltime; ``stop_for`` a job it yields to."""
+    """What holds accelerators. ``ends_ms`` is the latest end by its walltime; ``stop_for`` a job it yields to.
+
+    ``reservation``: on whose seats of its tenant's it lies, where it does.
+    """
 
     id: str
     job: Waiting
@@ -139,3 +145,4 @@ class Running(NamedTuple):
     stopping: bool = False
     stop_for: str = ""
     ends_ms: int | None = None
+    reservation: str = ""

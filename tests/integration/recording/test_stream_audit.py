@@ -20,7 +20,9 @@ Tamper = Callable[[Log], Event | None]
 
 
 def full_log(home: Path) -> Log:
-    """All that the rules speak of: a preemption, quotas, hours closed, a loss, a failure, a drain, a cancel."""
+    """All that the rules speak of: a preemption, quotas, hours closed, a loss, a failure, a drain, a cancel, a
+    maintenance window.
+    """
     plane = HandPlane(home)
     plane.quota("acme", "cpu", 2, 4)
     plane.quota("beta", "cpu", 8, 0)
@@ -42,6 +44,12 @@ def full_log(home: Path) -> Log:
     plane.submit("beta", nodes=2, accelerators_per_node=2, switch="preferred", run_ms=MINUTE_MS)
     plane.step(SECOND_MS)
     plane.step(2 * MINUTE_MS)
+    plane.maintain("cpu-*", 10 * MINUTE_MS, HOUR_MS)
+    plane.submit("coop", tier="spot", run_ms=HOUR_MS)
+    plane.submit("coop", walltime="5m", run_ms=MINUTE_MS)
+    plane.step(SECOND_MS)
+    for _ in range(4):
+        plane.step(5 * MINUTE_MS)
     log = plane.log()
     plane.close()
     return log
@@ -149,8 +157,8 @@ def swap_numbers(log: Log) -> Event:
 
 
 PLACED, ENDED, STOPPING = EventKind.JOB_PLACED, EventKind.JOB_ENDED, EventKind.JOB_STOPPING
-READ, NUMBERED, STATES, ONCE, ORDER, TWICE, NODES, GANG, QUOTA, YIELD, DECIDED, *MONEY = RULES
-PROMISED, CREDIT, CHARGE, HELD = MONEY
+READ, NUMBERED, STATES, ONCE, ORDER, TWICE, NODES, GANG, QUOTA, WINDOWS, SEATS = RULES[:11]
+YIELD, DECIDED, PROMISED, CREDIT, CHARGE, HELD = RULES[11:]
 PREEMPTED = {"stop_cause": "preempted"}
 OTHERWISE = {"quote": "quote-1", "price_book": "another", "for_ms": HOUR_MS}
 
@@ -184,6 +192,10 @@ OTHERWISE = {"quote": "quote-1", "price_book": "another", "for_ms": HOUR_MS}
         (QUOTA, change(EventKind.QUOTA_SET, nominal=1, borrowing_limit=1)),
         (QUOTA, change(PLACED, borrowed=False, where={"borrowed": True, "type": "cpu"})),
         (QUOTA, terms(PLACED, 1, QUOTA, tier="reserved")),
+        (WINDOWS, terms(PLACED, -2, WINDOWS, walltime_ms=HOUR_MS)),
+        (WINDOWS, terms(PLACED, -2, WINDOWS, walltime_ms=None)),
+        (WINDOWS, terms(PLACED, -1, WINDOWS, tier="on-demand")),
+        (WINDOWS, terms(STOPPING, -1, WINDOWS, tier="on-demand")),
         (
             YIELD,
             both(terms(STOPPING, 0, YIELD, tier="on-demand"), change(PLACED, borrowed=False, where={"type": A100})),
