@@ -22,6 +22,8 @@ LASTING = frozenset(
         EventKind.QUOTA_SET,
         EventKind.PRICES_PUBLISHED,
         EventKind.BARRED,
+        EventKind.MAINTENANCE_SET,
+        EventKind.RESERVATION_SET,
     }
 )
 _FINAL = frozenset(state.value for state in FINAL_STATES)

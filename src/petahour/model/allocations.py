@@ -27,6 +27,7 @@ class StopCause(StrEnum):
     ORPHAN = "orphan"
     DUES = "dues-overdue"
     BUDGET = "budget-spent"
+    MAINTENANCE = "maintenance"
 
 
 class EndKind(StrEnum):
@@ -49,6 +50,8 @@ class Allocation:
     running time the book it was placed under stays its own (None: for all of it); what it uses later is priced
     by the book then in force. ``funded_until_ms`` is set where credit covers less than the next stretch: then the
     job is asked to stop, unless credit was added. ``postpaid``: what it uses is owed, not taken from credit.
+    ``reservation``: the reservations, joined by "+", on whose seats it lies; until ``reserved_until_ms`` its time is
+    paid for by them.
     """
 
     id: str
@@ -78,11 +81,13 @@ class Allocation:
     price_for_ms: int | None = None
     funded_until_ms: int | None = None
     postpaid: bool = False
+    reservation: str = ""
+    reserved_until_ms: int | None = None
 
     @property
     def preempted_ms(self) -> int | None:
-        """When the operator asked it to yield, which a cancellation that came later does not undo."""
-        yields = self.stop_cause is StopCause.PREEMPTED or self.stop_for
+        """When the operator asked it to make way, which a cancellation that came later does not undo."""
+        yields = self.stop_cause in (StopCause.PREEMPTED, StopCause.MAINTENANCE) or self.stop_for
         return self.stop_ms if yields else None
 
     @property

@@ -14,8 +14,13 @@ def waiting_of(state: State, job: Job) -> Waiting:
     """A stored job as one that waits, or waited."""
     spec = job.spec
     ask = state.asks.of(
-        tenant=job.tenant, tier=spec.tier, types=spec.types, gang=spec.gang, priority=spec.priority
-    )  # fmt: skip
+        tenant=job.tenant,
+        tier=spec.tier,
+        types=spec.types,
+        gang=spec.gang,
+        priority=spec.priority,
+        promise=spec.promise,
+    )
     return Waiting(
         id=job.id,
         seq=job.seq,
@@ -25,6 +30,7 @@ def waiting_of(state: State, job: Job) -> Waiting:
         name=spec.name,
         preemptions=job.preemptions,
         checkpoints=spec.checkpoint_dir is not None,
+        grace_ms=spec.grace_ms,
     )
 
 
@@ -46,6 +52,7 @@ def running_of(state: State, allocation: Allocation, job: Waiting) -> Running:
         stopping=allocation.state is AllocationState.STOPPING,
         stop_for=allocation.stop_for,
         ends_ms=None if job.walltime_ms is None else began_ms + job.walltime_ms,
+        reservation=allocation.reservation,
     )
 
 

@@ -28,6 +28,7 @@ from petahour.model.quotes import Quote
 from petahour.model.resources import Node
 from petahour.model.tenants import ApiKey, Project, Quota, Tenant, User
 from petahour.model.usage import Balance, Charge, RatedUsage, Transfer, UsageRecord
+from petahour.store.lease_protocol import LeaseTransaction
 from petahour.store.terms_protocol import TermsTransaction
 
 
@@ -277,6 +278,7 @@ class Quotes(Protocol):
 
     def add(self, quote: Quote) -> None: ...
     def get(self, quote_id: str) -> Quote | None: ...
+    def of_job(self, job_id: str) -> Quote | None: ...
     def use(self, quote_id: str, job_id: str) -> bool: ...
     def newest(self, *, tenant: str | None, limit: int) -> Sequence[Quote]: ...
     def used(self, *, tenant: str | None = None, work: str | None = None, limit: int) -> Sequence[Quote]: ...
@@ -290,7 +292,7 @@ class Reports(Protocol):
     def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
 
 
-class Transaction(TermsTransaction, Protocol):
+class Transaction(TermsTransaction, LeaseTransaction, Protocol):
     """The gateways inside one transaction. Properties, so that an implementation may hold richer types."""
 
     @property
@@ -321,6 +323,9 @@ class Store(Protocol):
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A consistent view for reading."""
+
+    def aside(self) -> AbstractContextManager[Transaction]:
+        """A read-write transaction that waits for no writer: for the lease, whose renewal may not come late."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -17,7 +17,7 @@ from petahour.store.sql.statements import batches, one, rows
 
 _CHANGING = (
     "state", "started_ms", "ended_ms", "metered_ms", "stop_cause", "stop_for", "stop_ms", "end_kind", "hold_transfer",
-    "funded_until_ms",
+    "funded_until_ms", "reserved_until_ms",
 )  # fmt: skip
 
 
