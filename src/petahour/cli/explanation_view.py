@@ -57,6 +57,8 @@ def _show_piece(piece: Piece) -> None:
         typer.echo(
             f"  {usage.billed_ams / HOUR_MS:,.6f} accelerator-hours at {_price(charge, piece.book_effective_ms)}"
         )
+        if piece.book_reason:
+            typer.echo(f"  this book was {piece.book_reason}")
     if piece.movements:
         _show_movements("Transfers", piece.movements)
     typer.echo("\nUsage record")

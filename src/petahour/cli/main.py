@@ -35,6 +35,7 @@ from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
 from petahour.cli.explain import explain
 from petahour.cli.simulate import simulate
+from petahour.cli.standing import status
 from petahour.cli.up import up
 from petahour.model.errors import PetahourError
 
@@ -70,6 +71,7 @@ app.add_typer(payment.terms, name="terms")
 app.add_typer(payment.budget, name="budget")
 payment.add_to(app)
 oversight.add_to(app)
+app.command(short_help="Show which replica answers, and who leads.")(status)
 invoices.add_to(app)
 app.add_typer(report.app, name="report")
 app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)

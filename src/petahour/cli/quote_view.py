@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from petahour.cli.render import Column, brief, instant, make_table, money, print_plain, show_facts, show_table
-from petahour.client.quotes import Choice, Interval, JobThroughput, Quote, QuoteAccuracy, QuotedStart, QuoteLine
+from petahour.client.quotes import (
+    Choice,
+    Interval,
+    JobThroughput,
+    Quote,
+    QuoteAccuracy,
+    QuotedJob,
+    QuotedStart,
+    QuoteLine,
+)
 from petahour.model.money import MICROS
 from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -102,6 +111,26 @@ def show_accuracy(found: QuoteAccuracy) -> None:
         typer.echo(f"{found.waiting} more run or wait; {found.other} did not succeed on one type, and do not count.")
 
 
+def quoted_facts(quoted: QuotedJob | None, *, over: bool) -> list[tuple[str, object]]:
+    """What was quoted of a job beside what it took, for ``describe``."""
+    if quoted is None:
+        return []
+    part = quoted.ran_ms / quoted.run_ms.expected
+    told: list[tuple[str, object]] = [("quote", f"{quoted.quote}, {quoted.accelerators} x {quoted.type}")]
+    if quoted.price_book is not None and quoted.promised_ms is not None:
+        promised = f"{quoted.price_book} for {span(quoted.promised_ms)} of running time"
+        told.append(("promised prices", f"book {promised}"))
+    runs, total = f"{span(quoted.run_ms.expected)} ({_range(quoted.run_ms)})", quoted.total_micros
+    if total is not None:
+        runs += f", {_amount(total.expected)} {quoted.currency} ({_amount(total.low)} - {_amount(total.high)})"
+    spent = "" if quoted.currency is None else f", {_amount(quoted.spent_micros)} {quoted.currency}"
+    return [
+        *told,
+        ("quoted", f"{runs} in 80 % of cases"),
+        ("it took" if over else "so far", f"{span(quoted.ran_ms)}{spent}, {part:.0%} of the time quoted"),
+    ]
+
+
 def show_throughput(found: JobThroughput) -> None:
     """What a calibration run told, and how to quote from it."""
     show_facts(
@@ -111,10 +140,17 @@ def show_throughput(found: JobThroughput) -> None:
             ("throughput", f"{found.rate:,.4g} {found.unit}/s"),
             ("spread", f"{found.spread:.1%} between {found.stretches} stretches"),
             ("set-up", f"{found.set_up_s:.1f} s of the run's {found.run_ms / SECOND_MS:.1f} s"),
-            ("power", None if found.power_w is None else f"{found.power_w:,.0f} W per accelerator"),
+            ("power", _power(found)),
         ]
     )
     typer.echo(f"\nQuote with: petahour quote --measured {found.job} --amount NUMBER_OF_{found.unit.upper()}")
+
+
+def _power(found: JobThroughput) -> str | None:
+    if found.power_w is None:
+        return None if found.power_unknown is None else f"not known: {found.power_unknown}"
+    by = "" if found.power_by is None else f", read by {found.power_by}"
+    return f"{found.power_w:,.0f} W per accelerator{by}"
 
 
 def span(time_ms: float) -> str:

@@ -19,6 +19,7 @@ from petahour.client.explanation import Explanation
 from petahour.client.promises import Promises
 from petahour.client.quotes import JobThroughput, Quote, QuoteAccuracy, QuoteRequest
 from petahour.client.requests import JobRequest
+from petahour.client.standing import Plane
 from petahour.client.statements import (
     Audit,
     Balance,
@@ -59,9 +60,8 @@ class Client:
     Every method raises ApiError when the control plane refuses, UnavailableError when it does not answer, and
     ProtocolError when the answer is not one of a control plane. Lost connections and 503 are tried again a few
     times where a repeat can do no harm; submitting is among those, as every submit carries an idempotency key.
-    ``books`` has what is about invoices and reports. ``in_process`` replaces the network, for data without a server.
-    ``terms`` has what is agreed about prices and payment, ``promises`` what is promised in time.
-    """
+    ``books`` has invoices and reports, ``terms`` what is agreed about prices and payment, ``promises`` what is due
+    when, ``plane`` the control plane itself. ``in_process`` replaces the network, for data without a server."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class Client:
         )
         self.books = Books(self._transport)
         self.terms = Terms(self._transport)
+        self.plane = Plane(self._transport)
         self.promises = Promises(self._transport)
 
     def __enter__(self) -> Client:

@@ -68,6 +68,7 @@ class Piece:
     charge: Charge | None
     book_effective_ms: int | None
     movements: tuple[Movement, ...]
+    book_reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from petahour.client.requests import JobRequest
 from petahour.model.errors import ValidationError
+from petahour.model.quotes import QuoteRequest as Asked
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuoteRequest:
-    """Work to quote: exactly one of ``model`` (a name), ``config`` (a Hugging Face config.json), ``measured`` (a
-    finished job whose output told its throughput, with ``amount``) and ``hours`` (plain accelerator-hours).
+class QuoteRequest(Asked):
+    """Work to quote, as the API is asked."""
 
-    ``tokens`` and ``amount`` are numbers or text such as ``"2T"``. ``gang`` None: the best number of accelerators;
-    ``plan`` such as ``"tp=8,pp=4,zero=1"`` needs one.
-    ``objective`` is cheapest, fastest or least-energy. ``tenant`` is for operators only.
-    """
-
-    model: str | None = None
-    config: Mapping[str, object] | None = None
-    measured: str | None = None
-    hours: float | None = None
-    tokens: str | int | None = None
-    sequence: int | None = None
-    batch: int | None = None
-    amount: str | int | None = None
-    types: tuple[str, ...] = ()
-    gang: int | None = None
-    plan: str | None = None
-    objective: str = "cheapest"
-    deadline: str | int | None = None
-    tier: str = "on-demand"
-    tenant: str | None = None
+    __slots__ = ()
 
     def body(self) -> dict[str, object]:
-        """The JSON body of ``POST /v1/quotes``; what is not said is left out."""
-        full: dict[str, object] = {
-            "model": self.model,
-            "config": None if self.config is None else dict(self.config),
-            "measured": self.measured,
-            "hours": self.hours,
-            "tokens": self.tokens,
-            "sequence": self.sequence,
-            "batch": self.batch,
-            "amount": self.amount,
-            "types": list(self.types),
-            "gang": self.gang,
-            "plan": self.plan,
-            "objective": self.objective,
-            "deadline": self.deadline,
-            "tier": self.tier,
-            "tenant": self.tenant,
-        }
-        return {name: value for name, value in full.items() if value is not None}
+        """The JSON body of ``POST /v1/quotes``; what is not said is left out.
+
+        Raises ValidationError for hours that JSON has no number for.
+        """
+        if self.hours is not None and not math.isfinite(self.hours):
+            raise ValidationError(
+                field="hours", value=self.hours, rule="accelerator-hours above zero", remedy="Write it like 5000."
+            )
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.config is not None:
+            said["config"] = dict(self.config)
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +108,10 @@ class NotQuoted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quote:
-    """A quote, its lines best first. ``job``: the one submitted under it. Without an id it was not stored."""
+    """A quote, its lines best first. ``job``: the one submitted under it, priced by ``price_book``.
+
+    Without an id it was not stored.
+    """
 
     id: str
     tenant: str
@@ -149,6 +126,7 @@ class Quote:
     lines: tuple[QuoteLine, ...]
     refused: tuple[NotQuoted, ...]
     job: str | None
+    price_book: str | None = None
 
     def request(self, command: tuple[str, ...], *, type_name: str | None = None) -> JobRequest:
         """A job under this quote, on the best type that this fleet can run, or on the one named.
@@ -173,6 +151,27 @@ class Quote:
             rule=f"a type that {self.id} offers on this fleet: {offered or 'none'}",
             remedy="Choose one of them, or ask for another quote.",
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotedJob:
+    """What was quoted for a job's type and gang, and what it took and cost so far.
+
+    ``total_micros`` and ``spent_micros`` are of ``currency``. ``price_book`` prices the first ``promised_ms`` of its
+    running time; None where the quote promised no prices.
+    """
+
+    quote: str
+    work: str
+    type: str
+    accelerators: int
+    run_ms: Interval
+    total_micros: Interval | None
+    currency: str | None
+    price_book: str | None
+    promised_ms: int | None
+    ran_ms: int
+    spent_micros: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,7 +212,11 @@ class QuoteAccuracy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobThroughput:
-    """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm."""
+    """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm.
+
+    ``power_w`` is one accelerator's mean, read by ``power_by``; None for the reason ``power_unknown``. ``joules`` are
+    one accelerator's over the whole run.
+    """
 
     job: str
     name: str
@@ -226,3 +229,6 @@ class JobThroughput:
     stretches: int
     set_up_s: float
     power_w: float | None
+    power_by: str | None = None
+    power_unknown: str | None = None
+    joules: float | None = None

@@ -13,6 +13,7 @@ class JobRequest:
     ``tenant`` is for operators only. ``walltime`` and ``grace`` are durations such as ``"1h30m"``, ``memory`` a
     size such as ``"8GiB"``, each also a plain number of seconds or bytes. ``after_ok`` and ``after_any`` are ids of
     jobs it waits for. ``array`` such as ``"0-15%4"`` makes one job for each index, at most four of them at once.
+    ``meter_power``: the output of the first rank ends with what its accelerators drew.
     """
 
     command: tuple[str, ...]
@@ -38,6 +39,7 @@ class JobRequest:
     after_any: tuple[str, ...] = ()
     array: str | None = None
     quote: str | None = None
+    meter_power: bool = False
 
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/jobs``; what is not said is left out."""
@@ -67,5 +69,6 @@ class JobRequest:
             "after_any": list(self.after_any) or None,
             "array": self.array,
             "quote": self.quote,
+            "meter_power": self.meter_power or None,
         }
         return {name: value for name, value in full.items() if value is not None}

@@ -62,8 +62,9 @@ def _store(
     now_ms = context.clock.now_ms()
     stored = Committed()
     if seen is not None and tx.events.any_after(seen, _KEPT_BY_PASSES):
-        # They are the scheduler's to keep, and it knew others.
-        stored.refused.append(str(_stale("plan", "quotas and promises are those that the plan was made under")))
+        # They are the scheduler's to keep, and it knew others; and prices may have come by another replica.
+        rule = "quotas, promises and prices are those that the plan was made under"
+        stored.refused.append(str(_stale("plan", rule)))
         return stored
     for place in places:
         try:
@@ -140,6 +141,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "price_book": held.price_book,
             "price_micros": held.price_micros,
             "price_varies": until_ms is not None
+            or not context.prices.is_newest(terms.book)
             or varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
             **({"reservation": held.reservation} if held.reservation else {}),
@@ -187,11 +189,12 @@ def _reserved_until_ms(tx: Transaction, job: Job, place: Place, now_ms: int) -> 
 def _terms(
     context: Context, tx: Transaction, job: Job, accelerator_type: str, now_ms: int, *, seated: bool
 ) -> _Terms:
-    """The book in force; or the one of the job's last attempt, while the job's walltime is not used up.
+    """The book in force; or the one that the job's quote promised; or the one of the job's last attempt, while the
+    job's walltime is not used up.
 
-    A job without a walltime was promised nothing: from its next hour on it follows the book in force.
+    A job without a walltime and a quote was promised nothing: from its next hour on it follows the book in force.
     """
-    kept = _kept(context, tx, job)
+    kept = _kept(context, tx, job) if job.attempt else _promised(context, job)
     book = context.prices.in_force(context.live.currencies[job.tenant], now_ms) if kept is None else kept[0]
     price = None
     if book is not None:
@@ -203,8 +206,18 @@ def _terms(
     return _Terms(book=book, price_micros=price, for_ms=(job.spec.walltime_ms or 0) if kept is None else kept[1])
 
 
+def _promised(context: Context, job: Job) -> tuple[PriceBook, int] | None:
+    promise = job.spec.promise
+    if promise is None:
+        return None
+    book = context.prices.named(promise.price_book)
+    if book is None:
+        raise _stale(job.id, f"price book {promise.price_book} of {promise.quote} is known")
+    return book, promise.for_ms
+
+
 def _kept(context: Context, tx: Transaction, job: Job) -> tuple[PriceBook, int] | None:
-    last = tx.allocations.latest([job.id]).get(job.id) if job.attempt else None
+    last = tx.allocations.latest([job.id]).get(job.id)
     if last is None or not last.price_for_ms:
         return None
     ran_ms = 0 if last.started_ms is None else (last.ended_ms or last.started_ms) - last.started_ms
@@ -235,7 +248,12 @@ def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:
     return allocation.id
 
 
-_KEPT_BY_PASSES = (EventKind.QUOTA_SET, EventKind.MAINTENANCE_SET, EventKind.RESERVATION_SET)
+_KEPT_BY_PASSES = (
+    EventKind.QUOTA_SET,
+    EventKind.MAINTENANCE_SET,
+    EventKind.RESERVATION_SET,
+    EventKind.PRICES_PUBLISHED,
+)
 
 
 def _stale(job: str, rule: str) -> StalePlanError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from petahour.billing.book import PriceBook
@@ -101,10 +102,12 @@ class Follower:
             max_preemptions=conduct.max_preemptions,
             per_hour=conduct.preemptions_per_hour,
         )
+        books, ahead_ms = self._prices(conduct), conduct.hold_interval_ms
         state.money = Money(
             available_micros=self.available_micros,
-            prices_micros=TenantPrices(self._prices(conduct), self.currencies, now_ms, conduct.hold_interval_ms),
-            hold_interval_ms=conduct.hold_interval_ms,
+            prices_micros=TenantPrices(books, self.currencies, now_ms, ahead_ms),
+            hold_interval_ms=ahead_ms,
+            promised_micros=partial(books.promised, now_ms=now_ms, ahead_ms=ahead_ms),
         )
         made = decide(state, now_ms)
         state.reserved = made.reserved
@@ -250,6 +253,9 @@ class Follower:
         if not after.final:
             preemptions = job.preemptions + (after is JobState.PREEMPTED)
             again = job._replace(attained_ms=attained_ms, preemptions=preemptions)
+            promise = job.ask.promise
+            if promise is not None and attained_ms >= promise.for_ms:
+                again = again._replace(ask=self.state.asks.unpromised(job.ask))
             if after is JobState.QUEUED:
                 self._queue(again)
             else:

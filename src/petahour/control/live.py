@@ -46,6 +46,8 @@ class LiveState:
         self.mended: tuple[dict[str, Node], dict[str, Reservation]] | None = None  # looked at for lost seats
         self.holds: Mapping[str, Hold] = MappingProxyType({})
         self.watch_now = True  # terms have changed: look at credit, dues and budgets with the next step
+        self.books_now = False  # price books were published: take them in before anything is priced
+        self.latest_ms = 0  # the latest instant in what was taken in
         self.loads = 0  # how often the state was made anew, the last time of the log up to `loaded_seq`
         self.loaded_seq = 0
         self._seq: int | None = None
@@ -120,12 +122,14 @@ class LiveState:
         self._put_allocations(tx.allocations.active())
         self._seq = self.loaded_seq = seq
         self.loads += 1
+        self.books_now = True
 
     def _take(self, tx: Transaction, events: Iterable[Event]) -> None:
         self.follower.take(events)
         jobs, allocations, kinds, tenants = set(), set(), set(), set()
         for event in events:
             kinds.add(event.kind)
+            self.latest_ms = max(self.latest_ms, event.at_ms)
             if event.tenant and event.kind in _MONEY_EVENTS and "available_micros" not in event.data:
                 tenants.add(event.tenant)
             if event.job:
@@ -134,6 +138,8 @@ class LiveState:
                 allocations.add(event.allocation)
         if kinds & _WATCHED_EVENTS:
             self.watch_now = True
+        if EventKind.PRICES_PUBLISHED in kinds:
+            self.books_now = True
         if kinds & _FLEET_EVENTS:
             self._load_nodes(tx)
         if EventKind.MAINTENANCE_SET in kinds:

@@ -52,6 +52,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         grace_ms=_grace(request.grace, settings),
         memory_bytes=None if request.memory is None else _memory(request.memory, settings),
         after=_after(request, settings),
+        meter_power=request.meter_power,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from petahour.control.await_jobs import cancel_hopeless
@@ -23,10 +23,10 @@ from petahour.control.keep_windows import keep_windows
 from petahour.control.launch import launch_of
 from petahour.control.mend_seats import mend_seats
 from petahour.control.passes import Passes
-from petahour.control.publish import reload_books
+from petahour.control.publish import reload_books, take_in_books
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import Allocation, AllocationState, EndKind
-from petahour.model.errors import UnavailableError
+from petahour.model.errors import NotLeaderError, UnavailableError
 from petahour.model.time import hour_floor
 
 log = logging.getLogger("petahour.control")
@@ -46,11 +46,13 @@ class Step:
 class Reconciler:
     """Runs steps. It guards what has been told to the engines, so that a step costs what changed.
 
-    Losing that memory is harmless: start and stop are idempotent by allocation.
+    Losing that memory is harmless: start and stop are idempotent by allocation. ``acts`` is asked before anything is
+    told to an engine: False once another replica may have begun to.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, acts: Callable[[], bool] = lambda: True) -> None:
         self._context = context
+        self._acts = acts
         self._started: set[str] = set()
         self._stopped: set[str] = set()
         self._nodes = NodeAgreement()
@@ -70,7 +72,17 @@ class Reconciler:
         self._reconciled_ms = None
 
     def step(self) -> Step:
-        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
+        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind.
+
+        Raises NotLeaderError where another replica leads, or may by now.
+        """
+        if not self._acts():
+            raise NotLeaderError(
+                field="lease",
+                value=None,
+                rule="the lease has run out and is not renewed yet",
+                remedy="The control loop goes on as soon as it is.",
+            )
         heard = self._hear()
         self._refresh()
         self._agree_on_nodes()
@@ -138,6 +150,7 @@ class Reconciler:
         live = self._context.live
         if live.refresh(self._context.store, self._context.settings):
             self._decide_again = True
+        take_in_books(self._context)
 
     def _agree_on_nodes(self) -> None:
         """Nodes that an engine found, lost, drained or has again."""
@@ -203,15 +216,14 @@ class Reconciler:
         size = context.settings.reports_per_commit
         for first in range(0, len(due), size):
             with context.store.write() as tx:
-                for allocation in due[first : first + size]:
-                    close_hours(
-                        tx,
-                        allocation.id,
-                        until_ms=until_ms,
-                        now_ms=context.clock.now_ms(),
-                        settings=context.settings,
-                        prices=context.prices,
-                    )
+                close_hours(
+                    tx,
+                    [allocation.id for allocation in due[first : first + size]],
+                    until_ms=until_ms,
+                    now_ms=context.clock.now_ms(),
+                    settings=context.settings,
+                    prices=context.prices,
+                )
         spent = self._extend()
         # Closing changes allocations and balances without an event of its own.
         context.live.reread(context.store, [*due, *spent])
@@ -292,6 +304,8 @@ class Reconciler:
             job = context.live.active.get(allocation.job)
             if job is None:
                 continue
+            if not self._acts():
+                return
             try:
                 if allocation.state is AllocationState.STARTING and allocation.id not in self._started:
                     engine.start(launch_of(job, allocation, context.live.nodes, context.catalog, context.settings))

@@ -85,11 +85,25 @@ class ArrayTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """Prices that a quote promised at submission: ``price_book`` prices the job's first ``for_ms`` of running time.
+
+    Prevents a book published between quote and run from changing what was agreed.
+    """
+
+    quote: str
+    price_book: str
+    for_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec:
     """What a tenant asks for, validated. Paths are absolute and inside the project's directory.
 
     ``types`` are the acceptable accelerator types, the preferred first. ``walltime_ms`` None: unknown.
     ``retries`` bounds restarts after the job's own failures; losing a node or being preempted is not one.
+    ``promise`` is there where it was submitted under a quote with prices. ``meter_power``: the first rank's output
+    ends with what its accelerators drew.
     """
 
     name: str
@@ -108,6 +122,8 @@ class JobSpec:
     memory_bytes: int | None = None
     after: tuple[After, ...] = ()
     array: ArrayTask | None = None
+    promise: Promise | None = None
+    meter_power: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,35 @@ class Objective(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteRequest:
+    """Work to quote, as text and numbers from outside, before any rule was applied.
+
+    It is exactly one of ``model`` (a name), ``config`` (a Hugging Face config.json), ``measured`` (a finished job
+    whose output told its throughput) and ``hours`` (plain accelerator-hours). ``tokens`` and ``amount``, which goes
+    with ``measured``, are numbers or text such as ``"2T"``. ``types`` empty: all that there are. ``gang`` is a number
+    of accelerators, None: the best; ``plan`` such as ``"tp=8,pp=4,zero=1"`` says how the model lies on them, None:
+    the fastest that fits. ``objective`` is cheapest, fastest or least-energy. ``deadline`` is a duration that the
+    run may take at most. ``tenant`` is for operators only.
+    """
+
+    model: str | None = None
+    config: Mapping[str, object] | None = None
+    measured: str | None = None
+    hours: float | None = None
+    tokens: str | int | None = None
+    sequence: int | None = None
+    batch: int | None = None
+    amount: str | int | None = None
+    types: tuple[str, ...] = ()
+    gang: int | None = None
+    plan: str | None = None
+    objective: str = "cheapest"
+    deadline: str | int | None = None
+    tier: str = "on-demand"
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
     """What is expected, between bounds that eight of ten outcomes should lie in. Prevents quoting a single number.
 
@@ -131,7 +160,7 @@ class Quote:
     """A quote as stored. ``work`` names what is run and ``about`` tells the rest of it, as text by name.
 
     Runs of the same ``work`` on the same type teach later quotes. ``lines`` are ordered by the objective, the best
-    first. ``job`` is the job submitted under it, which there is one of at most.
+    first. ``job`` is the job submitted under it, which there is one of at most; ``price_book`` prices what that uses.
     """
 
     id: str
@@ -147,6 +176,7 @@ class Quote:
     lines: tuple[QuoteLine, ...]
     refused: tuple[NotQuoted, ...] = ()
     job: str | None = None
+    price_book: str | None = None
 
     def line(self, type_name: str) -> QuoteLine | None:
         """The offer on a type, or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from petahour.model.jobs import Tier
+from petahour.model.jobs import Promise, Tier
 from petahour.model.resources import Gang
 from petahour.scheduler.sweeps import Sweep
 
@@ -18,6 +18,7 @@ class Ask:
 
     ``types`` are acceptable, the preferred first; ``speeds`` (relative to the first) where they were measured.
     ``rest``: one further node with so many accelerators, for gangs that fill no whole number of nodes.
+    ``promise``: the prices that a quote promised.
     """
 
     tenant: str
@@ -27,6 +28,7 @@ class Ask:
     gang: Gang
     rest: int = 0
     speeds: tuple[float, ...] = ()
+    promise: Promise | None = None
     accelerators: int = field(init=False)
     shape: Shape = field(init=False)
     spot: bool = field(init=False)
@@ -61,15 +63,37 @@ class Asks:
         priority: int = 0,
         rest: int = 0,
         speeds: tuple[float, ...] = (),
+        promise: Promise | None = None,
     ) -> Ask:
         rules = gang.switch, gang.exclusive
-        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds)
+        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds, promise)
         known = self._known.get(key)
         if known is None:
-            known = Ask(tenant=tenant, tier=tier, priority=priority, types=types, gang=gang, rest=rest, speeds=speeds)
+            known = Ask(
+                tenant=tenant,
+                tier=tier,
+                priority=priority,
+                types=types,
+                gang=gang,
+                rest=rest,
+                speeds=speeds,
+                promise=promise,
+            )
             self._known[key] = known
             self.measured = self.measured or len(speeds) > 1
         return known
+
+    def unpromised(self, ask: Ask) -> Ask:
+        """The same needs at the prices in force."""
+        return self.of(
+            tenant=ask.tenant,
+            tier=ask.tier,
+            types=ask.types,
+            gang=ask.gang,
+            priority=ask.priority,
+            rest=ask.rest,
+            speeds=ask.speeds,
+        )
 
 
 class Waiting(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 
+from petahour.model.collector import collector_paused
 from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.decisions import BLOCKING, CLOSEST, Decisions, Start, Stop, Why
@@ -30,14 +30,11 @@ def decide(state: State, now_ms: int) -> Decisions:
     one = _Pass(state, now_ms)
     # A pass makes many small values that are gone at its end. They would have the collector look through all that
     # waits and runs for cycles, of which there are none, and that takes longer than the pass.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return one.run()
-    finally:
-        one.undo()
-        if collects:
-            gc.enable()
+    with collector_paused():
+        try:
+            return one.run()
+        finally:
+            one.undo()
 
 
 class _Pass:

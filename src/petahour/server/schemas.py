@@ -79,6 +79,7 @@ class JobBody(Body):
     after_any: list[Text] = Field(default_factory=list, description="Jobs that must be over before it starts.")
     array: Text | None = Field(None, description="Indexes, one job each; %N: so many at once.", examples=["0-15%4"])
     quote: Text | None = Field(None, description="The quote it is submitted under: type and gang are the quote's.")
+    meter_power: bool = Field(False, description="Its first rank's output ends with what its accelerators drew.")
 
     def request(self) -> JobRequest:
         return JobRequest(
@@ -105,6 +106,7 @@ class JobBody(Body):
             after_any=tuple(self.after_any),
             array=self.array,
             quote=self.quote,
+            meter_power=self.meter_power,
         )
 
 

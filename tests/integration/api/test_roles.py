@@ -113,6 +113,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/conservation"): (READ_ALL, None),
     ("GET", "/v1/audit"): (READ_ALL, None),
     ("GET", "/v1/events"): (("operator",), None),
+    ("GET", "/v1/standing"): (READ_ALL, None),
     ("POST", "/v1/transfers/{money_id}/reversal"): (READ_ALL, {"note": "test"}),
     ("GET", "/v1/explain/{subject}/{money_id}"): (OWN, None),
 }

@@ -48,8 +48,8 @@ def _zombies(before: set[int]) -> set[int]:
     return {one.pid for one in born if one.is_running() and one.status() == psutil.STATUS_ZOMBIE}
 
 
-def _status(home: Path, rank: int = 0) -> dict[str, object]:
-    status = supervisor.read_status(str(home / "allocations" / "alloc-1" / f"rank-{rank}"))
+def _status(home: Path, rank: int = 0, name: str = "alloc-1") -> dict[str, object]:
+    status = supervisor.read_status(str(home / "allocations" / name / f"rank-{rank}"))
     assert status is not None
     return status
 
@@ -60,13 +60,51 @@ def test_a_killed_rank_fails_and_a_killed_supervisor_is_lost(engine: LocalEngine
     os.kill(_status(home)["rank"][0], signal.SIGKILL)  # type: ignore[index]
     report = await_phase(engine, "alloc-1", Phase.ENDED)
     assert (report.end_kind, report.message) == (EndKind.FAILED, "rank 0 was killed by SIGKILL")
-    engine.forget("alloc-1")
-    engine.start(launch(tmp_path, "sleep 60"))
-    await_phase(engine, "alloc-1", Phase.RUNNING)
-    rank = psutil.Process(_status(home)["rank"][0])  # type: ignore[index]
-    os.kill(_status(home)["supervisor"][0], signal.SIGKILL)  # type: ignore[index]
-    assert await_phase(engine, "alloc-1", Phase.ENDED).end_kind is EndKind.LOST
+    engine.start(launch(tmp_path, "sleep 60", name="alloc-2"))
+    await_phase(engine, "alloc-2", Phase.RUNNING)
+    rank = psutil.Process(_status(home, name="alloc-2")["rank"][0])  # type: ignore[index]
+    os.kill(_status(home, name="alloc-2")["supervisor"][0], signal.SIGKILL)  # type: ignore[index]
+    assert await_phase(engine, "alloc-2", Phase.ENDED).end_kind is EndKind.LOST
     until(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "the rank to be gone")
+
+
+METER = """
+import signal, sys, time
+def stop(*_):
+    print("petahour: power 1.0 W over 1.0 s by test, told at", time.time_ns() // 1_000_000, flush=True)
+    time.sleep(0.1)
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+signal.pause()
+"""
+
+
+def test_a_meter_beside_the_first_rank_has_the_last_word_and_no_time(
+    engine: LocalEngine, home: Path, tmp_path: Path
+) -> None:
+    slots = (Slot(node="n1", indexes=(0, 1)),)
+    engine.start(launch(tmp_path, "echo worked; sleep 0.2", slots=slots, meter=("-c", METER)))
+    await_phase(engine, "alloc-1", Phase.ENDED)
+    lines = output(engine, "alloc-1").splitlines()
+    assert lines[0] == "worked"
+    assert lines[1].startswith("petahour: power")
+    ended_ms = _status(home)["ended_ms"]
+    assert isinstance(ended_ms, int)
+    assert ended_ms <= int(lines[1].split()[-1])
+    assert output(engine, "alloc-1", 1).splitlines() == ["worked"]
+
+
+def test_a_meter_that_is_deaf_or_cannot_start_keeps_no_rank(engine: LocalEngine, tmp_path: Path) -> None:
+    for name, meter in (("alloc-1", ("-c", "import time; time.sleep(600)")), ("alloc-2", ("-m", "no.such.module"))):
+        engine.start(launch(tmp_path, "echo worked", name=name, meter=meter))
+        report = await_phase(engine, name, Phase.ENDED)
+        assert (report.end_kind, report.exit_code) == (EndKind.SUCCEEDED, 0)
+        assert output(engine, name) == "worked\n"
+    left = [
+        one for one in psutil.process_iter(["cmdline"]) if "time.sleep(600)" in " ".join(one.info["cmdline"] or ())
+    ]
+    assert left == []
 
 
 def test_a_killed_owner_loses_nothing_and_the_next_engine_adopts(home: Path, tmp_path: Path) -> None:

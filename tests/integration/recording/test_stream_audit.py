@@ -159,8 +159,9 @@ def swap_numbers(log: Log) -> Event:
 
 PLACED, ENDED, STOPPING = EventKind.JOB_PLACED, EventKind.JOB_ENDED, EventKind.JOB_STOPPING
 READ, NUMBERED, STATES, ONCE, ORDER, TWICE, NODES, GANG, QUOTA, WINDOWS, SEATS = RULES[:11]
-YIELD, DECIDED, CREDIT, CHARGE, HELD = RULES[11:]
+YIELD, DECIDED, PROMISED, CREDIT, CHARGE, HELD = RULES[11:]
 PREEMPTED = {"stop_cause": "preempted"}
+OTHERWISE = {"quote": "quote-1", "price_book": "another", "for_ms": HOUR_MS}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,7 @@ PREEMPTED = {"stop_cause": "preempted"}
         (DECIDED, change(EventKind.PASS_MADE, places=[])),
         (DECIDED, slots("cpu", lambda told: [{**told[0], "indexes": told[0]["indexes"][::-1]}])),
         (DECIDED, change(STOPPING, stop_for="job-1", where=PREEMPTED)),
+        (PROMISED, terms(PLACED, 1, PROMISED, promise=OTHERWISE)),
         (CREDIT, change(EventKind.CREDIT_ADDED, amount_micros=1)),
         (CREDIT, change(PLACED, available_micros=5, where={"rehearsal": False})),
         (CREDIT, change(PLACED, available_micros=5, where={"rehearsal": True})),

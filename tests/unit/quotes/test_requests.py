@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petahour.billing.rate import PriceBook
+from petahour.billing.book import Discount, Override, PriceBook, Tariff
 from petahour.catalog import load_catalog
+from petahour.client import QuoteRequest as ClientRequest
 from petahour.control.quotes.amounts import format_amount, parse_amount
-from petahour.control.quotes.offer import best_first, offer
+from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.offline import quote_offline
-from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
-from petahour.model.quotes import ExpectedStart, Interval, Objective, Quote
+from petahour.model.quotes import ExpectedStart, Interval, Objective, Quote, QuoteRequest
 from petahour.quoting.presets import presets
 
 LLAMA = QuoteRequest(model="llama-2-7b", tokens="100B", gang=64, types=("a100-80g-sxm", "ascend-910b3"))
@@ -28,6 +30,7 @@ BOOK = PriceBook(
     effective_ms=0,
     prices={("a100-80g-sxm", Tier.ON_DEMAND): 14_000_000, ("ascend-910b3", Tier.ON_DEMAND): 7_000_000},
 )
+PRICES = Prices(book=BOOK, tenant="acme", from_ms=0)
 
 
 def quoted(request: QuoteRequest, book: PriceBook | None = None) -> Quote:
@@ -160,7 +163,7 @@ def test_a_config_is_quoted_like_the_model_it_describes() -> None:
 def test_the_objective_orders_the_lines() -> None:
     fast = TypeEstimate(type="a100-80g-sxm", accelerators=64, plan="", run_s=100, low_s=90, high_s=110, energy_kwh=9)
     cheap = replace(fast, type="ascend-910b3", run_s=150, low_s=140, high_s=160, energy_kwh=5)
-    lines = [offer(fast, book=BOOK), offer(cheap, book=BOOK)]
+    lines = [offer(fast, prices=PRICES), offer(cheap, prices=PRICES)]
 
     def order(objective: Objective, deadline_ms: int | None = None) -> list[str]:
         return [line.type for line in best_first(lines, objective, Tier.ON_DEMAND, deadline_ms)]
@@ -168,13 +171,13 @@ def test_the_objective_orders_the_lines() -> None:
     assert order(Objective.FASTEST) == ["a100-80g-sxm", "ascend-910b3"]
     assert order(Objective.CHEAPEST) == order(Objective.LEAST_ENERGY) == ["ascend-910b3", "a100-80g-sxm"]
     assert order(Objective.CHEAPEST, 120_000) == ["a100-80g-sxm", "ascend-910b3"]
-    lines[1] = offer(cheap, book=BOOK, start=ExpectedStart(never="this fleet has none"))
+    lines[1] = offer(cheap, prices=PRICES, start=ExpectedStart(never="this fleet has none"))
     assert order(Objective.CHEAPEST) == ["a100-80g-sxm", "ascend-910b3"]
 
 
 def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
     seen = TypeEstimate(type="a100-80g-sxm", accelerators=8, plan="", run_s=100, low_s=80, high_s=125, energy_kwh=10)
-    line = offer(seen, ratios=[1.1] * 50, book=BOOK)
+    line = offer(seen, ratios=[1.1] * 50, prices=PRICES)
     assert line.correction == pytest.approx(1.1, rel=0.01)
     assert (line.own_runs, line.modelled_ms) == (50, 100_000)
     assert line.run_ms.expected == pytest.approx(110_000, rel=0.01)
@@ -182,3 +185,32 @@ def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
     assert line.run_ms.high - line.run_ms.low < 45_000
     certain = offer(replace(seen, low_s=100, high_s=100, learns=False), ratios=[2.0])
     assert certain.run_ms == Interval(low=100_000, expected=100_000, high=100_000)
+
+
+@pytest.mark.parametrize("hours", [math.nan, math.inf])
+def test_hours_that_json_has_no_number_for_are_refused_before_they_are_sent(hours: float) -> None:
+    with pytest.raises(ValidationError, match="above zero"):
+        ClientRequest(hours=hours).body()
+
+
+def test_a_price_that_differs_by_the_hour_is_quoted_as_its_mean() -> None:
+    week = tuple(2_000_000 if hour % 24 < 6 else 1_000_000 for hour in range(168))
+    pair = ("cpu", Tier.ON_DEMAND)
+    book = replace(BOOK, prices={pair: 2_000_000}, tariffs={pair: Tariff(hours=week)})
+    whole = TypeEstimate(type="cpu", accelerators=2, plan="", run_s=86_400, low_s=80_000, high_s=90_000)
+    (price,) = offer(whole, prices=Prices(book=book, tenant="acme", from_ms=0)).prices
+    assert price.price_micros == 1_250_000
+    assert price.total_micros.expected == 1_250_000 * 48
+    night = replace(whole, run_s=7_200, low_s=7_000, high_s=7_500)
+    assert offer(night, prices=Prices(book=book, tenant="acme", from_ms=0)).prices[0].price_micros == 2_000_000
+
+
+def test_a_tenant_is_quoted_its_own_price() -> None:
+    own = {("acme", "a100-80g-sxm", Tier.ON_DEMAND): Override(tariff=Tariff(hours=(3_000_000,) * 168))}
+    book = replace(BOOK, overrides=own, discounts={"beta": (Discount(off=Decimal(50)),)})
+    line = TypeEstimate(type="a100-80g-sxm", accelerators=1, plan="", run_s=3_600, low_s=3_000, high_s=4_000)
+    found = {
+        tenant: offer(line, prices=Prices(book=book, tenant=tenant, from_ms=0)).prices[0].price_micros
+        for tenant in ("acme", "beta", "coop")
+    }
+    assert found == {"acme": 3_000_000, "beta": 7_000_000, "coop": 14_000_000}

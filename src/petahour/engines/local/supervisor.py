@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 # What `status` and `launch.json` hold; the typing module would cost a start several milliseconds.
 Status = dict[str, "Any"]
 
+OVER = "over"  # beside an allocation's output: its end is on record, and nothing of it may begin any more
 STATUS_BYTES = 4096
 PIPE_BYTES = 65536
 LINGER_S = 0.5  # for output that is still in the pipe when the rank has ended
+METER_S = 5.0  # for the meter to say what it read; on a busy host it may have only begun
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -116,6 +118,7 @@ class Supervisor:
         self.kill_at: float | None = None
         self.child = 0
         self.cgroup: str | None = None
+        self.meter = 0
         self.status: Status = {
             "phase": "launching",
             "boot": boot_id(),
@@ -132,6 +135,9 @@ class Supervisor:
         self.file = make_status(directory)
 
     def run(self) -> None:
+        if os.path.exists(os.path.join(os.path.dirname(self.launch["log"]), OVER)):
+            self.end("stopped", None, "its end was on record before it started")
+            return
         if os.path.exists(os.path.join(self.directory, "stop.json")):
             self.end("stopped", None, "stopped before it started")
             return
@@ -144,7 +150,11 @@ class Supervisor:
         self.status.update(phase="running", rank=[self.child, start_time(self.child)], started_ms=now_ms())
         write_status(self.file, self.status)
         self.notify()
+        self.start_meter()
         code = self.watch(output)
+        if self.meter:
+            self.status["ended_ms"] = now_ms()  # What the meter takes is not the rank's time.
+            self.stop_meter(output)
         self.sweep(wait=True)
         self.drain(output)
         self.end(self.stopping or "exited", code, "")
@@ -226,6 +236,33 @@ class Supervisor:
         os.chdir(self.launch["workdir"])
         os.execvpe(self.launch["command"][0], self.launch["command"], self.launch["environment"])
 
+    def start_meter(self) -> None:
+        """What reads the power of the rank's accelerators and writes to its output; best effort."""
+        arguments = self.launch.get("meter")
+        if not arguments or self.log is None:
+            return
+        usual = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD]
+        with contextlib.suppress(OSError):
+            null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+            self.meter = os.posix_spawn(
+                sys.executable,
+                [sys.executable, *arguments],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, self.log, 1), (os.POSIX_SPAWN_DUP2, null, 2)],
+                setsigdef=usual,
+                setsigmask=[signal.SIGTERM],  # until it can obey
+            )
+            os.close(null)
+
+    def stop_meter(self, output: int) -> None:
+        """Its line comes after the rank's own output."""
+        self.empty(output)
+        until = time.monotonic() + METER_S
+        with contextlib.suppress(OSError):
+            os.kill(self.meter, signal.SIGTERM)
+            while not os.waitpid(self.meter, os.WNOHANG)[0] and time.monotonic() < until:
+                time.sleep(0.002)
+
     def watch(self, output: int) -> int:
         """Until the rank ends: keep its output, obey stop requests, enforce walltime and grace."""
         walltime_ms = self.launch["walltime_ms"]
@@ -297,10 +334,13 @@ class Supervisor:
             kept = kept[written:]
         return True
 
-    def drain(self, output: int) -> None:
+    def empty(self, output: int) -> None:
         until = time.monotonic() + LINGER_S
         while time.monotonic() < until and select.select([output], [], [], 0.0)[0] and self.pump(output):
             pass
+
+    def drain(self, output: int) -> None:
+        self.empty(output)
         if self.dropped and self.log is not None:
             with contextlib.suppress(OSError):
                 os.write(self.log, f"\n[{self.dropped} bytes of output dropped: limit or full disk]\n".encode())
@@ -310,7 +350,7 @@ class Supervisor:
         # A rank that ended well before a stop reached it has succeeded all the same.
         self.status.update(
             phase="ended",
-            ended_ms=now_ms(),
+            ended_ms=self.status["ended_ms"] or now_ms(),
             kind="exited" if kind == "stopped" and code == 0 else kind,
             code=None if code is None else (128 - code if code < 0 else code),
             signal=-code if code is not None and code < 0 else None,

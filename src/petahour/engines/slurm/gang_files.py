@@ -18,7 +18,7 @@ from petahour.engines.protocol import Launch
 from petahour.engines.slurm.gres import Place
 from petahour.engines.slurm.settings import Devices, Mode, SlurmSettings
 
-_AGENT = Path(__file__).with_name("agent.py")
+_AGENT, _HOSTLIST = (Path(__file__).with_name(name) for name in ("agent.py", "hostlist.py"))
 GANG_GRACE_MS = 5_000  # for the rest of a gang when one rank has failed
 
 
@@ -40,7 +40,7 @@ class GangFiles:
         self._layout = Layout(directory)
         self._programs = directory / "programs"
         self._programs.mkdir(parents=True, exist_ok=True)
-        for program in (_AGENT, Path(supervisor.__file__)):
+        for program in (_AGENT, _HOSTLIST, Path(supervisor.__file__)):
             _copy(program, self._programs / program.name)
         self.instance = _instance(directory / "instance")
 
@@ -51,6 +51,10 @@ class GangFiles:
     def directory(self, allocation: str) -> Path:
         return self._layout.allocation(allocation)
 
+    def over_mark(self, allocation: str) -> Path:
+        """Where it is said that the allocation is over, and nothing of it may begin any more."""
+        return self._layout.over_mark(allocation)
+
     def log(self, allocation: str, rank: int) -> Path:
         return self._layout.log(allocation, rank)
 
@@ -60,7 +64,7 @@ class GangFiles:
         for allocation in list(self._layout.known()):
             one = self._read(allocation)
             if one is None:
-                self._layout.forget(allocation)
+                self._layout.clear(allocation)
             else:
                 found[allocation] = one
         return found

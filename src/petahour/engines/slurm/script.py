@@ -18,10 +18,11 @@ BYTES_PER_MB = 1024 * 1024
 SPARE_MINUTES = 2  # Slurm's own time limit is the second line: the supervisors keep the walltime to the millisecond
 
 # The first job to get here takes the allocation for good (`set -C` refuses to write over a file). Slurm may start
-# a job twice, or forget one that was handed in and be given it again: the later one finds the claim and ends.
+# a job twice, or forget one that was handed in and be given it again: the later one finds the claim and ends. One
+# handed in by a control plane that slept through the allocation's end finds that on record.
 _SCRIPT = """\
 #!/bin/sh
-cd {folder} || exit 0
+cd {folder} && [ ! -e {over} ] || exit 0
 ( set -C; echo "$SLURM_JOB_ID" > claim ) 2>/dev/null || exit 0
 {held}exec srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --kill-on-bad-exit=0 --wait=0 --mpi=none \\
   --input=none {python} -I {agent} {folder}
@@ -47,6 +48,7 @@ def submission_of(
     settings: SlurmSettings,
     instance: str,
     folder: Path,
+    over: Path,
     agent: Path,
     path: str = DEFAULT_PATH,
 ) -> Submission:
@@ -57,12 +59,16 @@ def submission_of(
             field="node", value=missing[0], rule="a node of this Slurm", remedy="See sinfo and slurm.toml's gres."
         )
     first = places[launch.slots[0].node]
-    count = min(len(slot.indexes) for slot in launch.slots)  # Slurm gives each node of a job as many
+    ranks = min(len(slot.indexes) for slot in launch.slots)  # Slurm gives each node of a job as many
+    count = min(places[slot.node].accelerators for slot in launch.slots) if launch.exclusive else ranks
     memory_mb = first.memory_mb_each * count
     if launch.memory_bytes is not None:
-        memory_mb = max(1, -(-launch.memory_bytes * count // BYTES_PER_MB))
+        memory_mb = max(1, -(-launch.memory_bytes * ranks // BYTES_PER_MB))
+    # Of a host that is several nodes an exclusive gang takes all accelerators of its type; the others' go on.
+    whole = settings.mode is Mode.DELEGATED or all(places[slot.node].whole for slot in launch.slots)
     script = _SCRIPT.format(
         folder=shlex.quote(str(folder)),
+        over=shlex.quote(str(over)),
         nodes=len(launch.slots),
         python=shlex.quote(settings.python),
         agent=shlex.quote(str(agent)),
@@ -83,7 +89,8 @@ def submission_of(
         partition=settings.partition,
         account=settings.account,
         qos=settings.qos,
-        exclusive=settings.exclusive,
+        exclusive=settings.exclusive or (launch.exclusive and whole),
+        one_switch=settings.mode is Mode.DELEGATED and launch.one_switch and len(launch.slots) > 1,
     )
 
 

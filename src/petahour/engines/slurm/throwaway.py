@@ -16,15 +16,17 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
 from petahour.engines.slurm import throwaway_accounting as accounting_
 from petahour.engines.slurm.commands import Commands
 from petahour.engines.slurm.settings import RestSettings
-from petahour.engines.slurm.throwaway_conf import VirtualNode, device_files, gres_conf, slurm_conf
+from petahour.engines.slurm.throwaway_conf import VirtualNode, device_files, gres_conf, slurm_conf, topology_conf
+from petahour.engines.slurm.throwaway_left import PREFIX, end_all, of_cluster, own, sweep, variables
 from petahour.model.errors import UnavailableError
 
 START_S = 30.0
@@ -36,10 +38,16 @@ PR_SET_PDEATHSIG = 1
 
 class ThrowawaySlurm:
     """One cluster, with accounting over MariaDB where asked. ``start`` returns when every node is idle; ``close``
-    kills all that it started."""
+    kills all that it started. ``switches``: leaf switches with the names of their nodes."""
 
     def __init__(
-        self, nodes: Sequence[VirtualNode], *, node_timeout_s: int = 10, rest: bool = False, accounting: bool = False
+        self,
+        nodes: Sequence[VirtualNode],
+        *,
+        node_timeout_s: int = 10,
+        rest: bool = False,
+        accounting: bool = False,
+        switches: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         needed = (*PROGRAMS, *(["slurmrestd"] if rest else []), *(accounting_.PROGRAMS if accounting else ()))
         missing = [name for name in needed if not shutil.which(name, path=PATH)]
@@ -51,11 +59,14 @@ class ThrowawaySlurm:
                 remedy="Debian: apt install slurmctld slurmd slurm-client slurmrestd slurm-wlm-jwt-plugin munge.",
             )
         # A short path of its own, as munge's socket is in it and slurmrestd, as somebody else, reads slurm.conf.
-        self.directory = directory = Path(tempfile.mkdtemp(prefix="petahour-slurm-"))
+        sweep()
+        self.directory = directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        own(directory)
         self.nodes = tuple(nodes)
         self._ports = _free_ports(len(nodes) + 2)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._rest = rest
+        self._switched = bool(switches)
         for name in ("run", "log", "state", "dev", *(f"spool/{node.name}" for node in nodes)):
             (directory / name).mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
@@ -64,6 +75,8 @@ class ThrowawaySlurm:
         self._accounting = _free_ports(2) if accounting else []
         self.conf.write_text(self._slurm_conf(node_timeout_s), "utf-8")
         (directory / "gres.conf").write_text(gres_conf(directory, nodes), "utf-8")
+        if switches:
+            (directory / "topology.conf").write_text(topology_conf(switches), "utf-8")
         for name in device_files(nodes):
             (directory / "dev" / name).touch()
         self._environment = {**os.environ, "SLURM_CONF": str(self.conf), "PATH": PATH}
@@ -80,6 +93,7 @@ class ThrowawaySlurm:
             node_timeout_s=node_timeout_s,
             jwt=self._rest,
             accounting=lines,
+            switched=self._switched,
         )
 
     @property
@@ -122,14 +136,7 @@ class ThrowawaySlurm:
             process.kill()
             process.wait()
         self._processes.clear()
-        for _ in range(20):
-            left = self._left()
-            for one in left:
-                with contextlib.suppress(psutil.Error):
-                    one.kill()
-            if not left:
-                break
-            time.sleep(0.05)
+        end_all(self.conf)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start_accounting(self) -> None:
@@ -180,9 +187,9 @@ class ThrowawaySlurm:
     def kill_node(self, name: str) -> None:
         """A node's sudden death: its slurmd and all that runs on it."""
         self.kill(name)
-        for one in self._left():
+        for one in of_cluster(self.conf):
             with contextlib.suppress(psutil.Error):
-                if one.environ().get("SLURMD_NODENAME") == name or _is_step_of(one, self.directory, name):
+                if variables(one).get("SLURMD_NODENAME") == name or _is_step_of(one, self.directory, name):
                     for below in one.children(recursive=True):
                         below.kill()
                     one.kill()
@@ -205,14 +212,6 @@ class ThrowawaySlurm:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-
-    def _left(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("SLURM_CONF") == str(self.conf) and process.pid != os.getpid():
-                    found.append(process)
-        return found
 
     def _answers(self) -> bool:
         try:

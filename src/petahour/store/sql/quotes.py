@@ -13,7 +13,7 @@ from petahour.model.jobs import Tier
 from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
 from petahour.store.protocol import Billed
 from petahour.store.sql.schema import allocations, charges, quotes, usage_records
-from petahour.store.sql.statements import batches, one, rows
+from petahour.store.sql.statements import batches, of_allocation, one, rows
 
 _COLUMNS = ("id", "tenant", "user", "created_ms", "valid_until_ms", "work", "job")
 
@@ -31,6 +31,10 @@ class SqlQuotes:
 
     def get(self, quote_id: str) -> Quote | None:
         return one(self._connection, select(quotes).where(quotes.c.id == quote_id), _quote_of)
+
+    def of_job(self, job_id: str) -> Quote | None:
+        """The quote that the job was submitted under."""
+        return one(self._connection, select(quotes).where(quotes.c.job == job_id), _quote_of)
 
     def use(self, quote_id: str, job_id: str) -> bool:
         """The quote is that job's from now on; False when it was another's already."""
@@ -63,7 +67,7 @@ class SqlQuotes:
                     func.sum(charges.c.amount_micros),
                     func.max(charges.c.currency),
                 )
-                .join(usage_records, usage_records.c.allocation == allocations.c.id)
+                .join(usage_records, of_allocation(allocations.c.id))
                 .join(charges, charges.c.usage == usage_records.c.id)
                 .where(allocations.c.job.in_(batch))
                 .group_by(allocations.c.job)

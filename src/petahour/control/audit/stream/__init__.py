@@ -16,6 +16,7 @@ from petahour.control.audit.stream.picture import Fault, Picture
 from petahour.control.audit.stream.placement import placement_faults
 from petahour.control.audit.stream.promises import promise_faults
 from petahour.control.audit.stream.quota import quota_faults
+from petahour.control.audit.stream.quoted import quoted_faults
 from petahour.model.events import Event
 
 __all__ = ["RULES", "Finding", "audit_log"]
@@ -35,11 +36,20 @@ RULES = (
     "reservations are kept",
     "only spot and borrowed work yields, and not too often",
     "only what a pass decided is placed or stopped",
+    "a job is placed under the price book that its quote promised",
     "credit is what the events make of it",
     "time is charged at the price it was placed under",
     "credit is held for what runs alone",
 )
-_JUDGES = (history_faults, placement_faults, quota_faults, promise_faults, decision_faults, credit_faults)
+_JUDGES = (
+    history_faults,
+    placement_faults,
+    quota_faults,
+    promise_faults,
+    decision_faults,
+    quoted_faults,
+    credit_faults,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
