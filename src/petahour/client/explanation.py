@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from petahour.client.terms_nouns import SpotPrice
 from petahour.client.types import Allocation
 
 
@@ -62,12 +63,13 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """A usage record, its charge, and what the charge moved."""
+    """A usage record, its charge, and what the charge moved; ``posted``: the posted spot price of its hour."""
 
     usage: UsedPiece
     charge: Charge | None
     book_effective_ms: int | None
     movements: tuple[Movement, ...]
+    posted: SpotPrice | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -100,6 +100,7 @@ class Job:
     losses: int = 0
     after: tuple[Awaited, ...] = ()
     array: ArrayPlace | None = None
+    limit_micros: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +113,7 @@ class HeldSlot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allocation:
-    """One attempt of a job. ``price_micros`` is of one accelerator-hour."""
+    """One attempt of a job. ``price_micros`` is of one accelerator-hour when it was placed."""
 
     id: str
     attempt: int
@@ -128,6 +129,7 @@ class Allocation:
     stop_cause: str | None
     price_micros: int
     currency: str
+    limit_micros: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,7 @@ class JobRequest:
     after_ok: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
     array: str | None = None
+    max_price: str | None = None
     quote: str | None = None
 
     def digest(self) -> str:
@@ -41,4 +42,6 @@ class JobRequest:
         said = asdict(self)
         if self.quote is None:
             del said["quote"]  # Requests of before there were quotes keep their hash.
+        if self.max_price is None:
+            del said["max_price"]  # And those of before there were limits.
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -21,6 +21,7 @@ from petahour.control.hear import hear
 from petahour.control.launch import launch_of
 from petahour.control.passes import Passes
 from petahour.control.publish import reload_books
+from petahour.control.spot import post_prices, stop_above_limit
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import UnavailableError
@@ -66,12 +67,14 @@ class Reconciler:
         self._reconciled_ms = None
 
     def step(self) -> Step:
-        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
+        """Post, hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
+        post_prices(self._context)
         heard = self._hear()
         self._refresh()
         self._agree_on_nodes()
         self._reconcile()
         closed = self._meter()
+        stop_above_limit(self._context)
         self._watch()
         self._refresh()
         while cancel_hopeless(self._context):

@@ -53,7 +53,7 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
             rule=f"a project of tenant {tenant}",
             remedy=f'Create it with "petahour tenant project create {tenant} {request.project}".',
         )
-    spec = specify(request, project, context.catalog, context.settings)
+    spec = specify(request, project, context.catalog, context.settings, currency=currency)
     specs = _each(context.ids.new("job"), spec, request.array, context.settings)
     _require_possible(context, tenant, spec, currency)
     _require_room(context, tenant, len(specs))

@@ -90,6 +90,7 @@ class JobSpec:
 
     ``types`` are the acceptable accelerator types, the preferred first. ``walltime_ms`` None: unknown.
     ``retries`` bounds restarts after the job's own failures; losing a node or being preempted is not one.
+    ``limit_micros``: the most it pays for an accelerator-hour of spot, in its tenant's currency (None: no limit).
     """
 
     name: str
@@ -107,6 +108,7 @@ class JobSpec:
     grace_ms: int = 30_000
     memory_bytes: int | None = None
     after: tuple[After, ...] = ()
+    limit_micros: int | None = None
     array: ArrayTask | None = None
 
 

@@ -18,6 +18,7 @@ class Ask:
 
     ``types`` are acceptable, the preferred first; ``speeds`` (relative to the first) where they were measured.
     ``rest``: one further node with so many accelerators, for gangs that fill no whole number of nodes.
+    ``limit_micros``: what an accelerator-hour may cost at most; None without a limit.
     """
 
     tenant: str
@@ -27,6 +28,7 @@ class Ask:
     gang: Gang
     rest: int = 0
     speeds: tuple[float, ...] = ()
+    limit_micros: int | None = None
     accelerators: int = field(init=False)
     shape: Shape = field(init=False)
 
@@ -59,12 +61,22 @@ class Asks:
         priority: int = 0,
         rest: int = 0,
         speeds: tuple[float, ...] = (),
+        limit_micros: int | None = None,
     ) -> Ask:
-        rules = gang.switch, gang.exclusive
+        rules = gang.switch, gang.exclusive, limit_micros
         key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds)
         known = self._known.get(key)
         if known is None:
-            known = Ask(tenant=tenant, tier=tier, priority=priority, types=types, gang=gang, rest=rest, speeds=speeds)
+            known = Ask(
+                tenant=tenant,
+                tier=tier,
+                priority=priority,
+                types=types,
+                gang=gang,
+                rest=rest,
+                speeds=speeds,
+                limit_micros=limit_micros,
+            )
             self._known[key] = known
             self.measured = self.measured or len(speeds) > 1
         return known

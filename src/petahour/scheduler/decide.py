@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.front import Front
-from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.quota import Kept, Share, share_of
@@ -271,6 +271,9 @@ class _Pass:
             price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
+            asked = beyond_limit(money, ask, type_name)
+            if asked is not None:
+                return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
             micros = price
         share = self._share(ask, type_name)
         if share is Share.REFUSED:
@@ -327,6 +330,8 @@ class _Pass:
             micros = hold_micros(money, job, type_name, holds) if money is not None else 0
             if share is Share.REFUSED or micros is None:
                 continue
+            if money is not None and beyond_limit(money, ask, type_name) is not None:
+                continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
                 if money is not None and not pool.rehearsal and micros > self._available(ask.tenant):
@@ -373,4 +378,4 @@ class _Pass:
 
 
 # Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
-_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.PRICE)
+_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.LIMIT, HoldCode.PRICE)

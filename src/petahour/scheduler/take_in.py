@@ -14,8 +14,13 @@ def waiting_of(state: State, job: Job) -> Waiting:
     """A stored job as one that waits, or waited."""
     spec = job.spec
     ask = state.asks.of(
-        tenant=job.tenant, tier=spec.tier, types=spec.types, gang=spec.gang, priority=spec.priority
-    )  # fmt: skip
+        tenant=job.tenant,
+        tier=spec.tier,
+        types=spec.types,
+        gang=spec.gang,
+        priority=spec.priority,
+        limit_micros=spec.limit_micros,
+    )
     return Waiting(
         id=job.id,
         seq=job.seq,

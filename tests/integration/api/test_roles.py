@@ -55,6 +55,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/prices"): (ALL, None),
     ("POST", "/v1/prices"): (READ_ALL, {"text": BOOK}),
     ("GET", "/v1/prices/at"): (ALL, None),
+    ("GET", "/v1/prices/spot"): (ALL, None),
     ("POST", "/v1/tenants/{tenant}/topups"): (READ_ALL, {"amount": "5", "currency": "CNY", "key": "k"}),
     ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/credit"): (OWN, None),

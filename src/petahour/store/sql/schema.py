@@ -165,6 +165,7 @@ allocations = Table(
     Column("price_for_ms", BigInteger),
     Column("funded_until_ms", BigInteger),
     Column("postpaid", Boolean, nullable=False, server_default=false()),
+    Column("limit_micros", BigInteger),
     UniqueConstraint("job", "attempt"),
     CheckConstraint("started_ms IS NULL OR started_ms >= placed_ms", name="started"),
     CheckConstraint("ended_ms IS NULL OR ended_ms >= placed_ms", name="ended"),
