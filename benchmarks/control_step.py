@@ -1,4 +1,5 @@
-"""A control step with 10,000 queued jobs and 1,000 running: how long it takes, and the memory it needs.
+"""A control step with 10,000 queued jobs and 1,000 running: how long it takes, and the memory it needs. Then the
+step that closes an hour of all that runs, and how long one transaction of it keeps other writers waiting.
 
     python benchmarks/control_step.py [--queued 10000] [--running 1000]
 
@@ -14,7 +15,8 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from petahour.catalog import load_catalog
@@ -33,12 +35,35 @@ from petahour.engines.protocol import Launch, LogChunk, Phase, Report
 from petahour.model.allocations import EndKind
 from petahour.model.resources import Node
 from petahour.model.tenants import Caller, Role
-from petahour.store.sql.store import open_store, sqlite_url
+from petahour.model.time import HOUR_MS
+from petahour.store.sql.store import SqlStore, SqlTransaction, open_store, sqlite_url
 from report import Figure, percentile, show
 
 TYPE = "a100-80g-sxm"
 OPERATOR = Caller(key="bench", user="bench", role=Role.OPERATOR, tenant=None)
 TENANTS = 20
+
+
+class TurnedClock(SystemClock):
+    """The host's clock, turned forward."""
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+
+class TimedStore(SqlStore):
+    """A store that knows its longest transaction, from when it has the writer's turn until it is committed."""
+
+    longest_s = 0.0
+
+    @contextmanager
+    def write(self) -> Iterator[SqlTransaction]:
+        with super().write() as tx:
+            began = time.perf_counter()
+            yield tx
+        self.longest_s = max(self.longest_s, time.perf_counter() - began)
 
 
 class TellingEngine:
@@ -95,12 +120,12 @@ class TellingEngine:
         pass
 
 
-def build(folder: Path, running: int) -> tuple[Context, TellingEngine]:
+def build(folder: Path, running: int) -> tuple[Context, TellingEngine, TurnedClock]:
     """A control plane over SQLite with room for exactly ``running`` one-accelerator jobs."""
-    catalog, clock = load_catalog(), SystemClock()
+    catalog, clock = load_catalog(), TurnedClock()
     engine = TellingEngine(clock)
     context = Context(
-        store=open_store(sqlite_url(folder / "bench.db")),
+        store=TimedStore(open_store(sqlite_url(folder / "bench.db"))._engine),
         engines={"local": engine},
         catalog=catalog,
         prices=load_price_books(catalog),
@@ -117,7 +142,7 @@ def build(folder: Path, running: int) -> tuple[Context, TellingEngine]:
         create_tenant(context, OPERATOR, name=f"t{number}", title="", currency="CNY")
         add_credit(context, OPERATOR, f"t{number}", amount="1000000000", currency="CNY", key="first", note="")
     context.live.refresh(context.store, context.settings)
-    return context, engine
+    return context, engine, clock
 
 
 def fill(context: Context, jobs: int) -> None:
@@ -135,13 +160,24 @@ def fill(context: Context, jobs: int) -> None:
         submit(context, OPERATOR, request)
 
 
+def close_an_hour(context: Context, reconciler: Reconciler, clock: TurnedClock) -> tuple[float, float, int]:
+    """Milliseconds of the step that closes it, and of its longest transaction; how many allocations were closed."""
+    store = context.store
+    assert isinstance(store, TimedStore)
+    clock.ahead_ms += HOUR_MS + context.settings.settle_ms
+    store.longest_s = 0.0
+    began = time.perf_counter()
+    closed = reconciler.step().closed
+    return (time.perf_counter() - began) * 1e3, store.longest_s * 1e3, closed
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queued", type=int, default=10_000)
     parser.add_argument("--running", type=int, default=1_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="petahour-bench-") as folder:
-        context, engine = build(Path(folder), options.running)
+        context, engine, clock = build(Path(folder), options.running)
         fill(context, options.running)
         reconciler = Reconciler(context)
         while len(context.live.allocations) < options.running or context.live.queued:
@@ -165,6 +201,7 @@ def main() -> int:
             step = reconciler.step()
             took_ms.append((time.perf_counter() - began) * 1e3)
             assert step.placed == 1, step
+        hour_ms, longest_ms, closed = close_an_hour(context, reconciler, clock)
         context.store.close()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     name = "reading the jobs once"
@@ -176,6 +213,14 @@ def main() -> int:
                 baseline=read_ms, target="< 200 ms", ok=statistics.median(took_ms) < 200,
             ),
             Figure(name="p95 step", value=percentile(took_ms, 0.95), unit="ms", baseline_name=name, baseline=read_ms),
+            Figure(
+                name=f"closing an hour of {closed:,} running", value=hour_ms, unit="ms", baseline_name=name,
+                baseline=read_ms,
+            ),
+            Figure(
+                name="longest transaction of it", value=longest_ms, unit="ms", baseline_name=name, baseline=read_ms,
+                target="< 500 ms", ok=longest_ms < 500,
+            ),
             Figure(
                 name="peak memory", value=peak_mb, unit="MB", baseline_name="the limit", baseline=400,
                 target="< 400 MB", ok=peak_mb < 400,

@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from sqlalchemy import Connection, Table, create_engine, make_url
@@ -111,7 +111,7 @@ def post_month(store: SqlStore, held: list[Allocation], month: Month) -> Posted:
     transactions = 0
     with store.read() as tx:
         before_all = tx.ledger.counts().usage_records
-    began = time.perf_counter()
+    seconds = 0.0
     while running or following is not None:
         hour_ms += HOUR_MS
         while following is not None and following.placed_ms < hour_ms:
@@ -121,15 +121,15 @@ def post_month(store: SqlStore, held: list[Allocation], month: Month) -> Posted:
         due = [item for _, _, item in running]
         while running and running[0][0] <= hour_ms:
             heappop(running)
-        after: dict[str, Allocation] = {}
+        metered: dict[str, int] = {}
+        began = time.perf_counter()
         for first in range(0, len(due), TRANSACTION):
             with store.write() as tx:
-                before = due[first : first + TRANSACTION]
-                for item in post_usages(tx, before, until_ms=hour_ms, at_ms=hour_ms):
-                    after[item.id] = item
+                done = post_usages(tx, due[first : first + TRANSACTION], until_ms=hour_ms, at_ms=hour_ms)
+            metered |= done.metered_ms
             transactions += 1
-        running = [(end_ms, name, after[name]) for end_ms, name, _ in running]
-    seconds = time.perf_counter() - began
+        seconds += time.perf_counter() - began
+        running = [(end_ms, name, replace(item, metered_ms=metered[name])) for end_ms, name, item in running]
     with store.read() as tx:
         count = tx.ledger.counts().usage_records - before_all
     return Posted(records=count, transactions=transactions, seconds=seconds)

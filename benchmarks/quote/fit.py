@@ -30,7 +30,7 @@ TARGET = Path(__file__).resolve().parents[2] / "src" / "petahour" / "quoting" / 
 NODE = 8
 
 # The rows with fused attention have no tensor or pipeline parallelism; they are bound by FSDP's traffic instead.
-UNSEEN = ("score_traffic", "host_softmax", "host_tp", "link_delay", "send_delay")
+UNSEEN = ("score_traffic", "host_softmax", "host_tp", "link_delay", "part_link", "send_delay")
 FUSED = {"hiding": 0.4, "kernel_gap": 0.3, **dict.fromkeys(UNSEEN, 0.0)}
 
 # How much all rows over several nodes, and all rows in one node, count beside the prior.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from petahour.model.allocations import Allocation
 from petahour.model.errors import InvariantError, ValidationError
@@ -163,6 +164,7 @@ def charge_transfer_id(charge: Charge) -> str:
     return f"trf-{charge.id}"
 
 
+@lru_cache(maxsize=65_536)  # a month posts the same few by the thousand
 def use_accounts(
     *,
     tenant: str,
@@ -185,37 +187,79 @@ def apply(debit: Balance, credit: Balance, transfer: Transfer, pending: Transfer
     A post moves its own amount, at most the held one, and releases the whole hold. The caller makes sure
     that a pending transfer is closed once. Raises InvariantError on anything that double entry forbids.
     """
-    _check_entry(debit, credit, transfer)
-    amount = transfer.amount_micros
-    if transfer.kind is TransferKind.PENDING:
-        _check_none(transfer, pending)
-        return _moved(debit, pending_debits=amount), _moved(credit, pending_credits=amount)
-    if transfer.kind.closes:
-        held = _check_closing(transfer, pending)
-        moved = amount if transfer.kind is TransferKind.POST else 0
-        if debit.pending_debits_micros < held or credit.pending_credits_micros < held:
-            raise InvariantError(rule="a closed hold is part of both balances", value=transfer.id)
-        return _moved(debit, debits=moved, pending_debits=-held), _moved(credit, credits=moved, pending_credits=-held)
-    _check_none(transfer, pending)
-    return _moved(debit, debits=amount), _moved(credit, credits=amount)
+    if (debit.account, credit.account) != (transfer.debit, transfer.credit):
+        raise InvariantError(rule="a transfer is applied to its own accounts", value=transfer.id)
+    held = {} if pending is None else {transfer.pending: pending}
+    after = apply_all({debit.account: debit, credit.account: credit}, [transfer], held)
+    return after[debit.account], after[credit.account]
 
 
-def _moved(
-    balance: Balance,
-    *,
-    debits: int = 0,
-    credits: int = 0,  # noqa: A002 - the word of the glossary
-    pending_debits: int = 0,
-    pending_credits: int = 0,
-) -> Balance:
-    return Balance(
-        account=balance.account,
-        currency=balance.currency,
-        debits_micros=balance.debits_micros + debits,
-        credits_micros=balance.credits_micros + credits,
-        pending_debits_micros=balance.pending_debits_micros + pending_debits,
-        pending_credits_micros=balance.pending_credits_micros + pending_credits,
-    )
+def apply_all(
+    before: Mapping[str, Balance], transfers: Iterable[Transfer], held: Mapping[str, Transfer]
+) -> dict[str, Balance]:
+    """The balances that transfers change, by account, after all of them, applied in this order.
+
+    ``before``: balances as they are; an account that is not there is empty. ``held``: the pending transfers that
+    are closed, unless they are among these transfers themselves. Raises what ``apply`` does.
+    """
+    sums: dict[str, _Sums] = {}
+    held = dict(held)
+    for transfer in transfers:
+        debit, credit = (
+            sums.get(account) or sums.setdefault(account, _Sums.of(before.get(account), transfer.currency))
+            for account in (transfer.debit, transfer.credit)
+        )
+        _check_entry(debit.currency, credit.currency, transfer)
+        kind, amount, pending = transfer.kind, transfer.amount_micros, held.get(transfer.pending)
+        if kind.closes:
+            released = _check_closing(transfer, pending)
+            debit.pending_debits -= released
+            credit.pending_credits -= released
+            if debit.pending_debits < 0 or credit.pending_credits < 0:
+                raise InvariantError(rule="a closed hold is part of both balances", value=transfer.id)
+        else:
+            _check_none(transfer, pending)
+        if kind is TransferKind.PENDING:
+            debit.pending_debits += amount
+            credit.pending_credits += amount
+            held[transfer.id] = transfer
+        elif kind is TransferKind.POST or not kind.closes:
+            debit.debits += amount
+            credit.credits += amount
+    return {account: one.balance(account) for account, one in sums.items()}
+
+
+@dataclass(slots=True)
+class _Sums:
+    """An account's sums while transfers are applied to it."""
+
+    currency: str
+    debits: int
+    credits: int
+    pending_debits: int
+    pending_credits: int
+
+    @classmethod
+    def of(cls, balance: Balance | None, currency: str) -> _Sums:
+        if balance is None:
+            return cls(currency, 0, 0, 0, 0)
+        return cls(
+            balance.currency,
+            balance.debits_micros,
+            balance.credits_micros,
+            balance.pending_debits_micros,
+            balance.pending_credits_micros,
+        )
+
+    def balance(self, account: str) -> Balance:
+        return Balance(
+            account=account,
+            currency=self.currency,
+            debits_micros=self.debits,
+            credits_micros=self.credits,
+            pending_debits_micros=self.pending_debits,
+            pending_credits_micros=self.pending_credits,
+        )
 
 
 def replay(transfers: Iterable[Transfer]) -> dict[str, Balance]:
@@ -256,16 +300,14 @@ def check_double_entry(balances: Iterable[Balance]) -> None:
             raise InvariantError(rule="debits equal credits", value=(currency, *total))
 
 
-def _check_entry(debit: Balance, credit: Balance, transfer: Transfer) -> None:
+def _check_entry(debit_currency: str, credit_currency: str, transfer: Transfer) -> None:
     if transfer.amount_micros < 0:
         raise InvariantError(rule="a transfer's amount is not negative", value=transfer.id)
     if transfer.expires_ms is not None and transfer.kind is not TransferKind.PENDING:
         raise InvariantError(rule="only a pending transfer expires", value=transfer.id)
     if transfer.debit == transfer.credit:
         raise InvariantError(rule="a transfer goes between two accounts", value=transfer.id)
-    if (debit.account, credit.account) != (transfer.debit, transfer.credit):
-        raise InvariantError(rule="a transfer is applied to its own accounts", value=transfer.id)
-    if not debit.currency == credit.currency == transfer.currency:
+    if not debit_currency == credit_currency == transfer.currency:
         raise InvariantError(rule="a transfer and its accounts have one currency", value=transfer.id)
 
 

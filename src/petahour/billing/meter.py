@@ -33,8 +33,9 @@ def meter(allocation: Allocation, *, until_ms: int) -> tuple[UsageRecord, ...]:
         return ()
     start_ms = allocation.placed_ms if allocation.metered_ms is None else allocation.metered_ms
     end_ms = until_ms if allocation.ended_ms is None else min(until_ms, allocation.ended_ms)
+    accelerators = allocation.accelerators
     return tuple(
-        _record(allocation, hour_ms, piece_start, piece_end, reason)
+        _record(allocation, accelerators, hour_ms, piece_start, piece_end, reason)
         for span_start, span_end, reason in _spans(allocation, start_ms, end_ms)
         for hour_ms, piece_start, piece_end in split_hours(span_start, span_end)
     )
@@ -52,9 +53,9 @@ def _spans(allocation: Allocation, start_ms: int, end_ms: int) -> Iterator[tuple
 
 
 def _record(
-    allocation: Allocation, hour_ms: int, start_ms: int, end_ms: int, reason: WaiveReason | None
+    allocation: Allocation, accelerators: int, hour_ms: int, start_ms: int, end_ms: int, reason: WaiveReason | None
 ) -> UsageRecord:
-    held_ams = (end_ms - start_ms) * allocation.accelerators
+    held_ams = (end_ms - start_ms) * accelerators
     return UsageRecord(
         id=f"use-{allocation.id}-{start_ms}",
         allocation=allocation.id,
@@ -67,7 +68,7 @@ def _record(
         hour_ms=hour_ms,
         start_ms=start_ms,
         end_ms=end_ms,
-        accelerators=allocation.accelerators,
+        accelerators=accelerators,
         billed_ams=held_ams if reason is None else 0,
         waived_ams=0 if reason is None else held_ams,
         waive_reason=reason,
@@ -76,10 +77,13 @@ def _record(
 
 def _check_times(allocation: Allocation) -> None:
     placed_ms, started_ms, ended_ms = allocation.placed_ms, allocation.started_ms, allocation.ended_ms
-    times = (allocation.id, placed_ms, started_ms, ended_ms, allocation.metered_ms)
+    metered_ms = allocation.metered_ms
     if started_ms is not None and started_ms < placed_ms:
-        raise InvariantError(rule="an allocation starts no earlier than it is placed", value=times)
-    if ended_ms is not None and ended_ms < (placed_ms if started_ms is None else started_ms):
-        raise InvariantError(rule="an allocation ends no earlier than it is placed and started", value=times)
-    if allocation.metered_ms is not None and allocation.metered_ms < placed_ms:
-        raise InvariantError(rule="an allocation is metered from its placement on", value=times)
+        rule = "an allocation starts no earlier than it is placed"
+    elif ended_ms is not None and ended_ms < (placed_ms if started_ms is None else started_ms):
+        rule = "an allocation ends no earlier than it is placed and started"
+    elif metered_ms is not None and metered_ms < placed_ms:
+        rule = "an allocation is metered from its placement on"
+    else:
+        return
+    raise InvariantError(rule=rule, value=(allocation.id, placed_ms, started_ms, ended_ms, metered_ms))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from petahour.billing.book import PriceBook, book_at, price_of
 from petahour.billing.book_file import describe_price_book, parse_price_book, parse_price_books
 from petahour.model.errors import InvariantError
-from petahour.model.money import MAX_MICROS, round_micros
+from petahour.model.money import MAX_MICROS, round_ratio
 from petahour.model.time import HOUR_MS
 from petahour.model.usage import Charge, UsageRecord
 
@@ -42,7 +40,7 @@ def rate(record: UsageRecord, *, price_book: str, price_micros: int, currency: s
         rehearsal=record.rehearsal,
         price_book=price_book,
         price_micros=price_micros,
-        amount_micros=round_micros(Decimal(price_micros) * record.billed_ams / HOUR_MS),
+        amount_micros=round_ratio(price_micros * record.billed_ams, HOUR_MS),
         currency=currency,
         hour_ms=record.hour_ms,
     )

@@ -58,6 +58,8 @@ def _show_piece(piece: Piece, limit_micros: int | None) -> None:
         typer.echo(
             f"  {usage.billed_ams / HOUR_MS:,.6f} accelerator-hours at {_price(charge, piece.book_effective_ms)}"
         )
+        if piece.book_reason:
+            typer.echo(f"  this book was {piece.book_reason}")
         for line in _posted(piece.posted, charge, limit_micros):
             typer.echo(f"  {line}")
     if piece.movements:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
+from petahour.cli.quote_view import quoted_facts
 from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
 from petahour.client.types import Allocation, HistoryEntry, Job, JobDetail
 from petahour.model.jobs import FINAL_STATES
@@ -111,6 +112,7 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("submitted", instant(job.submitted_ms)),
         ("ended", instant(job.ended_ms)),
         ("time", duration(time_ms(job, now_ms))),
+        *quoted_facts(job.quoted, over=job.state in FINAL_STATES),
     ]
 
 

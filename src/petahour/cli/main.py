@@ -19,6 +19,7 @@ from petahour.cli import (
     invoices,
     job,
     ledger,
+    node,
     notify,
     oversight,
     payment,
@@ -33,6 +34,7 @@ from petahour.cli.demo.command import demo
 from petahour.cli.exits import EXIT_HELP, ExitCode, exit_code_of
 from petahour.cli.explain import explain
 from petahour.cli.simulate import simulate
+from petahour.cli.standing import status
 from petahour.cli.up import up
 from petahour.model.errors import PetahourError
 
@@ -52,6 +54,7 @@ app.command(short_help="Watch jobs of two tenants from queue to invoice.")(demo)
 account.add_to(app)
 job.add_to(app)
 app.add_typer(fleet.app, name="fleet")
+app.add_typer(node.app, name="node")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(quote.app, name="quote")
 app.add_typer(tenant.app, name="tenant")
@@ -66,6 +69,7 @@ app.add_typer(payment.terms, name="terms")
 app.add_typer(payment.budget, name="budget")
 payment.add_to(app)
 oversight.add_to(app)
+app.command(short_help="Show which replica answers, and who leads.")(status)
 invoices.add_to(app)
 app.add_typer(report.app, name="report")
 app.command(short_help="Replay a trace through the scheduler under several policies.")(simulate)

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from petahour.cli.render import Column, brief, instant, make_table, money, print_plain, show_facts, show_table
-from petahour.client.quotes import Choice, Interval, JobThroughput, Quote, QuoteAccuracy, QuotedStart, QuoteLine
+from petahour.client.quotes import (
+    Choice,
+    Interval,
+    JobThroughput,
+    Quote,
+    QuoteAccuracy,
+    QuotedJob,
+    QuotedStart,
+    QuoteLine,
+)
 from petahour.model.money import MICROS
 from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -100,6 +109,26 @@ def show_accuracy(found: QuoteAccuracy) -> None:
         )
     if found.waiting or found.other:
         typer.echo(f"{found.waiting} more run or wait; {found.other} did not succeed on one type, and do not count.")
+
+
+def quoted_facts(quoted: QuotedJob | None, *, over: bool) -> list[tuple[str, object]]:
+    """What was quoted of a job beside what it took, for ``describe``."""
+    if quoted is None:
+        return []
+    part = quoted.ran_ms / quoted.run_ms.expected
+    told: list[tuple[str, object]] = [("quote", f"{quoted.quote}, {quoted.accelerators} x {quoted.type}")]
+    if quoted.price_book is not None and quoted.promised_ms is not None:
+        promised = f"{quoted.price_book} for {span(quoted.promised_ms)} of running time"
+        told.append(("promised prices", f"book {promised}"))
+    runs, total = f"{span(quoted.run_ms.expected)} ({_range(quoted.run_ms)})", quoted.total_micros
+    if total is not None:
+        runs += f", {_amount(total.expected)} {quoted.currency} ({_amount(total.low)} - {_amount(total.high)})"
+    spent = "" if quoted.currency is None else f", {_amount(quoted.spent_micros)} {quoted.currency}"
+    return [
+        *told,
+        ("quoted", f"{runs} in 80 % of cases"),
+        ("it took" if over else "so far", f"{span(quoted.ran_ms)}{spent}, {part:.0%} of the time quoted"),
+    ]
 
 
 def show_throughput(found: JobThroughput) -> None:

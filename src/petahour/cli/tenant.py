@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from petahour.cli.options import AsJson
+from petahour.cli.tenant_import import import_slurm
 
 app = typer.Typer(help="Tenants, projects, users, API keys and quotas.", no_args_is_help=True, rich_markup_mode=None)
 projects = typer.Typer(help="A tenant's projects.", no_args_is_help=True, rich_markup_mode=None)
@@ -17,6 +18,7 @@ app.add_typer(projects, name="project")
 app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
 app.add_typer(quotas, name="quota")
+app.command("import-slurm")(import_slurm)
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's name.")]
 TenantOrOperator = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,9 +103,10 @@ def import_sacct(
     """
     import tempfile
 
+    from petahour.cli.slurm_assembly import site_gres
     from petahour.simulator.readers import ReadOptions, read_trace
 
-    options = ReadOptions(strict=strict, gres={} if slurm is None else _gres(slurm))
+    options = ReadOptions(strict=strict, gres=site_gres(slurm))
     if file is not None:
         _write(read_trace(file, "sacct", options), out, as_json=as_json)
         return
@@ -117,13 +117,6 @@ def import_sacct(
         history = Path(folder) / "sacct.txt"
         write_history(history, fields=ALL_FIELDS, since=since, until=until, conf=slurm_conf)
         _write(read_trace(history, "sacct", options), out, as_json=as_json)
-
-
-def _gres(path: Path) -> Mapping[str, str]:
-    from petahour.catalog import load_catalog
-    from petahour.engines.slurm.settings import read_settings
-
-    return read_settings(path, load_catalog().types).gres
 
 
 def _write(made: Trace, out: Path, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from petahour.cli.options import EngineName
 from petahour.model.errors import ValidationError
+from petahour.model.time import SECOND_MS
 
 if TYPE_CHECKING:
     from petahour.cli.assembly import Assembly
@@ -50,6 +51,13 @@ def up(
     slurm_conf: Annotated[
         Path | None, typer.Option(help="With --engine slurm: slurm.conf, where it is not in Slurm's own place.")
     ] = None,
+    replica: Annotated[
+        str | None,
+        typer.Option(help="With PostgreSQL: this process's name among replicas, of which one leads."),
+    ] = None,
+    lease: Annotated[
+        float, typer.Option(min=1, max=60, help="With PostgreSQL: seconds that a lead holds without being renewed.")
+    ] = 5.0,
     policy: Annotated[str, typer.Option(help="Who goes first, and where; see the guide to policies.")] = "petahour",
     smtp: Annotated[
         str | None,
@@ -67,12 +75,14 @@ def up(
     SIGTERM or Ctrl-C stops it cleanly; jobs run on and are taken up at the next start.
     """
     from petahour.cli.assembly import assemble
+    from petahour.cli.place import ReplicaOptions
     from petahour.cli.slurm_assembly import SlurmFiles
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     listener = _listen(host, port)
+    url = f"http://{host}:{listener.getsockname()[1]}"
     assembly = assemble(
         data_dir=data_dir,
         database_url=database_url,
@@ -84,10 +94,10 @@ def up(
         slurm=SlurmFiles(settings=slurm, conf=slurm_conf) if engine is EngineName.SLURM else None,
         smtp_url=smtp,
         mail_from=mail_from,
+        replica=ReplicaOptions(name=replica, ttl_ms=round(lease * SECOND_MS), url=url),
     )
     try:
         _show_key(assembly.operator_key, operator_key_file)
-        url = f"http://{host}:{listener.getsockname()[1]}"
         _serve(assembly, listener, url, ready_file)
     finally:
         assembly.close()
@@ -104,9 +114,10 @@ def _serve(assembly: Assembly, listener: socket.socket, url: str, ready_file: Pa
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            assembly.loop.start()
-            assembly.courier.start()
-            typer.echo(f"Petahour serves {url} (API page: {url}/docs)")
+            assembly.start()
+            follows = assembly.context.leadership.epoch is None
+            role = " and follows the replica that leads" if follows else ""
+            typer.echo(f"Petahour serves {url}{role} (API page: {url}/docs)")
             if ready_file is not None:
                 _write_whole(ready_file, json.dumps({"url": url, "pid": os.getpid()}))
 

@@ -16,8 +16,10 @@ from petahour.client.chips import Chip
 from petahour.client.decode import decode
 from petahour.client.errors import WaitTimeoutError
 from petahour.client.explanation import Explanation
+from petahour.client.promises import Promises
 from petahour.client.quotes import JobThroughput, Quote, QuoteAccuracy, QuoteRequest
 from petahour.client.requests import JobRequest
+from petahour.client.standing import Plane
 from petahour.client.statements import (
     Audit,
     Balance,
@@ -58,9 +60,8 @@ class Client:
     Every method raises ApiError when the control plane refuses, UnavailableError when it does not answer, and
     ProtocolError when the answer is not one of a control plane. Lost connections and 503 are tried again a few
     times where a repeat can do no harm; submitting is among those, as every submit carries an idempotency key.
-    ``books`` has what is about invoices and reports. ``in_process`` replaces the network, for data without a server.
-    ``terms`` has what is agreed about prices and payment.
-    """
+    ``books`` has invoices and reports, ``terms`` what is agreed about prices and payment, ``promises`` what is due
+    when, ``plane`` the control plane itself. ``in_process`` replaces the network, for data without a server."""
 
     def __init__(
         self,
@@ -81,6 +82,8 @@ class Client:
         )
         self.books = Books(self._transport)
         self.terms = Terms(self._transport)
+        self.plane = Plane(self._transport)
+        self.promises = Promises(self._transport)
 
     def __enter__(self) -> Client:
         return self
@@ -243,7 +246,7 @@ class Client:
         """What a finished job's output tells of its throughput: the calibration of a quote."""
         return self._get(JobThroughput, f"/v1/jobs/{segment('job', job_id)}/throughput")
 
-    # Fleet
+    # Fleet and catalogue
 
     def fleet(self) -> Fleet:
         """Every node with the holder of each accelerator."""
@@ -257,8 +260,6 @@ class Client:
     def resume(self, node: str) -> Node:
         """Take new work on a drained node again."""
         return self._post(Node, f"/v1/fleet/nodes/{segment('node', node)}/resume", {}, repeatable=True)
-
-    # Catalogue
 
     def catalog(self) -> tuple[Chip, ...]:
         """Every type of accelerator that the control plane knows, with its operator's own figures."""

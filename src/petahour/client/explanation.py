@@ -70,6 +70,7 @@ class Piece:
     book_effective_ms: int | None
     movements: tuple[Movement, ...]
     posted: SpotPrice | None = None
+    book_reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

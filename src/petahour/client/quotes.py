@@ -134,7 +134,10 @@ class NotQuoted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quote:
-    """A quote, its lines best first. ``job``: the one submitted under it. Without an id it was not stored."""
+    """A quote, its lines best first. ``job``: the one submitted under it, priced by ``price_book``.
+
+    Without an id it was not stored.
+    """
 
     id: str
     tenant: str
@@ -149,6 +152,7 @@ class Quote:
     lines: tuple[QuoteLine, ...]
     refused: tuple[NotQuoted, ...]
     job: str | None
+    price_book: str | None = None
 
     def request(self, command: tuple[str, ...], *, type_name: str | None = None) -> JobRequest:
         """A job under this quote, on the best type that this fleet can run, or on the one named.
@@ -173,6 +177,27 @@ class Quote:
             rule=f"a type that {self.id} offers on this fleet: {offered or 'none'}",
             remedy="Choose one of them, or ask for another quote.",
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotedJob:
+    """What was quoted for a job's type and gang, and what it took and cost so far.
+
+    ``total_micros`` and ``spent_micros`` are of ``currency``. ``price_book`` prices the first ``promised_ms`` of its
+    running time; None where the quote promised no prices.
+    """
+
+    quote: str
+    work: str
+    type: str
+    accelerators: int
+    run_ms: Interval
+    total_micros: Interval | None
+    currency: str | None
+    price_book: str | None
+    promised_ms: int | None
+    ran_ms: int
+    spent_micros: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

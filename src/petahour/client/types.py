@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from petahour.client.quotes import QuotedJob
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Whoami:
@@ -176,11 +178,12 @@ class Outlook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDetail(Job):
-    """A job with its attempts and its history, oldest first; ``outlook`` while it waits."""
+    """A job with its attempts and its history, oldest first; ``outlook`` while it waits, ``quoted`` under a quote."""
 
     allocations: tuple[Allocation, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     outlook: Outlook | None = None
+    quoted: QuotedJob | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,7 @@ class Action(StrEnum):
     READ_REPORTS = "read-reports"
     AUDIT = "audit"
     READ_EVENTS = "read-events"
+    READ_STANDING = "read-standing"
 
 
 _EVERYONE = frozenset(Role)
@@ -79,6 +80,7 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.READ_REPORTS: _READ_ALL,
     Action.AUDIT: _READ_ALL,
     Action.READ_EVENTS: frozenset({Role.OPERATOR}),
+    Action.READ_STANDING: _READ_ALL,
 }
 
 

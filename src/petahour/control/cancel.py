@@ -12,7 +12,9 @@ from petahour.model.errors import ConflictError, InvariantError, NotFoundError
 from petahour.model.events import EventKind
 from petahour.model.jobs import Job, JobState
 from petahour.model.tenants import Caller
-from petahour.store.protocol import Transaction
+from petahour.store.protocol import JobFilter, Transaction
+
+_UNFINISHED = tuple(state for state in JobState if not state.final)
 
 
 def cancel(context: Context, caller: Caller, job_id: str) -> Job:
@@ -20,15 +22,13 @@ def cancel(context: Context, caller: Caller, job_id: str) -> Job:
 
     The id of an array cancels those of its jobs that are not over, and gives the first of them.
     """
-    live = context.live
-    tasks = [job.id for job in (*live.queued.values(), *live.active.values()) if _of_array(job, job_id)]
+    with context.store.read() as tx:
+        # Of the store: another replica may have taken the submission a moment ago.
+        wanted = JobFilter(array=job_id, states=_UNFINISHED, limit=context.settings.array_size)
+        tasks = [job.id for job in tx.jobs.find(wanted)]
     done = [_cancel_one(context, caller, task) for task in sorted(tasks)] or [_cancel_one(context, caller, job_id)]
     context.wake()
     return done[0]
-
-
-def _of_array(job: Job, array: str) -> bool:
-    return job.spec.array is not None and job.spec.array.array == array
 
 
 def _cancel_one(context: Context, caller: Caller, job_id: str) -> Job:

@@ -61,9 +61,10 @@ def _store(
 ) -> Committed:
     now_ms = context.clock.now_ms()
     stored = Committed()
-    if seen is not None and tx.events.any_after(seen, (EventKind.QUOTA_SET,)):
-        # Quotas are the scheduler's to keep, and it knew others.
-        stored.refused.append(str(_stale("quotas", "quotas are those that the plan was made under")))
+    if seen is not None and tx.events.any_after(seen, _KEPT_BY_PASSES):
+        # They are the scheduler's to keep, and it knew others; and prices may have come by another replica.
+        rule = "quotas, promises and prices are those that the plan was made under"
+        stored.refused.append(str(_stale("plan", rule)))
         return stored
     for place in places:
         try:
@@ -103,6 +104,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         currency=context.live.currencies[job.tenant],
         postpaid=tx.credit.terms(job.tenant).postpaid,
         limit_micros=job.spec.limit_micros,
+        reservation=place.reservation,
         state=AllocationState.STARTING,
         placed_ms=now_ms,
     )
@@ -137,9 +139,10 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "borrowed": held.borrowed,
             "price_book": held.price_book,
             "price_micros": held.price_micros,
-            "price_varies": varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier)
-            or context.prices.later(held.currency, now_ms),
+            "price_varies": not context.prices.is_newest(terms.book)
+            or varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
+            **({"reservation": held.reservation} if held.reservation else {}),
             **told(tx, held, credit),
         },
     )
@@ -171,11 +174,12 @@ class _Terms:
 
 
 def _terms(context: Context, tx: Transaction, job: Job, accelerator_type: str, now_ms: int) -> _Terms:
-    """The book in force; or the one of the job's last attempt, while the job's walltime is not used up.
+    """The book in force; or the one that the job's quote promised; or the one of the job's last attempt, while the
+    job's walltime is not used up.
 
-    A job without a walltime was promised nothing: from its next hour on it follows the book in force.
+    A job without a walltime and a quote was promised nothing: from its next hour on it follows the book in force.
     """
-    kept = _kept(context, tx, job)
+    kept = _kept(context, tx, job) if job.attempt else _promised(context, job)
     if kept is not None and _above_limit(context, kept[0], job, accelerator_type, now_ms):
         kept = None  # It is placed as the book in force has it, or not at all.
     book = context.prices.in_force(context.live.currencies[job.tenant], now_ms) if kept is None else kept[0]
@@ -199,8 +203,18 @@ def _above_limit(context: Context, book: PriceBook, job: Job, accelerator_type: 
     return limit is not None and any(price is not None and price > limit for price in asked)
 
 
+def _promised(context: Context, job: Job) -> tuple[PriceBook, int] | None:
+    promise = job.spec.promise
+    if promise is None:
+        return None
+    book = context.prices.named(promise.price_book)
+    if book is None:
+        raise _stale(job.id, f"price book {promise.price_book} of {promise.quote} is known")
+    return book, promise.for_ms
+
+
 def _kept(context: Context, tx: Transaction, job: Job) -> tuple[PriceBook, int] | None:
-    last = tx.allocations.latest([job.id]).get(job.id) if job.attempt else None
+    last = tx.allocations.latest([job.id]).get(job.id)
     if last is None or not last.price_for_ms:
         return None
     ran_ms = 0 if last.started_ms is None else (last.ended_ms or last.started_ms) - last.started_ms
@@ -229,6 +243,14 @@ def _preempt(tx: Transaction, preempt: Preempt, now_ms: int) -> str:
         text=f"preempted: its {allocation.tier} capacity is needed by a job with a stronger claim",
     )
     return allocation.id
+
+
+_KEPT_BY_PASSES = (
+    EventKind.QUOTA_SET,
+    EventKind.MAINTENANCE_SET,
+    EventKind.RESERVATION_SET,
+    EventKind.PRICES_PUBLISHED,
+)
 
 
 def _stale(job: str, rule: str) -> StalePlanError:

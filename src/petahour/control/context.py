@@ -10,6 +10,7 @@ from petahour.catalog.catalog import Catalog
 from petahour.control.callers import KnownCallers
 from petahour.control.clock import Clock
 from petahour.control.ids import Ids
+from petahour.control.leadership import Alone, Leadership
 from petahour.control.live import LiveState
 from petahour.control.prices import PriceBooks
 from petahour.control.settings import Settings
@@ -31,4 +32,5 @@ class Context:
     data_dir: Path
     settings: Settings = field(default_factory=Settings)
     callers: KnownCallers = field(default_factory=KnownCallers)
+    leadership: Leadership = field(default_factory=Alone)
     wake: Callable[[], None] = lambda: None

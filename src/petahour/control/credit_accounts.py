@@ -31,6 +31,14 @@ def funds(tx: Transaction, tenant: str, currency: str) -> Balance:
     )
 
 
+def funds_accounts(tx: Transaction, tenant: str, currency: str) -> frozenset[str]:
+    """The accounts that ``funds`` adds up."""
+    credit = account_id(AccountKind.PREPAID, currency, tenant)
+    if not tx.credit.terms(tenant).postpaid:
+        return frozenset({credit})
+    return frozenset({credit, account_id(AccountKind.RECEIVABLE, currency, tenant)})
+
+
 def spendable_micros(tx: Transaction, tenant: str, currency: str) -> int:
     """What may still be held for the tenant's work."""
     return funds(tx, tenant, currency).available_micros

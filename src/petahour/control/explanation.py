@@ -10,10 +10,11 @@ from petahour.billing.book import PriceBook
 from petahour.billing.spot import SpotPrice
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
+from petahour.control.pricing import why_book
 from petahour.model.allocations import Allocation
 from petahour.model.errors import NotFoundError
 from petahour.model.events import Event
-from petahour.model.jobs import Job, Tier
+from petahour.model.jobs import Job, Promise, Tier
 from petahour.model.tenants import Caller
 from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord
 from petahour.store.protocol import Transaction
@@ -40,14 +41,16 @@ class Movement:
 class Piece:
     """One usage record with its charge and every transfer that the charge caused, reversals included.
 
-    ``book_effective_ms``: since when the price book of the charge is in force, None when it is no longer known.
-    ``posted``: the posted spot price of its hour, with what it came from, where the book posts one.
+    ``book_effective_ms``: since when the price book of the charge is in force, None when it is no longer known;
+    ``book_reason``: why this book prices it. ``posted``: the posted spot price of its hour, with what it came from,
+    where the book posts one.
     """
 
     usage: UsageRecord
     charge: Charge | None
     book_effective_ms: int | None
     posted: SpotPrice | None
+    book_reason: str | None
     movements: tuple[Movement, ...]
 
 
@@ -148,20 +151,22 @@ class _Finder:
             used: Sequence[UsageRecord] = ()
         else:
             used = self._tx.ledger.usage_of(allocation_id) if usage is None else (usage,)
+        job = self._tx.jobs.get(allocation.job)
+        promise = None if job is None else job.spec.promise
         return Explanation(
             subject=subject,
             id=name,
             tenant=allocation.tenant,
             movements=movements or (),
-            pieces=tuple(self._piece(record) for record in used),
+            pieces=tuple(self._piece(record, allocation, promise) for record in used),
             allocation=allocation,
             events=tuple(
                 event for event in self._tx.events.of_job(allocation.job) if event.allocation in (None, allocation_id)
             ),
-            job=self._tx.jobs.get(allocation.job),
+            job=job,
         )
 
-    def _piece(self, usage: UsageRecord) -> Piece:
+    def _piece(self, usage: UsageRecord, allocation: Allocation, promise: Promise | None) -> Piece:
         charge = self._tx.ledger.charge_of(usage.id)
         posted = None if charge is None else self._tx.ledger.transfer(f"trf-{charge.id}")
         book = None if charge is None else self._prices.named(charge.price_book)
@@ -169,6 +174,7 @@ class _Finder:
             usage=usage,
             charge=charge,
             book_effective_ms=None if book is None else book.effective_ms,
+            book_reason=None if charge is None else why_book(allocation, promise, usage.start_ms),
             posted=None if book is None else self._posted(usage, book),
             movements=() if posted is None else tuple(self._movements(posted)),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from petahour.billing.book import PriceBook
@@ -20,11 +21,13 @@ from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import InvariantError
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState, Tier
+from petahour.model.promises import maintenance_from, reservation_from
 from petahour.model.resources import Node, NodeState, Slot
 from petahour.model.tenants import Quota
 from petahour.model.terms import spec_of
 from petahour.scheduler.ask import Waiting
-from petahour.scheduler.decide import Decisions, decide
+from petahour.scheduler.decide import decide
+from petahour.scheduler.decisions import Decisions
 from petahour.scheduler.funds import Money
 from petahour.scheduler.plan import Plan
 from petahour.scheduler.policies import policy_named
@@ -77,6 +80,12 @@ class Follower:
                 self._post(event.data)
             elif event.kind is EventKind.BARRED:
                 self._bar(bars_from(event.data))
+            elif event.kind is EventKind.MAINTENANCE_SET:
+                window: Any = event.data["window"]
+                self.state.promises.put_window(maintenance_from(window))
+            elif event.kind is EventKind.RESERVATION_SET:
+                reservation: Any = event.data["reservation"]
+                self.state.promises.put_reservation(reservation_from(reservation))
 
     @property
     def waited_for(self) -> bool:
@@ -91,15 +100,18 @@ class Follower:
             # Who is queued before the next pass is told of this room.
             free = tuple(pool.free for pool in state.room.pools)
             return plan_of(state, Decisions(free_before=free, free_after=free))
+        state.promises.forget(now_ms)
         state.bounds = Bounds(
             min_run_ms=conduct.min_run_ms,
             max_preemptions=conduct.max_preemptions,
             per_hour=conduct.preemptions_per_hour,
         )
+        books, ahead_ms = self._prices(conduct), conduct.hold_interval_ms
         state.money = Money(
             available_micros=self.available_micros,
-            prices_micros=TenantPrices(self._prices(conduct), self.currencies, now_ms, conduct.hold_interval_ms),
-            hold_interval_ms=conduct.hold_interval_ms,
+            prices_micros=TenantPrices(books, self.currencies, now_ms, ahead_ms),
+            hold_interval_ms=ahead_ms,
+            promised_micros=partial(books.promised, now_ms=now_ms, ahead_ms=ahead_ms),
         )
         made = decide(state, now_ms)
         state.reserved = made.reserved
@@ -249,6 +261,9 @@ class Follower:
         if not after.final:
             preemptions = job.preemptions + (after is JobState.PREEMPTED)
             again = job._replace(attained_ms=attained_ms, preemptions=preemptions)
+            promise = job.ask.promise
+            if promise is not None and attained_ms >= promise.for_ms:
+                again = again._replace(ask=self.state.asks.unpromised(job.ask))
             if after is JobState.QUEUED:
                 self._queue(again)
             else:
@@ -322,6 +337,7 @@ def _allocation_of(event: Event, job: Waiting) -> Allocation:
         currency=data["currency"],
         state=AllocationState.STARTING,
         placed_ms=event.at_ms,
+        reservation=data.get("reservation", ""),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from petahour.billing.ledger import hold
 from petahour.control.cancel import ask_to_stop
 from petahour.control.credit_accounts import funds, spendable_micros
-from petahour.control.metering import place_hold, release_hold, told
+from petahour.control.metering import release_hold, told
 from petahour.control.prices import PriceBooks
 from petahour.control.pricing import affordable_ms, cost_micros
 from petahour.control.settings import Settings
@@ -15,29 +16,35 @@ from petahour.control.transitions import note
 from petahour.model.allocations import Allocation, AllocationState, StopCause
 from petahour.model.events import EventKind
 from petahour.model.jobs import Job
-from petahour.model.usage import Balance
+from petahour.model.usage import Balance, Transfer
 from petahour.store.protocol import Transaction
 
 
-def fund(
-    tx: Transaction, allocation: Allocation, *, number: int, duration_ms: int, at_ms: int, prices: PriceBooks
-) -> Allocation | None:
-    """Hold credit for a stretch from where metering stands, or for as much of it as there is credit for.
+class Hold(NamedTuple):
+    """A hold for the next stretch; ``until_ms``: when it is used up, where credit is short of all of it."""
 
-    In the second case ``funded_until_ms`` says when it will be used up. None: it is used up already.
+    transfer: Transfer
+    until_ms: int | None
+
+
+def next_hold(
+    allocation: Allocation, *, number: int, duration_ms: int, at_ms: int, prices: PriceBooks, available_micros: int
+) -> Hold | None:
+    """The hold for a stretch from where metering stands, or for as much of it as there is credit for.
+
+    None: the credit is used up already.
     """
-    whole = place_hold(tx, allocation, number=number, duration_ms=duration_ms, at_ms=at_ms, prices=prices)
-    if whole is not None:
-        return replace(whole, funded_until_ms=None)
-    micros = spendable_micros(tx, allocation.tenant, allocation.currency)
-    start_ms = allocation.metered_ms or allocation.placed_ms
-    lasts_ms = affordable_ms(prices, allocation, start_ms=start_ms, duration_ms=duration_ms, micros=micros)
-    if start_ms + lasts_ms <= at_ms:
-        return None
-    held = _hold(
-        tx, allocation, number, cost_micros(prices, allocation, start_ms=start_ms, duration_ms=lasts_ms), at_ms
-    )
-    return replace(held, funded_until_ms=start_ms + lasts_ms)
+    start_ms, until_ms = allocation.metered_ms or allocation.placed_ms, None
+    micros = cost_micros(prices, allocation, start_ms=start_ms, duration_ms=duration_ms)
+    if micros > available_micros:
+        lasts_ms = affordable_ms(
+            prices, allocation, start_ms=start_ms, duration_ms=duration_ms, micros=available_micros
+        )
+        if start_ms + lasts_ms <= at_ms:
+            return None
+        until_ms = start_ms + lasts_ms
+        micros = cost_micros(prices, allocation, start_ms=start_ms, duration_ms=lasts_ms)
+    return Hold(hold(allocation, number=number, amount_micros=micros, at_ms=at_ms), until_ms)
 
 
 def extend_or_stop(
@@ -60,8 +67,17 @@ def extend_or_stop(
     released = release_hold(tx, allocation, at_ms=now_ms)
     duration_ms = now_ms - start_ms + stretch_ms(released, job, settings, now_ms)
     # Holds are numbered by the hour they begin in; those made inside an hour by the instant the last one ended.
-    renewed = fund(tx, released, number=until_ms, duration_ms=duration_ms, at_ms=now_ms, prices=prices)
-    if renewed is not None:
+    found = next_hold(
+        released,
+        number=until_ms,
+        duration_ms=duration_ms,
+        at_ms=now_ms,
+        prices=prices,
+        available_micros=spendable_micros(tx, released.tenant, released.currency),
+    )
+    if found is not None:
+        tx.ledger.post(found.transfer)
+        renewed = replace(released, hold_transfer=found.transfer.id, funded_until_ms=found.until_ms)
         tx.allocations.save(renewed)
         _tell_held(tx, job, renewed, before, now_ms)
         return

@@ -14,6 +14,7 @@ from petahour.control.settings import Settings
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
+from petahour.model.promises import Maintenance
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.scheduler.plan import Hold, Plan
@@ -38,8 +39,11 @@ class LiveState:
         self.queued: dict[str, Job] = {}
         self.active: dict[str, Job] = {}
         self.allocations: dict[str, Allocation] = {}
+        self.windows: dict[str, Maintenance] = {}  # those that are not over
         self.holds: Mapping[str, Hold] = MappingProxyType({})
         self.watch_now = True  # terms have changed: look at credit, dues and budgets with the next step
+        self.books_now = False  # price books were published: take them in before anything is priced
+        self.latest_ms = 0  # the latest instant in what was taken in
         self.loads = 0  # how often the state was made anew, the last time of the log up to `loaded_seq`
         self.loaded_seq = 0
         self._seq: int | None = None
@@ -108,16 +112,19 @@ class LiveState:
         self._read_credit(tx, self.follower.currencies)
         self.queued, self.active, self.allocations = {}, {}, {}
         self._load_nodes(tx)
+        self._load_windows(tx)
         self._put_jobs(tx.jobs.unfinished())
         self._put_allocations(tx.allocations.active())
         self._seq = self.loaded_seq = seq
         self.loads += 1
+        self.books_now = True
 
     def _take(self, tx: Transaction, events: Iterable[Event]) -> None:
         self.follower.take(events)
         jobs, allocations, kinds, tenants = set(), set(), set(), set()
         for event in events:
             kinds.add(event.kind)
+            self.latest_ms = max(self.latest_ms, event.at_ms)
             if event.tenant and event.kind in _MONEY_EVENTS and "available_micros" not in event.data:
                 tenants.add(event.tenant)
             if event.job:
@@ -126,8 +133,12 @@ class LiveState:
                 allocations.add(event.allocation)
         if kinds & _WATCHED_EVENTS:
             self.watch_now = True
+        if EventKind.PRICES_PUBLISHED in kinds:
+            self.books_now = True
         if kinds & _FLEET_EVENTS:
             self._load_nodes(tx)
+        if EventKind.MAINTENANCE_SET in kinds:
+            self._load_windows(tx)
         self._put_jobs(tx.jobs.many(jobs))
         self._put_allocations(tx.allocations.many(allocations))
         self._read_credit(tx, tenants)
@@ -141,6 +152,9 @@ class LiveState:
     def _load_nodes(self, tx: Transaction) -> None:
         # A new dictionary, so that a thread reading the old one sees a whole fleet.
         self.nodes = {node.name: node for node in tx.fleet.every()}
+
+    def _load_windows(self, tx: Transaction) -> None:
+        self.windows = {window.id: window for window in tx.promises.windows()}
 
     def _put_jobs(self, jobs: Iterable[Job]) -> None:
         for job in jobs:

@@ -23,6 +23,8 @@ LASTING = frozenset(
         EventKind.PRICES_PUBLISHED,
         EventKind.SPOT_POSTED,
         EventKind.BARRED,
+        EventKind.MAINTENANCE_SET,
+        EventKind.RESERVATION_SET,
     }
 )
 _FINAL = frozenset(state.value for state in FINAL_STATES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from petahour.billing.ledger import hold, post_charge, void
 from petahour.billing.meter import meter
@@ -12,54 +12,57 @@ from petahour.control.credit_accounts import funds, spendable_micros
 from petahour.control.prices import PriceBooks
 from petahour.control.pricing import Piece, Volumes, cost_micros, priced_pieces
 from petahour.model.allocations import Allocation
+from petahour.model.collector import collector_paused
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Balance, Charge
+from petahour.model.usage import Balance, RatedUsage
 from petahour.store.protocol import Transaction
 
 NO_BOOKS = PriceBooks()  # every allocation at the price it was placed under
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metered:
+    """What was metered: up to when, by allocation, where there was something to meter; and what was posted for it."""
+
+    metered_ms: Mapping[str, int]
+    rated: Sequence[RatedUsage]
 
 
 def post_usage(
     tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int, prices: PriceBooks = NO_BOOKS
 ) -> Allocation:
     """Meter up to ``until_ms``, rate and post. Ids derive from the allocation: a repeat changes nothing."""
-    return post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms, prices=prices)[0]
+    metered_ms = post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms, prices=prices).metered_ms
+    return replace(allocation, metered_ms=metered_ms[allocation.id]) if metered_ms else allocation
 
 
 def post_usages(
     tx: Transaction,
-    allocations: Sequence[Allocation],
+    allocations: Iterable[Allocation],
     *,
     until_ms: int,
     at_ms: int,
     prices: PriceBooks = NO_BOOKS,
-) -> Sequence[Allocation]:
-    """The same for many allocations at once; they are returned as they now are, in the order given."""
-    metered = [(allocation, meter(allocation, until_ms=until_ms)) for allocation in allocations]
+) -> Metered:
+    """The same for many allocations at once."""
     volumes = Volumes(tx)
-    pieces = {
-        piece.record.id: piece
-        for allocation, records in metered
-        for record in records
-        for piece in priced_pieces(volumes, prices, allocation, record)
-    }
-    fresh = tx.ledger.add_usages([piece.record for piece in pieces.values()])
-    charges = [_charge(pieces[record.id]) for record in fresh]
-    tx.ledger.add_charges(charges)
-    tx.ledger.post_all(
-        [
-            post_charge(charge, at_ms=at_ms, postpaid=pieces[charge.usage].postpaid)
-            for charge in charges
-            if charge.amount_micros
-        ]
-    )
-    after = [replace(item, metered_ms=records[-1].end_ms) if records else item for item, records in metered]
-    tx.allocations.save_metered([item for item, (_, records) in zip(after, metered, strict=True) if records])
-    return after
+    rated: list[RatedUsage] = []
+    metered: dict[str, int] = {}
+    with collector_paused():
+        for allocation in allocations:
+            for record in meter(allocation, until_ms=until_ms):
+                rated += [_rated(piece, at_ms) for piece in priced_pieces(volumes, prices, allocation, record)]
+                metered[allocation.id] = record.end_ms
+        fresh = tx.ledger.post_usage(rated)
+        tx.allocations.save_metered(metered)
+    return Metered(metered_ms=metered, rated=fresh)
 
 
-def _charge(piece: Piece) -> Charge:
-    return rate(piece.record, price_book=piece.price_book, price_micros=piece.price_micros, currency=piece.currency)
+def _rated(piece: Piece, at_ms: int) -> RatedUsage:
+    record, price_book, price_micros, currency, postpaid = piece
+    charge = rate(record, price_book=price_book, price_micros=price_micros, currency=currency)
+    transfer = post_charge(charge, at_ms=at_ms, postpaid=postpaid) if charge.amount_micros else None
+    return RatedUsage(record, charge, transfer)
 
 
 def place_hold(

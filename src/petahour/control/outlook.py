@@ -11,7 +11,17 @@ from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.sooner import Sooner, sooner
 
 MANY = 20_000  # jobs that run or wait, beyond which looking ahead would take longer than somebody waits for it
-_BY_TIME = frozenset({HoldCode.CAPACITY, HoldCode.ORDER, HoldCode.PREEMPTING, HoldCode.QUOTA, HoldCode.KEPT})
+_BY_TIME = frozenset(
+    {
+        HoldCode.CAPACITY,
+        HoldCode.ORDER,
+        HoldCode.PREEMPTING,
+        HoldCode.QUOTA,
+        HoldCode.KEPT,
+        HoldCode.MAINTENANCE,
+        HoldCode.RESERVATION,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -69,4 +69,5 @@ class Passes:
 
 def _place(place: Place) -> dict[str, object]:
     slots = [[slot.node, list(slot.indexes)] for slot in place.slots]
-    return {"job": place.job, "type": place.type, "slots": slots, "borrowed": place.borrowed}
+    placed: dict[str, object] = {"job": place.job, "type": place.type, "slots": slots, "borrowed": place.borrowed}
+    return placed | {"reservation": place.reservation} if place.reservation else placed

@@ -49,11 +49,6 @@ class PriceBooks:
         book = books[position - 1] if position else None
         return book if book is not None and (book.until_ms is None or at_ms < book.until_ms) else None
 
-    def later(self, currency: str, at_ms: int) -> bool:
-        """Whether a book of the currency takes effect after an instant, as far as is known."""
-        effects, _ = self._effects.get(currency, ([], []))
-        return bool(effects) and effects[-1] > at_ms
-
     def price(
         self,
         book: PriceBook,
@@ -69,6 +64,33 @@ class PriceBooks:
         return unit_price(
             book, tenant=tenant, type=type, tier=tier, at_ms=at_ms, used_ams=used_ams, posted_micros=posted
         )
+
+    def is_newest(self, book: PriceBook) -> bool:
+        """Whether no other known book of its currency takes effect after it."""
+        _, books = self._effects.get(book.currency, ([], []))
+        return bool(books) and books[-1].id == book.id
+
+    def promised(
+        self,
+        book_id: str,
+        tenant: str,
+        accelerator_type: str,
+        tier: Tier,
+        *,
+        now_ms: int,
+        ahead_ms: int = 0,
+    ) -> int | None:
+        """What a book says that was promised, in force or not, as TenantPrices has it of the book in force."""
+        book = self.named(book_id)
+        instants = (now_ms, now_ms + ahead_ms)
+        return None if book is None else self.highest(book, tenant, accelerator_type, tier, instants)
+
+    def highest(
+        self, book: PriceBook, tenant: str, accelerator_type: str, tier: Tier, instants: tuple[int, ...]
+    ) -> int | None:
+        """The highest price at these instants, None where the pair is not sold at the first of them."""
+        found = [self.price(book, tenant=tenant, type=accelerator_type, tier=tier, at_ms=at_ms) for at_ms in instants]
+        return None if found[0] is None else max(price for price in found if price is not None)
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -98,13 +120,7 @@ class TenantPrices(Mapping[tuple[str, str, Tier], int]):
 
     def _look_up(self, tenant: str, accelerator_type: str, tier: Tier) -> int | None:
         book = self._books.get(self._currencies.get(tenant, ""))
-        if book is None:
-            return None
-        found = [
-            self._prices.price(book, tenant=tenant, type=accelerator_type, tier=tier, at_ms=at_ms)
-            for at_ms in self._instants
-        ]
-        return None if found[0] is None else max(price for price in found if price is not None)
+        return None if book is None else self._prices.highest(book, tenant, accelerator_type, tier, self._instants)
 
     def __iter__(self) -> Iterator[tuple[str, str, Tier]]:
         for tenant, currency in self._currencies.items():

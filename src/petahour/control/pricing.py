@@ -10,8 +10,8 @@ from petahour.billing.bands import cut_at_bands
 from petahour.billing.book import Band, PriceBook, bands_of
 from petahour.control.prices import PriceBooks
 from petahour.model.allocations import Allocation
-from petahour.model.jobs import Tier
-from petahour.model.time import HOUR_MS, month_bounds, month_of, split_hours
+from petahour.model.jobs import Promise, Tier
+from petahour.model.time import HOUR_MS, format_duration, month_bounds, month_of, split_hours
 from petahour.model.usage import UsageRecord
 from petahour.store.protocol import Transaction
 
@@ -28,6 +28,21 @@ def book_for(prices: PriceBooks, allocation: Allocation, at_ms: int) -> PriceBoo
         return own
     later = prices.in_force(allocation.currency, at_ms)
     return own if later is None or _price(prices, later, allocation, at_ms, 0) is None else later
+
+
+def why_book(allocation: Allocation, promise: Promise | None, at_ms: int) -> str:
+    """Why ``book_for`` gives the book it gives, in words."""
+    began_ms = allocation.placed_ms if allocation.started_ms is None else allocation.started_ms
+    promised_ms = allocation.price_for_ms
+    if promised_ms is None:
+        return "in force when it was placed"
+    if not promised_ms:
+        return "in force in that hour: without a walltime or a quote, prices are promised for no longer"
+    if at_ms > began_ms + promised_ms:
+        return "in force in that hour: the running time that prices were promised for was over"
+    if promise is not None and promise.price_book == allocation.price_book:
+        return f"promised by {promise.quote} for {format_duration(promise.for_ms)} of running time"
+    return "in force when the job was first placed, and kept for its walltime"
 
 
 def price_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:

@@ -99,6 +99,13 @@ def reload_books(context: Context) -> None:
     take_posted(context)
 
 
+def take_in_books(context: Context) -> None:
+    """The same, as soon as the log has told of them."""
+    if context.live.books_now:
+        context.live.books_now = False
+        reload_books(context)
+
+
 def published_books(context: Context, caller: Caller) -> Sequence[PublishedBook]:
     """Every book with its publisher. The terms of single tenants are for the operator's people."""
     authorize(caller, Action.READ_PRICES)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from petahour.control.authorize import Action, authorize
 from petahour.control.cancel import visible_job
 from petahour.control.context import Context
+from petahour.control.quotes.so_far import QuotedJob, quoted_job
 from petahour.control.tenants import known_tenant
 from petahour.engines.protocol import LogChunk
-from petahour.model.allocations import Allocation
+from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.errors import NotFoundError, ValidationError
 from petahour.model.events import Event
 from petahour.model.jobs import Job
@@ -25,11 +26,12 @@ OTHER = "other"  # stands for any other tenant in what a tenant is shown
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDetail:
-    """A job with its attempts and its history, oldest first."""
+    """A job with its attempts and its history, oldest first; ``quoted`` where it was submitted under a quote."""
 
     job: Job
     allocations: Sequence[Allocation]
     history: Sequence[Event]
+    quoted: QuotedJob | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +59,13 @@ def find_job(context: Context, caller: Caller, job_id: str) -> JobDetail:
     with context.store.read() as tx:
         job = visible_job(tx, caller, job_id)
         authorize(caller, Action.READ_JOBS, job.tenant)
-        return JobDetail(job=job, allocations=tx.allocations.of_job(job_id), history=tx.events.of_job(job_id))
+        allocations = tx.allocations.of_job(job_id)
+        return JobDetail(
+            job=job,
+            allocations=allocations,
+            history=tx.events.of_job(job_id),
+            quoted=quoted_job(tx, context.prices, job, allocations, context.clock.now_ms()),
+        )
 
 
 def read_log(
@@ -84,7 +92,11 @@ def read_log(
         )
     engine = context.engines[chosen.engine]
     most = max(1, min(limit_bytes, context.settings.log_read_bytes))
-    return chosen.attempt, engine.log(chosen.id, rank, offset=offset, limit_bytes=most)
+    chunk = engine.log(chosen.id, rank, offset=offset, limit_bytes=most)
+    if chosen.state is AllocationState.ENDED and not chunk.text:
+        # An engine of another replica may know nothing of it any more.
+        chunk = replace(chunk, complete=True)
+    return chosen.attempt, chunk
 
 
 def fleet_for(context: Context, caller: Caller) -> Sequence[tuple[Node, Sequence[Holder]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from petahour.control.await_jobs import cancel_hopeless
@@ -18,13 +18,14 @@ from petahour.control.dues import watch_dues
 from petahour.control.engine_nodes import NodeAgreement
 from petahour.control.funding import extend_or_stop
 from petahour.control.hear import hear
+from petahour.control.keep_windows import keep_windows
 from petahour.control.launch import launch_of
 from petahour.control.passes import Passes
-from petahour.control.publish import reload_books
+from petahour.control.publish import reload_books, take_in_books
 from petahour.control.spot import post_prices, stop_above_limit
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import Allocation, AllocationState, EndKind
-from petahour.model.errors import UnavailableError
+from petahour.model.errors import NotLeaderError, UnavailableError
 from petahour.model.time import hour_floor
 
 log = logging.getLogger("petahour.control")
@@ -44,11 +45,13 @@ class Step:
 class Reconciler:
     """Runs steps. It guards what has been told to the engines, so that a step costs what changed.
 
-    Losing that memory is harmless: start and stop are idempotent by allocation.
+    Losing that memory is harmless: start and stop are idempotent by allocation. ``acts`` is asked before anything is
+    told to an engine: False once another replica may have begun to.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, acts: Callable[[], bool] = lambda: True) -> None:
         self._context = context
+        self._acts = acts
         self._started: set[str] = set()
         self._stopped: set[str] = set()
         self._nodes = NodeAgreement()
@@ -57,6 +60,7 @@ class Reconciler:
         self._loads = 0
         self._decide_again = True
         self._next_ms = 0
+        self._edge_ms: int | None = None
         self._reconciled_ms: int | None = None
         self._watched_ms: int | None = None
 
@@ -67,7 +71,17 @@ class Reconciler:
         self._reconciled_ms = None
 
     def step(self) -> Step:
-        """Post, hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind."""
+        """Post, hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind.
+
+        Raises NotLeaderError where another replica leads, or may by now.
+        """
+        if not self._acts():
+            raise NotLeaderError(
+                field="lease",
+                value=None,
+                rule="the lease has run out and is not renewed yet",
+                remedy="The control loop goes on as soon as it is.",
+            )
         post_prices(self._context)
         heard = self._hear()
         self._refresh()
@@ -76,6 +90,7 @@ class Reconciler:
         closed = self._meter()
         stop_above_limit(self._context)
         self._watch()
+        keep_windows(self._context)
         self._refresh()
         while cancel_hopeless(self._context):
             # Who waited for one of these is hopeless in turn.
@@ -134,6 +149,7 @@ class Reconciler:
         live = self._context.live
         if live.refresh(self._context.store, self._context.settings):
             self._decide_again = True
+        take_in_books(self._context)
 
     def _agree_on_nodes(self) -> None:
         """Nodes that an engine found, lost, drained or has again."""
@@ -199,15 +215,14 @@ class Reconciler:
         size = context.settings.reports_per_commit
         for first in range(0, len(due), size):
             with context.store.write() as tx:
-                for allocation in due[first : first + size]:
-                    close_hours(
-                        tx,
-                        allocation.id,
-                        until_ms=until_ms,
-                        now_ms=context.clock.now_ms(),
-                        settings=context.settings,
-                        prices=context.prices,
-                    )
+                close_hours(
+                    tx,
+                    [allocation.id for allocation in due[first : first + size]],
+                    until_ms=until_ms,
+                    now_ms=context.clock.now_ms(),
+                    settings=context.settings,
+                    prices=context.prices,
+                )
         spent = self._extend()
         # Closing changes allocations and balances without an event of its own.
         context.live.reread(context.store, [*due, *spent])
@@ -244,9 +259,12 @@ class Reconciler:
     # -- 5. decide: one pass of the scheduler, and its commit ------------------------------------------------
 
     def _is_due(self) -> bool:
-        """Jobs wait, and with time alone claims have changed: who waits ages, who runs has had more."""
-        live = self._context.live
-        return (bool(live.queued) or live.state.turns is not None) and self._context.clock.now_ms() >= self._next_ms
+        """Jobs wait, and with time alone claims have changed: who waits ages, who runs has had more, and what is
+        promised begins or is over.
+        """
+        live, now_ms = self._context.live, self._context.clock.now_ms()
+        due = now_ms >= self._next_ms or (self._edge_ms is not None and now_ms >= self._edge_ms)
+        return (bool(live.queued) or live.state.turns is not None) and due
 
     def _decide(self) -> tuple[int, int]:
         context, live = self._context, self._context.live
@@ -258,6 +276,7 @@ class Reconciler:
         waited_for = live.follower.waited_for
         now_ms, seen = context.clock.now_ms(), live.seen
         self._next_ms = now_ms + context.settings.decide_ms
+        self._edge_ms = live.state.promises.edge_after(now_ms) if live.state.promises else None
         plan = live.decide(now_ms, self._conduct)
         if not waited_for:
             return 0, 0
@@ -284,6 +303,8 @@ class Reconciler:
             job = context.live.active.get(allocation.job)
             if job is None:
                 continue
+            if not self._acts():
+                return
             try:
                 if allocation.state is AllocationState.STARTING and allocation.id not in self._started:
                     engine.start(launch_of(job, allocation, context.live.nodes, context.catalog, context.settings))

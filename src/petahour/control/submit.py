@@ -10,7 +10,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.await_jobs import require_awaited
 from petahour.control.context import Context
 from petahour.control.keys import own_tenant
-from petahour.control.quotes.queries import quote_for_job
+from petahour.control.quotes.queries import promise_of, quote_for_job
 from petahour.control.request import JobRequest
 from petahour.control.settings import Settings
 from petahour.control.specify import specify
@@ -53,16 +53,21 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
             rule=f"a project of tenant {tenant}",
             remedy=f'Create it with "petahour tenant project create {tenant} {request.project}".',
         )
+    now_ms = context.clock.now_ms()
     spec = specify(request, project, context.catalog, context.settings, currency=currency)
     specs = _each(context.ids.new("job"), spec, request.array, context.settings)
-    _require_possible(context, tenant, spec, currency)
+    if request.quote is not None:
+        with context.store.read() as tx:
+            quote = quote_for_job(tx, tenant, request.quote, [one for _, one in specs], now_ms)
+        spec = replace(spec, promise=promise_of(quote, spec))
+        specs = [(job_id, spec) for job_id, _ in specs]
+    _require_possible(context, tenant, spec, currency, now_ms)
     _require_room(context, tenant, len(specs))
-    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
         if key is not None and (known := _repeated(tx, tenant, key, digest)) is not None:
             return known, False
         over = require_awaited(tx, tenant, spec)
-        if request.quote is not None:
+        if request.quote is not None:  # Another job may have taken it meanwhile.
             quote_for_job(tx, tenant, request.quote, [one for _, one in specs], now_ms)
         jobs = [
             Job(
@@ -112,13 +117,13 @@ def _repeated(tx: Transaction, tenant: str, key: str, digest: str) -> Job | None
     return tx.jobs.get(known.job)
 
 
-def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: str) -> None:
+def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: str, now_ms: int) -> None:
     live = context.live
     why = why_impossible(spec, live.nodes.values(), live.quotas, tenant)
     if why is not None:
         raise why
-    now_ms = context.clock.now_ms()
-    book = context.prices.in_force(currency, now_ms)
+    prices = context.prices
+    book = prices.in_force(currency, now_ms) if spec.promise is None else prices.named(spec.promise.price_book)
     sold = () if book is None else tuple(name for name in spec.types if _sells(book, tenant, name, spec.tier, now_ms))
     if not sold:
         raise ImpossibleError(

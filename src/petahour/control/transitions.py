@@ -51,7 +51,12 @@ def note(
     data: Mapping[str, object],
 ) -> None:
     """Record what changed for a job that stays in its state."""
-    tx.events.append(_event(kind, job, job.state, at_ms, cause, allocation, data))
+    tx.events.append(noted(job, kind=kind, at_ms=at_ms, cause=cause, allocation=allocation, data=data))
+
+
+def noted(job: Job, *, kind: EventKind, at_ms: int, cause: str, allocation: str, data: Mapping[str, object]) -> Event:
+    """What ``note`` records, for who records many at once."""
+    return _event(kind, job, job.state, at_ms, cause, allocation, data)
 
 
 def _event(

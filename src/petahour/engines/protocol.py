@@ -102,7 +102,8 @@ class Engine(Protocol):
         """Reports of allocations that changed since they were last reported; ``full``: of all it knows."""
 
     def forget(self, allocation: str) -> None:
-        """The end was recorded: the engine may drop its state (logs stay)."""
+        """The end was recorded: the engine may drop its state (logs stay), but never starts the allocation again,
+        whoever still asks for it."""
 
     def known(self) -> frozenset[str]:
         """Allocations the engine has state of, for finding orphans."""

@@ -28,6 +28,7 @@ class StopCause(StrEnum):
     DUES = "dues-overdue"
     BUDGET = "budget-spent"
     LIMIT = "price-limit"
+    MAINTENANCE = "maintenance"
 
 
 class EndKind(StrEnum):
@@ -51,6 +52,8 @@ class Allocation:
     by the book then in force. ``funded_until_ms`` is set where credit covers less than the next stretch: then the
     job is asked to stop, unless credit was added. ``postpaid``: what it uses is owed, not taken from credit.
     ``limit_micros``: the most that its job pays for an accelerator-hour, None without a limit.
+    ``reservation``: the reservations, joined by "+", on whose seats it lies; until ``reserved_until_ms`` its time is
+    paid for by them.
     """
 
     id: str
@@ -81,11 +84,13 @@ class Allocation:
     funded_until_ms: int | None = None
     postpaid: bool = False
     limit_micros: int | None = None
+    reservation: str = ""
+    reserved_until_ms: int | None = None
 
     @property
     def preempted_ms(self) -> int | None:
-        """When the operator asked it to yield, which a cancellation that came later does not undo."""
-        yields = self.stop_cause is StopCause.PREEMPTED or self.stop_for
+        """When the operator asked it to make way, which a cancellation that came later does not undo."""
+        yields = self.stop_cause in (StopCause.PREEMPTED, StopCause.MAINTENANCE) or self.stop_for
         return self.stop_ms if yields else None
 
     @property

@@ -96,6 +96,13 @@ class StalePlanError(PetahourError):
     slug = "stale-plan"
 
 
+class NotLeaderError(PetahourError):
+    """This replica of the control plane leads no longer, and writes nothing that only the leader may."""
+
+    status = 503
+    slug = "not-leader"
+
+
 class UnavailableError(PetahourError):
     """A server that Petahour needs (the database, an engine) does not answer for now."""
 

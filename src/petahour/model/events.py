@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     BUDGET_ALERT = "budget-alert"
     WRITTEN_OFF = "written-off"
     BARRED = "barred"
+    MAINTENANCE_SET = "maintenance-set"
+    RESERVATION_SET = "reservation-set"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,12 +85,25 @@ class ArrayTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """Prices that a quote promised at submission: ``price_book`` prices the job's first ``for_ms`` of running time.
+
+    Prevents a book published between quote and run from changing what was agreed.
+    """
+
+    quote: str
+    price_book: str
+    for_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec:
     """What a tenant asks for, validated. Paths are absolute and inside the project's directory.
 
     ``types`` are the acceptable accelerator types, the preferred first. ``walltime_ms`` None: unknown.
     ``retries`` bounds restarts after the job's own failures; losing a node or being preempted is not one.
     ``limit_micros``: the most it pays for an accelerator-hour of spot, in its tenant's currency (None: no limit).
+    ``promise`` is there where it was submitted under a quote with prices.
     """
 
     name: str
@@ -110,6 +123,7 @@ class JobSpec:
     after: tuple[After, ...] = ()
     limit_micros: int | None = None
     array: ArrayTask | None = None
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -120,3 +120,9 @@ def format_micros(micros: int, currency: str) -> str:
 def round_micros(exact: Decimal) -> int:
     """The one rounding of the house: half to even, to a whole micro-unit."""
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def round_ratio(numerator: int, denominator: int) -> int:
+    """The same rounding of a fraction of whole numbers, exact at any size. ``denominator`` is positive."""
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest + (whole & 1) > denominator)

@@ -131,7 +131,7 @@ class Quote:
     """A quote as stored. ``work`` names what is run and ``about`` tells the rest of it, as text by name.
 
     Runs of the same ``work`` on the same type teach later quotes. ``lines`` are ordered by the objective, the best
-    first. ``job`` is the job submitted under it, which there is one of at most.
+    first. ``job`` is the job submitted under it, which there is one of at most; ``price_book`` prices what that uses.
     """
 
     id: str
@@ -147,6 +147,7 @@ class Quote:
     lines: tuple[QuoteLine, ...]
     refused: tuple[NotQuoted, ...] = ()
     job: str | None = None
+    price_book: str | None = None
 
     def line(self, type_name: str) -> QuoteLine | None:
         """The offer on a type, or None."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
-from petahour.model.jobs import After, ArrayTask, JobSpec, Tier
+from petahour.model.jobs import After, ArrayTask, JobSpec, Promise, Tier
 from petahour.model.resources import Gang, Switch
 
 PRIVATE = frozenset({"command", "workdir", "environment"})  # the tenant's own affair: not in the log
@@ -25,6 +25,7 @@ def spec_of(raw: Mapping[str, object]) -> JobSpec:
     known["gang"] = Gang(**{**gang, "switch": Switch(gang.get("switch", Switch.PREFERRED))})
     known["after"] = tuple(After(**item) for item in known.get("after", ()))
     known["array"] = ArrayTask(**known["array"]) if known.get("array") else None
+    known["promise"] = Promise(**known["promise"]) if known.get("promise") else None
     known["tier"] = Tier(known["tier"])
     known["command"] = tuple(known["command"])
     known["types"] = tuple(known["types"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from petahour.model.jobs import Tier
 
@@ -130,6 +131,14 @@ class Transfer:
     pending: str = ""
     note: str = ""
     expires_ms: int | None = None
+
+
+class RatedUsage(NamedTuple):
+    """A usage record with its charge and the transfer that posts it; None: it costs nothing, so nothing moves."""
+
+    record: UsageRecord
+    charge: Charge
+    transfer: Transfer | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

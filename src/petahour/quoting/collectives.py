@@ -16,13 +16,15 @@ def ring_time(size_bytes: Numbers, members: Numbers, stride: Numbers, chip: Chip
     """Seconds in which each member passes on ``size_bytes`` x (members - 1) / members: an all-gather or a
     reduce-scatter of ``size_bytes``; an all-reduce is two of them.
 
-    Inside a domain the link carries the ring. Between domains a ring crosses the border once for all members that
-    it has inside, so that each of them lends its network port to it.
+    Inside a domain the link carries the ring; one over a part of the domain gets ``part_link`` of it, as it runs
+    over fewer of the links and beside the other parts' rings. Between domains a ring crosses the border once for
+    all members that it has inside, so that each of them lends its network port to it.
     """
     inside = np.clip(np.floor(chip.domain / stride), 1.0, members)
     crosses = members > inside
     share = size_bytes * (members - 1.0) / np.maximum(members, 1.0)
-    link = share / (chip.link * fit.link)
+    whole = members * stride >= chip.domain
+    link = share / (chip.link * fit.link * np.where(whole, 1.0, fit.part_link))
     network = share / (inside * chip.network * fit.network)
     slow = np.where(crosses, np.maximum(network, link * (inside > 1.0)), link)
     hops = np.log2(np.maximum(members, 1.0)) + 1.0

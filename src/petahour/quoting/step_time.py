@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,9 +87,8 @@ def _joined(layer: LayerTime, fit: Coefficients) -> Numbers:
 def _recompute(cases: Cases, forward: LayerTime, fit: Coefficients) -> Numbers:
     """Seconds per layer for what is computed again."""
     kind = cases.plan.recompute
-    return np.where(
-        kind > 1, _joined(forward, fit) * fit.repeated, np.where(kind > 0, attention_time(cases, fit), 0.0)
-    )
+    again = _joined(replace(forward, host=forward.host * fit.host_repeat), fit) * fit.repeated
+    return np.where(kind > 1, again, np.where(kind > 0, attention_time(cases, fit), 0.0))
 
 
 def _ends(cases: Cases, fit: Coefficients) -> tuple[Numbers, Numbers]:
@@ -164,5 +163,6 @@ def _causes(
     compute = twice * forward.compute + backward.compute
     memory = twice * forward.memory + backward.memory
     network = twice * forward.network + backward.network
-    waiting = np.maximum(twice * (forward.host - forward.device), 0.0)
+    repeated = np.maximum(forward.host * fit.host_repeat - forward.device, 0.0) * (twice - 1.0)
+    waiting = np.maximum(forward.host - forward.device, 0.0) + repeated
     return compute, memory, network, waiting + np.maximum(backward.host - backward.device, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from petahour.model.jobs import Tier
+from petahour.model.jobs import Promise, Tier
 from petahour.model.resources import Gang
 from petahour.scheduler.sweeps import Sweep
 
@@ -18,7 +18,8 @@ class Ask:
 
     ``types`` are acceptable, the preferred first; ``speeds`` (relative to the first) where they were measured.
     ``rest``: one further node with so many accelerators, for gangs that fill no whole number of nodes.
-    ``limit_micros``: what an accelerator-hour may cost at most; None without a limit.
+    ``limit_micros``: what an accelerator-hour may cost at most; None without a limit. ``promise``: the prices that a
+    quote promised.
     """
 
     tenant: str
@@ -29,12 +30,15 @@ class Ask:
     rest: int = 0
     speeds: tuple[float, ...] = ()
     limit_micros: int | None = None
+    promise: Promise | None = None
     accelerators: int = field(init=False)
     shape: Shape = field(init=False)
+    spot: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # Read at every turn, hence kept; the class is frozen for everybody else.
         object.__setattr__(self, "accelerators", self.gang.accelerators + self.rest)
+        object.__setattr__(self, "spot", self.tier is Tier.SPOT)
         gang = self.gang
         shape = (self.types, gang.nodes, gang.accelerators_per_node, self.rest, gang.switch.value, gang.exclusive)
         object.__setattr__(self, "shape", shape)
@@ -62,8 +66,9 @@ class Asks:
         rest: int = 0,
         speeds: tuple[float, ...] = (),
         limit_micros: int | None = None,
+        promise: Promise | None = None,
     ) -> Ask:
-        rules = gang.switch, gang.exclusive, limit_micros
+        rules = gang.switch, gang.exclusive, limit_micros, promise
         key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds)
         known = self._known.get(key)
         if known is None:
@@ -76,10 +81,23 @@ class Asks:
                 rest=rest,
                 speeds=speeds,
                 limit_micros=limit_micros,
+                promise=promise,
             )
             self._known[key] = known
             self.measured = self.measured or len(speeds) > 1
         return known
+
+    def unpromised(self, ask: Ask) -> Ask:
+        """The same needs at the prices in force."""
+        return self.of(
+            tenant=ask.tenant,
+            tier=ask.tier,
+            types=ask.types,
+            gang=ask.gang,
+            priority=ask.priority,
+            rest=ask.rest,
+            speeds=ask.speeds,
+        )
 
 
 class Waiting(NamedTuple):
@@ -89,7 +107,7 @@ class Waiting(NamedTuple):
     its declared bound; ``checkpoints``: it can go on from where it was stopped. ``work_ms`` is what it still
     needs on its first type: only a replay knows it, and only the clairvoyant policies look. ``declared_ms`` is the
     same as its owner told it, where the steps of training are counted. ``sweep``: the jobs it was submitted with,
-    found when it first waits.
+    found when it first waits. ``grace_ms``: between the signal to stop and its end.
     """
 
     id: str
@@ -104,6 +122,7 @@ class Waiting(NamedTuple):
     work_ms: int | None = None
     declared_ms: float | None = None
     sweep: Sweep | None = None
+    grace_ms: int = 0
 
 
 class Grant(NamedTuple):
@@ -114,7 +133,10 @@ class Grant(NamedTuple):
 
 
 class Running(NamedTuple):
-    """What holds accelerators. ``ends_ms`` is the latest end by its walltime; ``stop_for`` a job it yields to."""
+    """What holds accelerators. ``ends_ms`` is the latest end by its walltime; ``stop_for`` a job it yields to.
+
+    ``reservation``: on whose seats of its tenant's it lies, where it does.
+    """
 
     id: str
     job: Waiting
@@ -127,3 +149,4 @@ class Running(NamedTuple):
     stopping: bool = False
     stop_for: str = ""
     ends_ms: int | None = None
+    reservation: str = ""

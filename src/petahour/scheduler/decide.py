@@ -2,72 +2,27 @@
 
 from __future__ import annotations
 
-import gc
-from dataclasses import dataclass, field, replace
-from math import inf
-from typing import NamedTuple
+from dataclasses import replace
 
+from petahour.model.collector import collector_paused
+from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
+from petahour.scheduler.decisions import BLOCKING, CLOSEST, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
 from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.quota import Kept, Share, share_of
-from petahour.scheduler.reserve import Reservation, earliest
+from petahour.scheduler.reserve import Reservation, earliest, less
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
-from petahour.scheduler.turns import Turns, any_turns, may_stop, takes_turns, turns_of
-from petahour.scheduler.victims import Victims
+from petahour.scheduler.turns import any_turns, may_stop, takes_turns, turns_of
+from petahour.scheduler.veil import Veil
+from petahour.scheduler.victims import Freed, Victims
 
-_POOR_TRIES = 8  # of one line in one pass: a later job of it may hold less money
+# Of one ask in one pass: a later job of it may hold less money, or be over before what is promised begins.
+_TRIES = {HoldCode.FUNDS: 8, HoldCode.MAINTENANCE: 64, HoldCode.RESERVATION: 64}
 _BACKFILL_TRIES = 64  # of one shape in one pass, the most urgent ones, for what is kept for a blocked gang
-
-
-class Start(NamedTuple):
-    """A job starts on these accelerators of one pool."""
-
-    job: Waiting
-    type: str
-    pool: int
-    grants: tuple[Grant, ...]
-    borrowed: bool
-
-
-class Stop(NamedTuple):
-    """A run yields so that ``for_job`` can start."""
-
-    running: str
-    for_job: str
-
-
-class Why(NamedTuple):
-    """Why a job waits: the code, the type it speaks of, and the figures of the matter."""
-
-    code: HoldCode
-    type: str = ""
-    amount: int = 0
-    limit: int = 0
-
-
-@dataclass(kw_only=True, slots=True)
-class Decisions:
-    """What a pass decided, in order. Who is named nowhere waits for capacity.
-
-    ``whys``: by job, or by ask for all jobs of it. ``free_before`` and ``free_after``: free accelerators of each
-    pool, as the pass found them and less what it gave away or kept. ``least_claim``: the strongest claim of those
-    that wait for a run to be stopped; a run whose claim is not greater has nothing to fear. ``turns``: those now
-    in force, ``reserved``: what is kept for a blocked gang; the owner of the state keeps both there for the next
-    pass, and decides again when the turns are over.
-    """
-
-    starts: list[Start] = field(default_factory=list)
-    stops: list[Stop] = field(default_factory=list)
-    whys: dict[str | Ask, Why] = field(default_factory=dict)
-    free_before: tuple[int, ...] = ()
-    free_after: tuple[int, ...] = ()
-    least_claim: float = inf
-    turns: Turns | None = None
-    reserved: Reservation | None = None
 
 
 def decide(state: State, now_ms: int) -> Decisions:
@@ -75,14 +30,11 @@ def decide(state: State, now_ms: int) -> Decisions:
     one = _Pass(state, now_ms)
     # A pass makes many small values that are gone at its end. They would have the collector look through all that
     # waits and runs for cycles, of which there are none, and that takes longer than the pass.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return one.run()
-    finally:
-        one.undo()
-        if collects:
-            gc.enable()
+    with collector_paused():
+        try:
+            return one.run()
+        finally:
+            one.undo()
 
 
 class _Pass:
@@ -98,11 +50,13 @@ class _Pass:
         self._taken: list[tuple[Pool, tuple[Grant, ...]]] = []
         self._used: dict[tuple[str, str], int] = {}
         self._spent: dict[str, int] = {}
-        self._victims = Victims(state, now_ms)
+        self._veil = Veil(state, now_ms)
+        self._victims = Victims(state, now_ms, self._veil)
         self._reservation: Reservation | None = None
         self._turns = any_turns(state)
         self._kept = Kept(state.quotas)
         self._nobody_yields = False
+        self._seated: set[str] = set()
         self._front: Front | None = None
 
     def run(self) -> Decisions:
@@ -115,11 +69,13 @@ class _Pass:
         # Where firmer work stops some of those who take turns, the others are looked at when that has happened.
         if self._turns and not self._made.stops:
             self._take_turns()
+        self._veil.lift()
         self._made.free_after = tuple([pool.free for pool in pools])
         self._made.least_claim = self._victims.least_claim
         return self._made
 
     def undo(self) -> None:
+        self._veil.lift()
         for pool, grants in reversed(self._taken):
             pool.give(grants)
         if self._front is not None:
@@ -128,14 +84,31 @@ class _Pass:
     # -- order ---------------------------------------------------------------------------------------------------
 
     def _in_turn(self) -> None:
-        """Nobody overtakes: the first that does not fit ends the pass."""
+        """Nobody overtakes: the first that does not fit ends the pass. Whoever has seats overtakes nobody."""
+        if self._veil:
+            self._seat_all()
         for line in self._state.lines.waiting():
             for job in line:
+                if job.id in self._seated:
+                    continue
                 why = self._decide(job)
                 if why is not None:
                     self._made.whys[job.id] = why
-                    if why.code in (HoldCode.CAPACITY, HoldCode.PREEMPTING):
+                    if why.code in BLOCKING:
                         return
+
+    def _seat_all(self) -> None:
+        """All reserved work that finds room on its tenant's seats, or has it made there."""
+        for line in self._state.lines.waiting():
+            for job in line:
+                types = self._veil.seated(job)
+                if not types:
+                    continue
+                why = self._seat(job, types)
+                if why is None or why.code is HoldCode.PREEMPTING:
+                    self._seated.add(job.id)
+                    if why is not None:
+                        self._made.whys[job.id] = why
 
     def _by_urgency(self) -> None:
         """The most urgent head of a line first; a line whose head finds no room is done with."""
@@ -167,7 +140,7 @@ class _Pass:
             if why is not None:
                 if why.code is HoldCode.PREEMPTING:
                     whys[job.id] = why
-                elif why.code is HoldCode.FUNDS and poor.setdefault(ask, 0) < _POOR_TRIES:
+                elif poor.setdefault(ask, 0) < _TRIES.get(why.code, 0):
                     poor[ask] += 1
                     whys[job.id] = why
                 else:
@@ -238,6 +211,8 @@ class _Pass:
         for job in party.jobs:
             type_name = turns.on.get(job.id)
             if job.id in state.lines and type_name is not None:
+                if self._veil:
+                    self._veil.over(job)
                 why = self._place(job, type_name)
                 if why is None:
                     ran[job.id] = type_name
@@ -249,20 +224,56 @@ class _Pass:
 
     def _decide(self, job: Waiting) -> Why | None:
         """Start the job on the first acceptable type that takes it now, else free room for it, else say why not."""
+        if self._veil:
+            types = self._veil.seated(job)
+            if types:
+                seated = self._seat(job, types)
+                if seated is None or seated.code is HoldCode.PREEMPTING:
+                    return seated
+            self._veil.over(job)
         refusals = []
         for type_name in self._policy.types(self._state, job):
             why = self._place(job, type_name)
             if why is None:
                 return None
             refusals.append(why)
-        closest = min(refusals, key=lambda why: _CLOSEST.index(why.code))
+        closest = min(refusals, key=lambda why: CLOSEST.index(why.code))
+        if closest.code is HoldCode.QUOTA and self._veil:
+            own = self._veil.reservation(job)
+            if own is not None:
+                return Why(HoldCode.RESERVATION, own.type, promise=own.id)
         if any(why.code in (HoldCode.CAPACITY, HoldCode.KEPT) for why in refusals):
             freed = self._displace(job)
             if freed is not None:
                 return freed
+            if self._veil:
+                promise = self._veil.why(job)
+                if promise is not None:
+                    code = HoldCode.MAINTENANCE if isinstance(promise, Maintenance) else HoldCode.RESERVATION
+                    return Why(code, closest.type, promise=promise.id)
+                self._veil.over(job)
             if self._policy.backfill and self._reservation is None:
                 self._reserve(job)
         return closest
+
+    def _seat(self, job: Waiting, types: list[str]) -> Why | None:
+        """Start reserved work on the seats of its tenant's reservations, else free them for it, else say why not."""
+        self._veil.seats(job)
+        for type_name in types:
+            for pool in self._state.room.by_type.get(type_name, ()):
+                grants = pool.fit(job.ask.gang, job.ask.rest)
+                if grants is not None:
+                    pool.take(grants)
+                    self._taken.append((pool, grants))
+                    names = self._veil.names(job.ask.tenant, pool, grants)
+                    self._made.starts.append(Start(job, type_name, pool.index, grants, False, names))
+                    return None
+        for type_name in types:
+            for pool in self._state.room.by_type.get(type_name, ()):
+                found = self._victims.of(job, pool, within_nominal=True, seated=True)
+                if found is not None:
+                    return self._free(job, pool, found)
+        return Why(HoldCode.CAPACITY, types[0])
 
     def _place(self, job: Waiting, type_name: str) -> Why | None:
         ask, money = job.ask, self._state.money
@@ -338,11 +349,15 @@ class _Pass:
                     continue
                 found = self._victims.of(job, pool, within_nominal=share is Share.NOMINAL)
                 if found is not None:
-                    self._made.stops += [Stop(running.id, job.id) for running in found.stop]
-                    pool.take(found.keep)
-                    self._taken.append((pool, found.keep))
-                    return Why(HoldCode.PREEMPTING, type_name)
+                    return self._free(job, pool, found)
         return None
+
+    def _free(self, job: Waiting, pool: Pool, freed: Freed) -> Why:
+        """Stop these runs for the job, and keep what is free already."""
+        self._made.stops += [Stop(running.id, job.id) for running in freed.stop]
+        pool.take(freed.keep)
+        self._taken.append((pool, freed.keep))
+        return Why(HoldCode.PREEMPTING, pool.type)
 
     def _reserve(self, job: Waiting) -> None:
         """Keep for a blocked gang what it will need at the earliest instant it can start."""
@@ -352,7 +367,10 @@ class _Pass:
         if held is not None and self._policy.predicts and held.job == job.id and self._now_ms < held.until_ms:
             self._reservation = held.renewed(self._state)
         else:
-            self._reservation = earliest(self._state, job, self._now_ms)
+            self._reservation = earliest(self._state, job, self._now_ms, self._veil.shown)
+        if self._reservation is not None and self._veil:
+            pool = self._state.room.pools[self._reservation.pool]
+            self._reservation = replace(self._reservation, claimed=self._veil.seen(pool, self._reservation.claimed))
         self._made.reserved = self._reservation
         if self._reservation is not None:
             pool = self._state.room.pools[self._reservation.pool]
@@ -368,14 +386,15 @@ class _Pass:
         if run_ms is None or self._now_ms + run_ms > held.begins_ms:
             return None
         pool.give(held.claimed)
+        unseen: tuple[Grant, ...] = ()
+        if self._veil:
+            unseen = less(held.claimed, self._veil.seen(pool, held.claimed))
+            pool.take(unseen)
         grants = pool.fit(job.ask.gang, job.ask.rest)
         left = held if grants is None else held.without(grants)
+        pool.give(unseen)
         pool.take(left.claimed)
         self._taken.remove((pool, held.claimed))
         self._taken.append((pool, left.claimed))
         self._reservation = left
         return grants
-
-
-# Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
-_CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.LIMIT, HoldCode.PRICE)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from petahour.model.jobs import Tier
+from petahour.model.promises import WindowState
 from petahour.model.resources import Switch
 from petahour.model.time import to_iso
 from petahour.scheduler.ask import Ask, Waiting
-from petahour.scheduler.decide import Decisions, Why
+from petahour.scheduler.decisions import Decisions, Why
 from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.plan import Hold, HoldCode
 from petahour.scheduler.quota import Share, share_of
@@ -96,7 +97,32 @@ class Holds(Mapping[str, Hold]):
         if why.code is HoldCode.PREEMPTING:
             text = f"{_gang(ask)} {why.type} are being freed for it: "
             return text + "preempted jobs save their checkpoints and stop"
+        if why.code is HoldCode.MAINTENANCE:
+            return self._maintenance(job, why)
+        if why.code is HoldCode.RESERVATION:
+            return self._reservation(job, why)
         return self._capacity(ask)
+
+    def _maintenance(self, job: Waiting, why: Why) -> str:
+        window = self._state.promises.windows.get(why.promise)
+        if window is None:
+            return "what it needs is under maintenance, or soon will be"
+        text = f"needs {_gang(job.ask)} {why.type}; maintenance {window.id} of {_named(window.nodes)}"
+        text += f" ({window.reason})" if window.reason else ""
+        text += f" from {_minute(window.from_ms)} to {_minute(window.to_ms)} begins before {_is_over(job)}"
+        return f"{text}; it starts afterwards, when others end, or with a walltime that fits"
+
+    def _reservation(self, job: Waiting, why: Why) -> str:
+        kept = self._state.promises.reservations.get(why.promise)
+        if kept is None:
+            return "what it needs is kept for a reservation"
+        window = f"{kept.id} ({kept.nodes} x {kept.per_node} {kept.type} from {_minute(kept.from_ms)} to "
+        window += f"{_minute(kept.to_ms)})"
+        if kept.tenant == job.ask.tenant and job.ask.tier is Tier.RESERVED:
+            return f"needs {_gang(job.ask)} {kept.type} of your reservation {window}; it starts when that has room"
+        whose = "your own" if kept.tenant == job.ask.tenant else "another tenant's"
+        text = f"needs {_gang(job.ask)} {why.type}, and what is free is kept for {whose} reservation {window}, "
+        return text + f"which begins before {_is_over(job)}; it starts when others end, or with a walltime that fits"
 
     def _quota(self, ask: Ask, why: Why) -> str:
         quota = self._state.quotas.get((ask.tenant, why.type))
@@ -124,9 +150,19 @@ class Holds(Mapping[str, Hold]):
             if kept:
                 text += f", {kept} kept for jobs ahead"
             if shut:
-                text += f", {shut} on nodes that are draining or down"
+                text += f", {shut} on nodes that are draining or down{self._until(pools)}"
             parts.append(text + self._expected(ask, pools))
         return "; or ".join(parts) or f"this fleet has no {' or '.join(ask.types)}"
+
+    def _until(self, pools: tuple[Pool, ...]) -> str:
+        """How long the open maintenance windows among the pools last."""
+        ends_ms = [
+            window.to_ms
+            for window in list(self._state.promises.windows.values())
+            if window.state is WindowState.OPEN
+            and any(pool.number(name) is not None for pool in pools for name in window.nodes)
+        ]
+        return f" (maintenance until {_minute(max(ends_ms))})" if ends_ms else ""
 
     def _expected(self, ask: Ask, pools: tuple[Pool, ...]) -> str:
         first = [end for pool in pools for end in self._state.ends.get(pool.index, ())[:1]]
@@ -134,7 +170,19 @@ class Holds(Mapping[str, Hold]):
         if running is None or running.ends_ms is None:
             return ""
         whose = "one of your jobs reaches its" if running.job.ask.tenant == ask.tenant else "a job reaches its"
-        return f"; {running.accelerators} more at the latest at {to_iso(running.ends_ms)[:16]}Z when {whose} walltime"
+        return f"; {running.accelerators} more at the latest at {_minute(running.ends_ms)} when {whose} walltime"
+
+
+def _is_over(job: Waiting) -> str:
+    return "it is surely over, as it gives no walltime" if job.walltime_ms is None else "its walltime is over"
+
+
+def _minute(at_ms: int) -> str:
+    return f"{to_iso(at_ms)[:16]}Z"
+
+
+def _named(nodes: tuple[str, ...]) -> str:
+    return ", ".join(nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
 
 
 def _gang(ask: Ask) -> str:

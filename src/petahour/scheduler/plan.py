@@ -25,16 +25,22 @@ class HoldCode(StrEnum):
     LIMIT = "price-limit"
     DEPENDENCY = "dependency"
     ARRAY = "array"
+    MAINTENANCE = "maintenance"
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Start the job's next attempt on these slots (one per gang node, all of one pool)."""
+    """Start the job's next attempt on these slots (one per gang node, all of one pool).
+
+    ``reservation``: the reservations, joined by "+", whose seats they are.
+    """
 
     job: str
     type: str
     slots: tuple[Slot, ...]
     borrowed: bool
+    reservation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

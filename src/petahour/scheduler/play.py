@@ -9,7 +9,8 @@ from zlib import crc32
 
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.decide import Start, decide
+from petahour.scheduler.decide import decide
+from petahour.scheduler.decisions import Start
 from petahour.scheduler.present import Present
 from petahour.scheduler.state import State
 
@@ -35,6 +36,7 @@ class Play:
         self._state.expectation.share(present.known)
         self._state.service = present.service.at(now_ms)
         self._state.asks = present.asks
+        self._state.promises = present.promises.copy()
         for running in present.running:
             self._resume(running)
         for job in sorted([*present.waiting, *extra], key=lambda job: job.seq):
@@ -58,6 +60,9 @@ class Play:
             due_ms = [ends[0][0] for ends in (self._ends,) if ends]
             if self._again_ms is not None:
                 due_ms.append(self._again_ms)
+            edge_ms = state.promises.edge_after(self.now_ms) if state.promises else None
+            if edge_ms is not None:
+                due_ms.append(edge_ms)
             if not due_ms:
                 return count + 1
             self.now_ms = max(self.now_ms, min(due_ms))
@@ -121,6 +126,7 @@ class Play:
             placed_ms=self.now_ms,
             borrowed=start.borrowed,
             ends_ms=bound_ms,
+            reservation=start.reservation,
         )
         end_ms = self.now_ms + round(left_ms)
         self._run(running, end_ms if bound_ms is None else min(end_ms, bound_ms))

@@ -7,7 +7,7 @@ from math import log2
 
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
-from petahour.model.time import DAY_MS, MINUTE_MS
+from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS
 from petahour.scheduler import expect
 from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.line import Rank
@@ -17,8 +17,9 @@ from petahour.scheduler.state import State
 from petahour.scheduler.turns import by_chips, by_finish_time, by_max_min
 
 PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first, and accelerators are kept for it,
-PATIENCE_RUNS = 8  # unless jobs run so long here that so many mean run times are more;
-SPOT_PATIENCE_RUNS = 32  # for work that is stopped and resumed, which waits in turns
+PATIENCE_RUNS = 32  # unless jobs run so long here that so many mean run times are more
+AGEING_RUNS = 0.35  # a wait of so many mean run times doubles the claim of work that cannot be taken back
+UNTRIED = 1.0  # doublings for a job that would tell of its row: what becomes known of it helps all that follow
 KEEPS_MS = 10_000  # for so long nothing that matters changes by itself
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
@@ -66,6 +67,7 @@ def _tenant_share(state: State, job: Waiting, now_ms: int) -> Rank:
     return (state.service.of(job.ask.tenant, now_ms), job.seq)
 
 
+_FIRST = -(2.0**52)  # before every other claim, and still exact to one
 _TIER = {Tier.RESERVED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
 
 
@@ -87,10 +89,7 @@ def _crowding(state: State, tenant: str, now_ms: int) -> int:
 def _aged(state: State, job: Waiting, attained_ms: int, now_ms: int) -> bool:
     """Whether the job has been queued beyond the bound; the same throughout a run, so that a start is kept."""
     queued_ms = now_ms - job.submitted_ms - attained_ms
-    if queued_ms <= PATIENCE_MS:
-        return False
-    runs = SPOT_PATIENCE_RUNS if job.ask.tier is Tier.SPOT else PATIENCE_RUNS
-    return queued_ms > runs * state.expectation.mean_ms
+    return queued_ms > PATIENCE_MS and queued_ms > PATIENCE_RUNS * state.expectation.mean_ms
 
 
 def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
@@ -99,17 +98,30 @@ def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
     if ask.tier is Tier.SPOT:
         value = log2(expectation.index_ms(job, attained_ms))
     else:
-        # It cannot be taken back: what is unknown is tried by one job of each row before more of a row follow.
-        tried = len(job.sweep.began_ms) if job.sweep is not None else 0
-        value = log2(expectation.run_ms(job, now_ms)) + log2(1 + tried / 2)
+        value = log2(expectation.run_ms(job, now_ms)) + _known(job) - _age(state, job, now_ms)
     return value + log2(ask.accelerators) + _crowding(state, ask.tenant, now_ms)
+
+
+def _known(job: Waiting) -> float:
+    """What cannot be taken back is tried by one job of each row before more of a row follow; in doublings."""
+    sweep = job.sweep
+    if sweep is None:
+        return 0.0
+    tried = len(sweep.began_ms)
+    return log2(1 + tried / 2) if tried or sweep.ended else -UNTRIED
+
+
+def _age(state: State, job: Waiting, now_ms: int) -> float:
+    """How many times a wait has doubled a claim: by and by, so that no crowd of old jobs turns the order round."""
+    queued_ms = max(0, now_ms - job.submitted_ms - job.attained_ms)
+    return log2(1 + queued_ms / (AGEING_RUNS * (state.expectation.mean_ms or HOUR_MS)))
 
 
 def _claim(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
     attained_ms = job.attained_ms + ran_ms
     if _aged(state, job, attained_ms, now_ms):
-        return -1.0 / (1 + job.seq)
-    worth = 1.0 + _worth(state, job, attained_ms, now_ms)
+        return _FIRST + job.seq
+    worth = _worth(state, job, attained_ms, now_ms)
     # Whole doublings: runs that differ by less do not change places.
     return float(int(worth)) if job.ask.tier is Tier.SPOT else worth
 
@@ -149,7 +161,7 @@ def _cheapest_types(state: State, job: Waiting) -> Sequence[str]:
         return ask.types
 
     def cost(name: str) -> tuple[bool, float, float, int]:
-        price = 1 if money is None else money.prices_micros.get((ask.tenant, name, ask.tier))
+        price = 1 if money is None else money.price_micros(ask, name)
         speed = ask.speed(name)
         return (True, 0.0, -speed, 0) if price is None else (False, price / speed, -speed, price)
 

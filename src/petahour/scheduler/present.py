@@ -10,6 +10,7 @@ from petahour.model.tenants import Quota
 from petahour.scheduler.ask import Asks, Running, Waiting
 from petahour.scheduler.expect import Expectation
 from petahour.scheduler.policy import Policy
+from petahour.scheduler.promises import Promises
 from petahour.scheduler.service import Service
 from petahour.scheduler.state import Bounds, State
 
@@ -27,6 +28,7 @@ class Present:
     known: Expectation
     running: tuple[Running, ...]
     waiting: tuple[Waiting, ...]
+    promises: Promises
 
 
 def present_of(state: State, now_ms: int) -> Present:
@@ -43,4 +45,5 @@ def present_of(state: State, now_ms: int) -> Present:
         known=known,
         running=tuple(state.running.values()),
         waiting=tuple(state.lines.every()),
+        promises=state.promises.copy(),
     )

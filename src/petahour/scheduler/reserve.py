@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from petahour.scheduler.ask import Grant, Waiting
+from petahour.scheduler.ask import Grant, Running, Waiting
 from petahour.scheduler.funds import beyond_limit
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
+
+Shown = Callable[[Pool, Running], Running]
 
 RENEWALS = 16  # a reservation on expected ends is made anew after so small a part of the time that is left
 
@@ -28,35 +31,43 @@ class Reservation:
 
     def without(self, grants: tuple[Grant, ...]) -> Reservation:
         """The same once a short job borrows these."""
-        lent = dict(grants)
-        left = ((node, mask & ~lent.get(node, 0)) for node, mask in self.claimed)
-        return replace(self, claimed=tuple(Grant(node, mask) for node, mask in left if mask))
+        return replace(self, claimed=less(self.claimed, grants))
 
     def renewed(self, state: State) -> Reservation:
         """The same with what is free of it now."""
         return replace(self, claimed=_free_of(self.grants, state.room.pools[self.pool]))
 
 
-def earliest(state: State, job: Waiting, now_ms: int) -> Reservation | None:
-    """Over the acceptable types, the soonest instant at which enough runs will have ended; None: unknown."""
+def less(grants: tuple[Grant, ...], others: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    """What of these is not among the others."""
+    gone = dict(others)
+    left = ((node, mask & ~gone.get(node, 0)) for node, mask in grants)
+    return tuple(Grant(node, mask) for node, mask in left if mask)
+
+
+def earliest(state: State, job: Waiting, now_ms: int, shown: Shown) -> Reservation | None:
+    """Over the acceptable types, the soonest instant at which enough runs will have ended; None: unknown.
+
+    ``shown``: a run with what the job may see of its accelerators.
+    """
     best: Reservation | None = None
     for type_name in job.ask.types:
         if state.money is not None and beyond_limit(state.money, job.ask, type_name) is not None:
             continue
         for pool in state.room.by_type.get(type_name, ()):
-            found = _earliest_in(state, pool, job, now_ms)
+            found = _earliest_in(state, pool, job, now_ms, shown)
             if found is not None and (best is None or found.begins_ms < best.begins_ms):
                 best = found
     return best
 
 
-def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int) -> Reservation | None:
+def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int, shown: Shown) -> Reservation | None:
     ask = job.ask
     freed: list[tuple[Grant, ...]] = []
     found = None
     begins_ms = now_ms
     for ends_ms, running_id in state.upcoming(pool.index, now_ms):
-        grants = state.running[running_id].grants
+        grants = shown(pool, state.running[running_id]).grants
         pool.give(grants)
         freed.append(grants)
         begins_ms = max(now_ms, ends_ms)

@@ -19,6 +19,7 @@ class Pool:
     """
 
     __slots__ = (
+        "_aside",
         "_by_free",
         "_free",
         "_index",
@@ -47,6 +48,7 @@ class Pool:
         self._index = {name: number for number, name in enumerate(self.names)}
         self._free = [(1 << size) - 1 for size in self.sizes]
         self._taking = 0
+        self._aside: tuple[int, list[int], int] = (0, [], 0)
         self.accelerators = self.shut_accelerators = sum(self.sizes)
         self.free = 0
         self._by_free = [0] * (self.width + 1)
@@ -79,6 +81,19 @@ class Pool:
             count = self._free[node].bit_count()
             self._by_free[count] &= ~bit
             self.free -= count
+
+    def narrow(self, nodes: int) -> None:
+        """Take nothing on these nodes (bit i: node i) until ``widen``; what is free of them is then as before."""
+        self._aside = (self._taking, self._by_free, nodes)
+        self._taking &= ~nodes
+        self._by_free = [free & ~nodes for free in self._by_free]
+        self.free = self._count_free()
+
+    def widen(self) -> None:
+        """Take work again on the nodes that were left out."""
+        self._taking, before, nodes = self._aside
+        self._by_free = [free | old & nodes for free, old in zip(self._by_free, before, strict=True)]
+        self.free = self._count_free()
 
     def take(self, grants: Iterable[Grant]) -> None:
         """These accelerators are held. Raises InvariantError when one is held already."""
@@ -180,6 +195,9 @@ class Pool:
     def free_mask(self, node: int) -> int:
         """The node's free accelerators, whether or not it takes work."""
         return self._free[node]
+
+    def _count_free(self) -> int:
+        return sum(count * free.bit_count() for count, free in enumerate(self._by_free))
 
     def _fit_bound(self, gang: Gang, rest: int) -> tuple[Grant, ...] | None:
         """``fit`` for a gang that wants one switch, or nodes of its own."""

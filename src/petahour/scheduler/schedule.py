@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from petahour.scheduler.decide import Decisions, decide
+from petahour.scheduler.decide import decide
+from petahour.scheduler.decisions import Decisions
 from petahour.scheduler.explain import Holds
 from petahour.scheduler.funds import Money
 from petahour.scheduler.plan import Place, Plan, Preempt
@@ -28,6 +29,7 @@ def plan_of(state: State, made: Decisions) -> Plan:
             type=start.type,
             slots=pools[start.pool].slots(start.grants),
             borrowed=start.borrowed,
+            reservation=start.reservation,
         )
         for start in made.starts
     )

@@ -20,6 +20,7 @@ from petahour.scheduler.gates import Gates
 from petahour.scheduler.lines import Lines
 from petahour.scheduler.plan import Hold
 from petahour.scheduler.policy import Policy
+from petahour.scheduler.promises import Promises
 from petahour.scheduler.room import Room
 from petahour.scheduler.service import Service
 
@@ -71,6 +72,7 @@ class State:
         self.reserved: Reservation | None = None
         self.service = Service()
         self.gates = Gates()
+        self.promises = Promises()
         self.barred: dict[str, Hold] = {}  # queued jobs that the owner keeps out, with the reason
         self.asks = Asks()
         self.lines = Lines(
@@ -164,7 +166,7 @@ class State:
 
     def may_yield(self) -> bool:
         """Whether anything runs that a stronger claim could stop."""
-        return any(self.spot.values()) or (bool(self.quotas) and any(self.lent.values()))
+        return any(self.spot.values()) or (bool(self.quotas or self.promises) and any(self.lent.values()))
 
     def _index(self, running: Running) -> None:
         self.running[running.id] = running
@@ -173,12 +175,15 @@ class State:
         if not running.stopping:
             if running.job.ask.tier is Tier.SPOT:
                 self.spot.setdefault(running.pool, {})[running.id] = running
-            elif running.borrowed:
+            elif running.borrowed or running.reservation:
+                # Whoever lies on seats has no claim to them once the reservation is over; till then nobody sees them.
                 self.lent.setdefault(running.pool, {})[running.id] = running
         if running.stop_for:
             self.yielding.setdefault(running.stop_for, []).append(running)
 
     def _use(self, running: Running, accelerators: int, now_ms: int) -> None:
+        if running.reservation:
+            return  # It is paid for by itself, and no part of a quota.
         tenant = running.job.ask.tenant
         share = (tenant, running.type)
         self.used[share] = self.used.get(share, 0) + accelerators

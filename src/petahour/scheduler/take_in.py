@@ -20,6 +20,7 @@ def waiting_of(state: State, job: Job) -> Waiting:
         gang=spec.gang,
         priority=spec.priority,
         limit_micros=spec.limit_micros,
+        promise=spec.promise,
     )
     return Waiting(
         id=job.id,
@@ -30,6 +31,7 @@ def waiting_of(state: State, job: Job) -> Waiting:
         name=spec.name,
         preemptions=job.preemptions,
         checkpoints=spec.checkpoint_dir is not None,
+        grace_ms=spec.grace_ms,
     )
 
 
@@ -51,6 +53,7 @@ def running_of(state: State, allocation: Allocation, job: Waiting) -> Running:
         stopping=allocation.state is AllocationState.STOPPING,
         stop_for=allocation.stop_for,
         ends_ms=None if job.walltime_ms is None else began_ms + job.walltime_ms,
+        reservation=allocation.reservation,
     )
 
 

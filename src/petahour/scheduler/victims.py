@@ -9,6 +9,7 @@ from petahour.model.jobs import Tier
 from petahour.scheduler.ask import Grant, Running, Waiting
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
+from petahour.scheduler.veil import Veil
 
 
 class Freed(NamedTuple):
@@ -32,20 +33,23 @@ class Victims:
     """Who may be stopped in one pass, each once.
 
     Spot yields to firmer tiers, borrowed capacity to work within its tenant's nominal share, and under a policy
-    that shares time spot that keeps checkpoints yields to spot of a lesser claim (see ``Policy.claim``).
+    that shares time spot that keeps checkpoints yields to spot of a lesser claim (see ``Policy.claim``). What lies
+    on seats of a reservation yields to its owner's reserved work, however often it did.
     """
 
-    def __init__(self, state: State, now_ms: int) -> None:
-        self._state, self._now_ms = state, now_ms
+    def __init__(self, state: State, now_ms: int, veil: Veil) -> None:
+        self._state, self._now_ms, self._veil = state, now_ms, veil
         self.least_claim = inf  # of those that asked
         self._taken: set[str] = set()
         self._spot: dict[int, list[_Row]] = {}
         self._lent: dict[int, list[_Row]] = {}
 
-    def of(self, job: Waiting, pool: Pool, *, within_nominal: bool) -> Freed | None:
+    def of(self, job: Waiting, pool: Pool, *, within_nominal: bool, seated: bool = False) -> Freed | None:
         """What to stop in the pool for the job; an empty list where room is on its way; None: no set suffices."""
         coming = [run for run in self._state.yielding.get(job.id, ()) if run.pool == pool.index]
-        weaker = self._weaker(job, pool, within_nominal)
+        weaker = self._seated(job, pool) if seated else self._weaker(job, pool, within_nominal)
+        if self._veil:
+            coming, weaker = self._shown(pool, coming), self._shown(pool, weaker)
         if not coming and not weaker:
             return None
         for running in coming:
@@ -88,6 +92,21 @@ class Victims:
         else:
             rows = []
         return [row.running for row in rows if row.running.id not in self._taken]
+
+    def _seated(self, job: Waiting, pool: Pool) -> list[Running]:
+        """Everybody else's runs that may be on seats: those that keep their work first, then the latest."""
+        state, tenant = self._state, job.ask.tenant
+        runs = [*state.spot.get(pool.index, {}).values(), *state.lent.get(pool.index, {}).values()]
+        rows = sorted(
+            _Row(not one.job.checkpoints, 0.0, -one.placed_ms, one.id, one)
+            for one in runs
+            if one.id not in self._taken and (one.job.ask.spot or one.job.ask.tenant != tenant)
+        )
+        return [row.running for row in rows]
+
+    def _shown(self, pool: Pool, runs: list[Running]) -> list[Running]:
+        shown = (self._veil.shown(pool, running) for running in runs)
+        return [running for running in shown if running.grants]
 
     def _rows(self, pool: Pool, runs: dict[int, dict[str, Running]], known: dict[int, list[_Row]]) -> list[_Row]:
         """Runs of the pool that the bounds on preemption allow to stop, in the order of yielding."""

@@ -21,8 +21,10 @@ from petahour.server.routes import (
     notices,
     payment,
     prices,
+    promises,
     quotes,
     reports,
+    standing,
     tenants,
 )
 
@@ -54,12 +56,19 @@ def create_app(context: Context) -> FastAPI:
         credit,
         notices,
         payment,
+        standing,
+        promises,
     ):
         app.include_router(part.router)
 
     @app.get("/healthz", tags=["health"])
     def healthz() -> JSONResponse:
-        """The process answers."""
-        return JSONResponse({"status": "ok", "version": __version__})
+        """The process answers; of several replicas, which one it is and whether it leads."""
+        answer: dict[str, object] = {"status": "ok", "version": __version__}
+        leadership = context.leadership
+        if leadership.name:
+            role = "follower" if leadership.epoch is None else "leader"
+            answer |= {"replica": leadership.name, "role": role}
+        return JSONResponse(answer)
 
     return app

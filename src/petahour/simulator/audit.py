@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from petahour.model.jobs import Tier
 from petahour.simulator.faults import WHOLE, Cause
 from petahour.simulator.result import NEVER, Outage, Outcome, Result
 
@@ -28,7 +29,7 @@ class Finding:
 
 def audit(result: Result) -> list[Finding]:
     """All findings, none when everything holds."""
-    return [*_gangs(result), *_capacity(result), *_outages(result), *_lives(result)]
+    return [*_gangs(result), *_capacity(result), *_outages(result), *_windows(result), *_lives(result)]
 
 
 def _gangs(result: Result) -> list[Finding]:
@@ -110,6 +111,28 @@ def _outages(result: Result) -> list[Finding]:
         np.flatnonzero((runs.outcome == Outcome.FAILED) & ~broken),
         lambda run: f"run {run} of job {_name(result, run)} failed at {runs.end_ms[run]} ms",
     )
+
+
+def _windows(result: Result) -> list[Finding]:
+    """What is not spot and told its walltime starts nowhere where maintenance would stop it."""
+    windows = [one for one in result.outages if one.cause is Cause.MAINTENANCE]
+    if not windows or result.preemptible:
+        return []
+    runs, placed, jobs = result.runs, result.placements, result.trace.jobs
+    walltime_ms = np.array(
+        [-1 if job.walltime_ms is None or job.tier is Tier.SPOT else job.walltime_ms for job in jobs], np.int64
+    )[runs.job]
+    findings: list[Finding] = []
+    for window in windows:
+        mine = placed.run[placed.node == window.node]
+        start_ms = runs.start_ms[mine]
+        late = (walltime_ms[mine] >= 0) & (start_ms + walltime_ms[mine] > window.from_ms)
+        findings += _told(
+            "nothing starts that would run into maintenance",
+            mine[late & (start_ms < window.from_ms)],
+            lambda run: f"run {run} of job {_name(result, run)} starts at {runs.start_ms[run]} ms",
+        )
+    return findings[:MOST]
 
 
 def _during(result: Result, outage: Outage, mine: NDArray[np.int64]) -> list[Finding]:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as SchemaError
 
 from petahour.model.errors import ValidationError
+from petahour.model.promises import Maintenance
+from petahour.model.resources import Node
 from petahour.model.time import parse_duration
 
 MAX_DRAINS = 10_000
@@ -24,7 +26,8 @@ class Drain:
 
     What runs there goes on to its end. In a window for ``maintenance`` they are empty instead: what still runs at
     ``from_ms`` is told to stop, saves its work and waits again; and for ``notice_ms`` before, nothing new starts
-    there. Times count from the trace's first submission. ``named`` is what errors call it.
+    there. The scheduler knows the window from the beginning: work that is not spot and tells its walltime starts only
+    where that ends before. Times count from the trace's first submission. ``named`` is what errors call it.
     """
 
     nodes: tuple[str, ...]
@@ -95,6 +98,21 @@ def check_drains(drains: Iterable[Drain], nodes: Sequence[str]) -> None:
                     "the name of a node of the fleet, or a pattern of names",
                     f"Nodes of this fleet are {', '.join(nodes[:3])} and so on.",
                 )
+
+
+def windows_of(drains: Sequence[Drain], nodes: Sequence[Node]) -> list[Maintenance]:
+    """The maintenance windows among them, as the scheduler knows them from the beginning."""
+    return [
+        Maintenance(
+            id=f"{drain.named} {number}",
+            nodes=tuple(node.name for node in nodes if drain.covers(node.name)),
+            from_ms=drain.from_ms,
+            to_ms=drain.until_ms,
+            reason="",
+        )
+        for number, drain in enumerate(drains)
+        if drain.maintenance
+    ]
 
 
 def _drain(table: object, where: str) -> Drain:

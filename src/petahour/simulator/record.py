@@ -94,7 +94,7 @@ class Recorder:
             self._placed_node.append(first_node + node)
             self._placed_count.append(mask.bit_count())
 
-    def result(self, policy: str, seed: int, wall_s: float) -> Result:
+    def result(self, policy: str, seed: int, wall_s: float, *, preemptible: bool = False) -> Result:
         """All of it as arrays."""
         columns = {name: np.frombuffer(column, np.int64) for name, column in self._run.items()}
         by_name = {node.name: node for node in self._state.nodes}
@@ -130,4 +130,5 @@ class Recorder:
             capacity=tuple(self._capacity),
             wall_s=wall_s,
             outages=tuple(self._outages),
+            preemptible=preemptible,
         )

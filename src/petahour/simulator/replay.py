@@ -11,9 +11,11 @@ from petahour.model.jobs import Tier
 from petahour.model.resources import Node
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.decide import Start, decide
+from petahour.scheduler.decide import decide
+from petahour.scheduler.decisions import Start
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.state import Bounds, State
+from petahour.simulator.drains import windows_of
 from petahour.simulator.faults import Cause, Change, FaultClock, Faults
 from petahour.simulator.gangs import Gangs
 from petahour.simulator.money.prices import Prices, PricesNow
@@ -74,6 +76,9 @@ class _Run:
         self._now_ms = 0
         self._faults = FaultClock(how.faults, self._state.room, how.seed) if how.faults is not None else None
         self._out = OutOfService(self._state)
+        if how.faults is not None:
+            for window in windows_of(how.faults.drains, how.nodes):
+                self._state.promises.put_window(window)
         self._turns: list[tuple[int, int, int]] = []  # as ends: when a run's claim next changes by itself
         self._least_claim = 0.0
         self._again_ms: int | None = None  # when turns are over that more than one job takes
@@ -119,11 +124,17 @@ class _Run:
                 self._decide()
             if not ends and arrived == count and self._settled():
                 break
-        return self._record.result(self._how.policy.name, self._how.seed, time.perf_counter() - began_s)
+        how = self._how
+        wall_s = time.perf_counter() - began_s
+        return self._record.result(how.policy.name, how.seed, wall_s, preemptible=how.preemptible)
 
     def _settled(self) -> bool:
-        """Where nothing runs or comes: nobody waits, or all of the fleet is there and who waits never fits it."""
-        return not len(self._state.lines) or (self._again_ms is None and not self._out.anything)
+        """Where nothing runs or comes: nobody waits, or all of the fleet is there for good and does not do."""
+        if not len(self._state.lines):
+            return True
+        promises = self._state.promises
+        ahead = bool(promises) and promises.edge_after(self._now_ms) is not None
+        return self._again_ms is None and not self._out.anything and not ahead
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -203,6 +214,7 @@ class _Run:
         """A node or an accelerator goes out of service, with what cannot go on there, or is back."""
         for running in self._out.stopped_by(change):
             self._stop(running.id, Outcome.DRAINED if change.cause is Cause.MAINTENANCE else Outcome.FAILED)
+        self._state.promises.forget(self._now_ms)
         self._record.capacity(self._now_ms, self._out.apply(change))
         self._record.out(change)
 

@@ -87,7 +87,8 @@ class Result:
 
     ``types`` are the names of the fleet's types. ``wall_s`` is the real time the replay took.
     ``capacity``: (instant ms, accelerators in service) steps, the first at the trace's beginning: of a drained node
-    what is held, of a failed one nothing. ``outages``: what was out of service, by its beginning.
+    what is held, of a failed one nothing. ``outages``: what was out of service, by its beginning. ``preemptible``:
+    every job was spot work.
     """
 
     policy: str
@@ -102,3 +103,4 @@ class Result:
     capacity: Sequence[tuple[int, int]]
     wall_s: float
     outages: Sequence[Outage] = ()
+    preemptible: bool = False

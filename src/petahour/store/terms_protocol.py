@@ -1,4 +1,4 @@
-"""The gateways of what is agreed upon: price books, credit and notices. Part of every transaction."""
+"""The gateways of what is agreed upon: price books, credit, notices and promises. Part of every transaction."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from petahour.billing.spot import SpotPrice
 from petahour.model.credit import Budget, CreditTerms, DunningStep, RequestState, TopupRequest, TopupRule
 from petahour.model.jobs import Tier
 from petahour.model.notices import Contact, Notice
+from petahour.model.promises import Maintenance, Reservation, ReservationState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +85,19 @@ class Notices(Protocol):
     def of_tenant(self, tenant: str, *, limit: int) -> Sequence[Notice]: ...
 
 
+class Promises(Protocol):
+    """Maintenance windows and reservations. ``put`` adds or replaces; ``windows`` are those that are not over."""
+
+    def put_window(self, window: Maintenance) -> None: ...
+    def window(self, window_id: str) -> Maintenance | None: ...
+    def windows(self, *, over: bool = False, limit: int | None = None) -> Sequence[Maintenance]: ...
+    def put_reservation(self, reservation: Reservation) -> None: ...
+    def reservation(self, reservation_id: str) -> Reservation | None: ...
+    def reservations(
+        self, *, tenant: str | None = None, state: ReservationState | None = None
+    ) -> Sequence[Reservation]: ...
+
+
 class TermsTransaction(Protocol):
     """What a transaction has of them."""
 
@@ -93,3 +107,5 @@ class TermsTransaction(Protocol):
     def credit(self) -> Credit: ...
     @property
     def notices(self) -> Notices: ...
+    @property
+    def promises(self) -> Promises: ...

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petahour.cli.quote_view import show_accuracy, show_quote, show_quotes, show_throughput
+from petahour.cli.quote_view import quoted_facts, show_accuracy, show_quote, show_quotes, show_throughput
 from petahour.client.quotes import (
     Choice,
     Interval,
@@ -14,6 +14,7 @@ from petahour.client.quotes import (
     NotQuoted,
     Quote,
     QuoteAccuracy,
+    QuotedJob,
     QuotedStart,
     QuoteLine,
     QuoteOutcome,
@@ -155,3 +156,28 @@ def test_quotes_beside_what_came_of_them(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_calibration(capsys: pytest.CaptureFixture[str]) -> None:
     show_throughput(THROUGHPUT)
     golden(capsys, "throughput.txt")
+
+
+def test_a_job_shows_what_was_quoted_beside_what_it_took() -> None:
+    hour = 3_600_000
+    job = QuotedJob(
+        quote="quote-7q0w4v2m9x",
+        work="llama-2-70b/4096",
+        type="a100-80g-sxm",
+        accelerators=256,
+        run_ms=Interval(low=9 * hour, expected=10 * hour, high=12 * hour),
+        total_micros=Interval(low=900_500_000, expected=1_000_000_000, high=1_200_000_000),
+        currency="CNY",
+        price_book="may-1",
+        promised_ms=20 * hour,
+        ran_ms=5 * hour,
+        spent_micros=500_250_000,
+    )
+    assert quoted_facts(job, over=False) == [
+        ("quote", "quote-7q0w4v2m9x, 256 x a100-80g-sxm"),
+        ("promised prices", "book may-1 for 20 h of running time"),
+        ("quoted", "10 h (9 - 12 h), 1,000 CNY (900.5 - 1,200) in 80 % of cases"),
+        ("so far", "5 h, 500.2 CNY, 50% of the time quoted"),
+    ]
+    assert dict(quoted_facts(job, over=True))["it took"] == "5 h, 500.2 CNY, 50% of the time quoted"
+    assert quoted_facts(None, over=False) == []

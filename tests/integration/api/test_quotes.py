@@ -98,12 +98,36 @@ def test_a_measured_program_is_quoted_run_compared_and_learned_from(running: Api
     assert found["coverage"] == float(outcome["within"])
     assert found["mape"] == abs(outcome["error"])
 
+    shown, line = job["quoted"], first["lines"][0]
+    assert (shown["quote"], shown["type"], shown["accelerators"]) == (first["id"], "cpu", 1)
+    assert shown["run_ms"] == line["run_ms"]
+    assert shown["total_micros"] == next(one["total_micros"] for one in line["prices"] if one["tier"] == "on-demand")
+    assert (shown["ran_ms"], shown["spent_micros"]) == (outcome["run_ms"], outcome["charged_micros"])
+    assert (shown["price_book"], shown["promised_ms"]) == (first["price_book"], line["run_ms"]["high"])
+    assert calibration["quoted"] is None
+    assert running.ask("stranger", "GET", f"/v1/jobs/{job['id']}").status_code == 404
+
     second = quote(running, **request)["lines"][0]
     assert second["own_runs"] == 1
     ratio = outcome["run_ms"] / first["lines"][0]["modelled_ms"]
     assert second["correction"] == pytest.approx(max(0.5, min(2.0, ratio ** (1 / 3))), rel=1e-6)
     # The hour's other runs under no quote teach nothing, and another tenant sees nothing of this.
     assert running.ask("stranger", "GET", "/v1/quote-accuracy").json()["outcomes"] == []
+
+
+def test_a_job_that_runs_shows_what_was_quoted_beside_what_it_took_so_far(running: Api) -> None:
+    made = quote(running, hours=1.0, gang=2, types=["cpu"])
+    body = {"command": ["sleep", "60"], "quote": made["id"], "types": ["cpu"]}
+    job = running.ask("member", "POST", "/v1/jobs", json={**body, "gang": {"nodes": 1, "accelerators_per_node": 2}})
+    assert job.json()["state"] == "queued"
+    deadline_s, shown = time.monotonic() + 20, {"ran_ms": 0}
+    while shown["ran_ms"] < 200:
+        assert time.monotonic() < deadline_s
+        shown = running.ask("viewer", "GET", f"/v1/jobs/{job.json()['id']}").json()["quoted"]
+    # Two cores at 0.28 CNY an hour, rounded up to a micro-unit.
+    assert shown["spent_micros"] == -(-280_000 * 2 * shown["ran_ms"] // 3_600_000)
+    assert shown["run_ms"]["expected"] == 1_800_000
+    assert shown["price_book"] == made["price_book"]
 
 
 def test_a_quote_is_for_one_job_of_its_type_gang_and_time(running: Api) -> None:

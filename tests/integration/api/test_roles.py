@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from tests.integration.api.conftest import PLACES, Api
 
@@ -10,10 +12,12 @@ from petahour.control.topups import request_topup, set_topup_rule
 from petahour.model.invoices import DocumentKind, DocumentLine, InvoiceDocument, InvoiceState, LineKind, Party
 from petahour.model.notices import Channel
 from petahour.model.tenants import Caller, Role
-from petahour.model.time import month_of
+from petahour.model.time import month_of, to_iso
 
 JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
 QUOTE = {"tenant": "acme", "hours": 100.0, "types": ["a100-80g-sxm"]}
+SOON_MS = (time.time_ns() // 3_600_000_000_000 + 48) * 3_600_000  # in two days, at a whole hour
+WINDOW = {"nodes": ["a100-0"], "from": to_iso(SOON_MS), "to": to_iso(SOON_MS + 21_600_000), "reason": "disks"}
 ALL, READ_ALL = tuple(PLACES), ("operator", "finance")
 OWN = ("operator", "finance", "tenant-admin", "member", "viewer")
 WORKERS = ("operator", "tenant-admin", "member")
@@ -37,6 +41,9 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/catalog/{accelerator_type}"): (ALL, None),
     ("POST", "/v1/fleet/nodes/{name}/drain"): (("operator",), {"reason": "test"}),
     ("POST", "/v1/fleet/nodes/{name}/resume"): (("operator",), {}),
+    ("GET", "/v1/maintenance"): (ALL, None),
+    ("POST", "/v1/maintenance"): (("operator",), WINDOW),
+    ("POST", "/v1/maintenance/{window_id}/cancel"): (("operator",), {}),
     ("GET", "/v1/tenants"): (ALL, None),
     ("POST", "/v1/tenants"): (("operator",), {"name": "new", "currency": "USD"}),
     ("GET", "/v1/tenants/{tenant}"): (OWN, None),
@@ -97,6 +104,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/conservation"): (READ_ALL, None),
     ("GET", "/v1/audit"): (READ_ALL, None),
     ("GET", "/v1/events"): (("operator",), None),
+    ("GET", "/v1/standing"): (READ_ALL, None),
     ("POST", "/v1/transfers/{money_id}/reversal"): (READ_ALL, {"note": "test"}),
     ("GET", "/v1/explain/{subject}/{money_id}"): (OWN, None),
 }
@@ -122,6 +130,8 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
     rest_of_path = {"currency": "CNY", "role": "finance", "key": "wire-1", "contact_id": "", "project": "default"}
     if "{key}" in path:
         _wait_for_a_second(api)
+    if "{window_id}" in path:
+        rest_of_path["window_id"] = api.ask("operator", "POST", "/v1/maintenance", json=WINDOW).json()["id"]
     if "{contact_id}" in path:
         rest_of_path["contact_id"] = _contact(api)
     path += "?currency=CNY" if path == "/v1/prices/at" else ""

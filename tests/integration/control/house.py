@@ -111,7 +111,7 @@ class House:
     def close_hours(self, allocation: str) -> None:
         now_ms = self.clock.now_ms()
         with self.context.store.write() as tx:
-            close_hours(tx, allocation, until_ms=now_ms - now_ms % HOUR_MS, now_ms=now_ms, settings=SETTINGS)
+            close_hours(tx, [allocation], until_ms=now_ms - now_ms % HOUR_MS, now_ms=now_ms, settings=SETTINGS)
 
 
 def open_house(url: str, folder: Path) -> House:

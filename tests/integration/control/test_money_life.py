@@ -365,15 +365,15 @@ class MoneyLife(Looks, RuleBasedStateMachine):
 
     def _close_hours(self, until_ms: int) -> None:
         with self.house.context.store.write() as tx:
-            for allocation in due_for_closing(tx.allocations.active(), until_ms):
-                close_hours(
-                    tx,
-                    allocation.id,
-                    until_ms=until_ms,
-                    now_ms=self._now(),
-                    settings=SETTINGS,
-                    prices=self.house.context.prices,
-                )
+            due = [allocation.id for allocation in due_for_closing(tx.allocations.active(), until_ms)]
+            close_hours(
+                tx,
+                due,
+                until_ms=until_ms,
+                now_ms=self._now(),
+                settings=SETTINGS,
+                prices=self.house.context.prices,
+            )
 
     def _report(
         self, found: list[Allocation], pick: int, phase: Phase, shift_ms: int, kind: EndKind | None = None

@@ -128,3 +128,14 @@ def test_somebody_is_woken_when_there_is_something_to_hear(engine: Engine, tmp_p
     engine.subscribe(lambda: woken.append(1))
     engine.start(launch(tmp_path, "true"))
     until(lambda: len(woken) >= 2, "the start and the end to be announced")
+
+
+def test_what_was_forgotten_never_starts_again(engine: Engine, tmp_path: Path) -> None:
+    """A control plane that stood still through an allocation's end may still want to start it when it goes on."""
+    wanted = launch(tmp_path, "echo run >> runs")
+    engine.start(wanted)
+    await_phase(engine, "alloc-1", Phase.ENDED)
+    engine.forget("alloc-1")
+    engine.start(wanted)
+    assert engine.known() == set()
+    assert (tmp_path / "runs").read_text() == "run\n"

@@ -48,8 +48,8 @@ def _zombies(before: set[int]) -> set[int]:
     return {one.pid for one in born if one.is_running() and one.status() == psutil.STATUS_ZOMBIE}
 
 
-def _status(home: Path, rank: int = 0) -> dict[str, object]:
-    status = supervisor.read_status(str(home / "allocations" / "alloc-1" / f"rank-{rank}"))
+def _status(home: Path, rank: int = 0, name: str = "alloc-1") -> dict[str, object]:
+    status = supervisor.read_status(str(home / "allocations" / name / f"rank-{rank}"))
     assert status is not None
     return status
 
@@ -60,12 +60,11 @@ def test_a_killed_rank_fails_and_a_killed_supervisor_is_lost(engine: LocalEngine
     os.kill(_status(home)["rank"][0], signal.SIGKILL)  # type: ignore[index]
     report = await_phase(engine, "alloc-1", Phase.ENDED)
     assert (report.end_kind, report.message) == (EndKind.FAILED, "rank 0 was killed by SIGKILL")
-    engine.forget("alloc-1")
-    engine.start(launch(tmp_path, "sleep 60"))
-    await_phase(engine, "alloc-1", Phase.RUNNING)
-    rank = psutil.Process(_status(home)["rank"][0])  # type: ignore[index]
-    os.kill(_status(home)["supervisor"][0], signal.SIGKILL)  # type: ignore[index]
-    assert await_phase(engine, "alloc-1", Phase.ENDED).end_kind is EndKind.LOST
+    engine.start(launch(tmp_path, "sleep 60", name="alloc-2"))
+    await_phase(engine, "alloc-2", Phase.RUNNING)
+    rank = psutil.Process(_status(home, name="alloc-2")["rank"][0])  # type: ignore[index]
+    os.kill(_status(home, name="alloc-2")["supervisor"][0], signal.SIGKILL)  # type: ignore[index]
+    assert await_phase(engine, "alloc-2", Phase.ENDED).end_kind is EndKind.LOST
     until(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "the rank to be gone")
 
 

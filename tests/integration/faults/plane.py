@@ -49,7 +49,7 @@ def rank_command(seconds: float, exit_code: int = 0) -> list[str]:
 
 
 class Plane:
-    """`petahour up` on one data directory and one port, start after start."""
+    """`petahour up` on one data directory and one port, start after start. ``name``: of one of several replicas."""
 
     def __init__(
         self,
@@ -60,11 +60,12 @@ class Plane:
         prefix: tuple[str, ...] = (),
         options: tuple[str, ...] = (),
         fleet: str = FLEET,
+        name: str = "",
     ) -> None:
         self.home = home
         self.data = home / "data"
-        self.log = home / "up.log"
-        self._ready, self._key = home / "ready.json", home / "operator.key"
+        self.log = home / f"up{name}.log"
+        self._ready, self._key = home / f"ready{name}.json", home / "operator.key"
         fleet_file = home / "fleet.toml"
         fleet_file.write_text(fleet, "utf-8")
         port = _free_port()
@@ -75,6 +76,7 @@ class Plane:
             *("--data-dir", str(self.data), "--fleet", str(fleet_file)),
             *("--operator-key-file", str(self._key), "--ready-file", str(self._ready)),
             *(("--database-url", database_url) if database_url else ()),
+            *(("--replica", name) if name else ()),
             *options,
         ]
         self._database_url = database_url
@@ -126,6 +128,14 @@ class Plane:
     def kill(self) -> None:
         """kill -9."""
         self.signal(signal.SIGKILL)
+
+    def hold(self) -> None:
+        """SIGSTOP: the process stands still, as under a host that was paused."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def release(self) -> None:
+        """SIGCONT: it goes on where it stood."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; the exit status."""

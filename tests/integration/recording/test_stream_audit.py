@@ -20,7 +20,9 @@ Tamper = Callable[[Log], Event | None]
 
 
 def full_log(home: Path) -> Log:
-    """All that the rules speak of: a preemption, quotas, hours closed, a loss, a failure, a drain, a cancel."""
+    """All that the rules speak of: a preemption, quotas, hours closed, a loss, a failure, a drain, a cancel, a
+    maintenance window.
+    """
     plane = HandPlane(home)
     plane.quota("acme", "cpu", 2, 4)
     plane.quota("beta", "cpu", 8, 0)
@@ -42,6 +44,12 @@ def full_log(home: Path) -> Log:
     plane.submit("beta", nodes=2, accelerators_per_node=2, switch="preferred", run_ms=MINUTE_MS)
     plane.step(SECOND_MS)
     plane.step(2 * MINUTE_MS)
+    plane.maintain("cpu-*", 10 * MINUTE_MS, HOUR_MS)
+    plane.submit("coop", tier="spot", run_ms=HOUR_MS)
+    plane.submit("coop", walltime="5m", run_ms=MINUTE_MS)
+    plane.step(SECOND_MS)
+    for _ in range(4):
+        plane.step(5 * MINUTE_MS)
     log = plane.log()
     plane.close()
     return log
@@ -149,8 +157,10 @@ def swap_numbers(log: Log) -> Event:
 
 
 PLACED, ENDED, STOPPING = EventKind.JOB_PLACED, EventKind.JOB_ENDED, EventKind.JOB_STOPPING
-READ, NUMBERED, STATES, ONCE, ORDER, TWICE, NODES, GANG, QUOTA, YIELD, DECIDED, CREDIT, CHARGE, HELD = RULES
+READ, NUMBERED, STATES, ONCE, ORDER, TWICE, NODES, GANG, QUOTA, WINDOWS, SEATS = RULES[:11]
+YIELD, DECIDED, PROMISED, CREDIT, CHARGE, HELD = RULES[11:]
 PREEMPTED = {"stop_cause": "preempted"}
+OTHERWISE = {"quote": "quote-1", "price_book": "another", "for_ms": HOUR_MS}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +192,10 @@ PREEMPTED = {"stop_cause": "preempted"}
         (QUOTA, change(EventKind.QUOTA_SET, nominal=1, borrowing_limit=1)),
         (QUOTA, change(PLACED, borrowed=False, where={"borrowed": True, "type": "cpu"})),
         (QUOTA, terms(PLACED, 1, QUOTA, tier="reserved")),
+        (WINDOWS, terms(PLACED, -2, WINDOWS, walltime_ms=HOUR_MS)),
+        (WINDOWS, terms(PLACED, -2, WINDOWS, walltime_ms=None)),
+        (WINDOWS, terms(PLACED, -1, WINDOWS, tier="on-demand")),
+        (WINDOWS, terms(STOPPING, -1, WINDOWS, tier="on-demand")),
         (
             YIELD,
             both(terms(STOPPING, 0, YIELD, tier="on-demand"), change(PLACED, borrowed=False, where={"type": A100})),
@@ -190,6 +204,7 @@ PREEMPTED = {"stop_cause": "preempted"}
         (DECIDED, change(EventKind.PASS_MADE, places=[])),
         (DECIDED, slots("cpu", lambda told: [{**told[0], "indexes": told[0]["indexes"][::-1]}])),
         (DECIDED, change(STOPPING, stop_for="job-1", where=PREEMPTED)),
+        (PROMISED, terms(PLACED, 1, PROMISED, promise=OTHERWISE)),
         (CREDIT, change(EventKind.CREDIT_ADDED, amount_micros=1)),
         (CREDIT, change(PLACED, available_micros=5, where={"rehearsal": False})),
         (CREDIT, change(PLACED, available_micros=5, where={"rehearsal": True})),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -11,7 +12,7 @@ from tests.integration.store import samples
 from tests.integration.store.samples import people_and_node
 
 from petahour.model.events import Event, EventKind
-from petahour.model.usage import TransferKind
+from petahour.model.usage import RatedUsage, TransferKind
 from petahour.store.sql.store import SqlStore
 
 FREE = "0" * 64
@@ -110,3 +111,43 @@ def test_a_charge_needs_its_usage_and_a_usage_its_allocation(store: SqlStore) ->
     for add in (lambda tx: tx.ledger.add_charge(samples.CHARGE), lambda tx: tx.ledger.add_usage(samples.USAGE)):
         with pytest.raises(IntegrityError), store.write() as tx:
             add(tx)
+
+
+def test_one_usage_record_of_many_that_is_of_no_allocation_lets_none_in(store: SqlStore, engine: Engine) -> None:
+    later = [replace(samples.USAGE, id=f"use-{n}", start_ms=samples.HOUR + 10 * n) for n in (2, 3)]
+    later = [replace(one, end_ms=one.start_ms + 10) for one in later]
+    charges = [replace(samples.CHARGE, id=f"chg-{n}", usage=f"use-{n}") for n in (2, 3)]
+    rated = [RatedUsage(record, charge, None) for record, charge in zip(later, charges, strict=True)]
+    lost = rated[1]._replace(record=replace(later[1], allocation="alloc-none"))
+    refused = r"FOREIGN KEY|allocation is alloc-none, which is not in allocations"
+    with pytest.raises(IntegrityError, match=refused), store.write() as tx:
+        tx.ledger.post_usage([rated[0], lost])
+    with store.write() as tx:
+        assert tx.ledger.usage_of("alloc-1") == [samples.USAGE]
+        assert tx.ledger.post_usage(rated) == rated
+
+
+@pytest.mark.parametrize("column", ["debit", "credit"])
+def test_one_transfer_of_many_on_an_unknown_account_lets_none_in(engine: Engine, column: str) -> None:
+    copied = "kind, debit, credit, amount_micros, currency, at_ms, cause, pending, note, expires_ms, hash"
+    other = copied.replace(column, "'cash:nobody:CNY'")
+    statement = f"""
+        INSERT INTO transfers (id, {copied}) SELECT 't-8', {copied} FROM transfers WHERE id = 't-1'
+        UNION ALL SELECT 't-9', {other} FROM transfers WHERE id = 't-1'"""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]
+        with pytest.raises(IntegrityError, match=r"FOREIGN KEY|is cash:nobody:CNY, which is not in accounts"):
+            connection.execute(text(statement))
+        connection.rollback()
+        assert connection.execute(text("SELECT count(*) FROM transfers")).scalar() == 2
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM allocations", "UPDATE allocations SET id = 'other'"])
+def test_an_allocation_that_has_usage_stays(engine: Engine, statement: str) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA foreign_keys=ON"))
+        connection.execute(text("DELETE FROM held_accelerators"))
+    with pytest.raises(IntegrityError, match=r"FOREIGN KEY|append-only"), engine.begin() as connection:
+        connection.execute(text(statement))

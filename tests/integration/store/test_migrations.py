@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy import Engine, ForeignKeyConstraint, create_engine, inspect, make_url, text
 
 from petahour.model.errors import ConflictError
 from petahour.store.migrations.run import configuration
+from petahour.store.sql.guards import REFERENCES
 from petahour.store.sql.schema import metadata
 from petahour.store.sql.store import open_store
 
@@ -20,8 +22,22 @@ def test_migrations_make_the_schema(url: str) -> None:
     open_store(url).close()
     engine = _plain_engine(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        known = MigrationContext.configure(connection, opts={"include_object": _of(engine.dialect.name)})
+        assert compare_metadata(known, metadata) == []
     engine.dispose()
+
+
+def _of(dialect: str) -> Callable[..., bool]:
+    """Leaves out the foreign keys that are SQLite's alone: PostgreSQL has triggers for them."""
+
+    def include(item: object, _name: str, kind: str, _reflected: bool, _other: object) -> bool:
+        if kind != "foreign_key_constraint" or dialect == "sqlite":
+            return True
+        assert isinstance(item, ForeignKeyConstraint)
+        table, column = item.table.name, next(iter(item.column_keys))
+        return (table, column) not in {reference[:2] for reference in REFERENCES}
+
+    return include
 
 
 def test_what_is_made_at_once_is_what_the_migrations_come_to(url: str) -> None:

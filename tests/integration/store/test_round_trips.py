@@ -7,10 +7,11 @@ from dataclasses import replace
 from tests.integration.store import samples
 from tests.integration.store.samples import HOUR, people_and_node
 
+from petahour.billing.chain import GENESIS, link
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobState
 from petahour.model.resources import NodeState
-from petahour.model.usage import Balance, TransferKind
+from petahour.model.usage import Balance, RatedUsage, TransferKind
 from petahour.store.protocol import Billed, JobFilter, Submission
 from petahour.store.sql.store import SqlStore
 
@@ -170,6 +171,36 @@ def test_usage_and_charges(store: SqlStore) -> None:
         assert tx.ledger.usage(tenant="other", from_ms=HOUR, to_ms=HOUR + 1) == []
         assert tx.ledger.charges(tenant="acme", from_ms=HOUR, to_ms=HOUR + 1) == [samples.CHARGE]
         assert tx.ledger.charges(tenant=None, from_ms=HOUR + 1, to_ms=HOUR + 2) == []
+
+
+def test_usage_is_posted_once_with_its_charge_and_its_transfer(store: SqlStore) -> None:
+    def rated(start_ms: int, micros: int) -> RatedUsage:
+        name = f"alloc-1-{start_ms}"
+        record = replace(samples.USAGE, id=f"use-{name}", start_ms=start_ms, end_ms=start_ms + 10)
+        charge = replace(samples.CHARGE, id=f"chg-{name}", usage=record.id, amount_micros=micros)
+        moved = replace(samples.transfer(f"trf-chg-{name}", TransferKind.CHARGE, micros), cause=record.id)
+        return RatedUsage(record, charge, moved if micros else None)
+
+    first, free, last = rated(HOUR, 5), rated(HOUR + 10, 0), rated(HOUR + 20, 7)
+    with store.write() as tx:
+        people_and_node(tx)
+        tx.jobs.add(samples.job(1), key=None, request_hash="h")
+        tx.allocations.add(samples.allocation(1))
+        assert tx.ledger.post_usage([]) == []
+        assert tx.ledger.post_usage([first, free, first]) == [first, free]
+    with store.write() as tx:
+        assert tx.ledger.post_usage([free, last, first]) == [last]
+        assert tx.ledger.post_usage([last]) == []
+    with store.read() as tx:
+        assert tx.ledger.usage_of("alloc-1") == [first.record, free.record, last.record]
+        assert [tx.ledger.charge_of(one.record.id) for one in (first, free, last)] == [
+            first.charge,
+            free.charge,
+            last.charge,
+        ]
+        assert tx.ledger.transfers() == [first.transfer, last.transfer]
+        assert tx.ledger.balance("prepaid:acme:CNY", "CNY").credits_micros == 12
+        assert tx.ledger.head() == link(link(GENESIS, first.transfer), last.transfer)
 
 
 def test_transfers_move_their_balances(store: SqlStore) -> None:

@@ -69,6 +69,16 @@ def test_a_job_placed_again_keeps_what_is_left_of_its_promise(plane: Plane) -> N
     unfaulted(plane)
 
 
+def test_a_book_that_is_known_and_not_in_force_yet_takes_effect_on_what_runs(plane: Plane) -> None:
+    plane.publish(book("may-1", BEGIN_MS, '"1.00"') + book("may-2", BEGIN_MS + HOUR_MS, '"2.00"'))
+    plane.topup("100")
+    plane.submit("open")
+    plane.step()
+    plane.advance(3 * HOUR_MS, by_ms=HOUR_MS)
+    assert [one.price_book for one in plane.charges()] == ["may-1", "may-2", "may-2"]
+    unfaulted(plane)
+
+
 def test_hours_of_the_week_and_holds(plane: Plane) -> None:
     windows = '{ price = "1.00", hours = [{ days = "wed", from = 9, to = 10, price = "3.00" }] }'
     plane.publish(book("peak", BEGIN_MS, windows, 'utc_offset = "+08:00"'))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from petahour.billing.invoice import make_invoice
-from petahour.billing.ledger import check_double_entry, hold, post_charge, replay, reversal, topup, void
+from petahour.billing.ledger import apply_all, check_double_entry, hold, post_charge, replay, reversal, topup, void
 from petahour.billing.rate import rate
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.jobs import Tier
@@ -142,3 +142,15 @@ def test_lines_sum_to_the_ledger(made: Ledger) -> None:
         rehearsed = replay(transfers).get(f"rehearsal-use:{name}:{currency}")
         total = sum(invoice.rehearsal_total_micros for invoice in months)
         assert total == (-rehearsed.posted_micros if rehearsed else 0)
+
+
+@given(ledgers())
+def test_many_at_once_come_to_what_they_do_one_by_one(
+    made: tuple[list[UsageRecord], list[Charge], list[Transfer]],
+) -> None:
+    transfers = made[2]
+    half = len(transfers) // 2
+    seen = {transfer.id: transfer for transfer in transfers[:half]}
+    before = apply_all({}, transfers[:half], {})
+    after = before | apply_all(before, transfers[half:], seen)
+    assert after == replay(transfers)

@@ -15,6 +15,7 @@ from petahour.control.credit import add_credit
 from petahour.control.fleet import drain, register, resume
 from petahour.control.keys import first_operator
 from petahour.control.live import LiveState
+from petahour.control.maintenance import plan_maintenance
 from petahour.control.prices import load_price_books
 from petahour.control.request import JobRequest
 from petahour.control.settings import Settings
@@ -200,6 +201,12 @@ class HandPlane:
 
     def resume(self, node: str) -> None:
         resume(self.context, OPERATOR, node)
+
+    def maintain(self, nodes: str, after_ms: int, for_ms: int, *, empties: bool = False) -> None:
+        from_ms = self.clock.at_ms + after_ms
+        plan_maintenance(
+            self.context, OPERATOR, [nodes], from_ms=from_ms, to_ms=from_ms + for_ms, reason="", empties=empties
+        )
 
     def job(self, job: str) -> Job:
         with self.store.read() as tx:

@@ -37,6 +37,8 @@ JOBS = st.fixed_dictionaries(
         "waits_for": st.sampled_from([None, None, "after_ok", "after_any"]),
     }
 )
+NODES = st.sampled_from(["cpu-1", "cpu-*", "show-2", "*"])
+SPANS = st.sampled_from([MINUTE_MS, 30 * MINUTE_MS, 7 * HOUR_MS])
 ACTIONS = st.one_of(
     st.tuples(st.just("submit"), JOBS),
     st.tuples(st.just("submit"), JOBS),
@@ -49,6 +51,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("resume"), st.sampled_from(["cpu-1", "show-2"])),
     st.tuples(st.just("quota"), st.tuples(TENANTS, st.sampled_from(["cpu", A100]), st.sampled_from([0, 2, 8]))),
     st.tuples(st.just("credit"), TENANTS),
+    st.tuples(st.just("maintain"), st.tuples(NODES, SPANS, SPANS, st.booleans())),
     st.tuples(st.just("kill"), st.none()),
     st.tuples(st.just("forget"), st.none()),
 )
@@ -83,6 +86,9 @@ def play(made: HandPlane, actions: list[tuple[str, object]]) -> None:
         elif action == "quota":
             tenant, type_name, nominal = value  # type: ignore[misc]
             made.quota(tenant, type_name, nominal, 8)
+        elif action == "maintain":
+            nodes, after_ms, for_ms, empties = value  # type: ignore[misc]
+            made.maintain(nodes, after_ms, for_ms, empties=empties)
         elif action == "credit":
             made.credit(str(value), "500.00", f"pay-{number}")
         elif action == "look" and jobs:

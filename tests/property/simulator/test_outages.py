@@ -139,6 +139,21 @@ def test_a_drained_node_keeps_what_runs_and_a_maintenance_window_empties_it() ->
         assert audit(result) == []
 
 
+def test_what_tells_its_walltime_starts_only_where_it_is_over_before_maintenance() -> None:
+    rows = [(0, 2 * HOUR_MS, 4, False), (1_000, HOUR_MS, 4, False)]
+    plain = trace_of(rows)
+    jobs = [replace(job, walltime_ms=job.duration_ms + 60_000) for job in plain.jobs]
+    window = Drain(nodes=("node-0",), from_ms=3 * HOUR_MS // 2, until_ms=4 * HOUR_MS, maintenance=True)
+    how = Replay(policy=POLICIES["backfill"], nodes=plain_nodes(1, 4), faults=Faults(drains=[window]))
+    result = replay(replace(plain, jobs=jobs), how)
+    # The first waits until the window is over, and the second, which is short, goes before it.
+    assert result.jobs.start_ms.tolist() == [4 * HOUR_MS, 1_000]
+    assert result.runs.outcome.tolist() == [Outcome.FINISHED, Outcome.FINISHED]
+    assert audit(result) == []
+    rash = replace(result, outages=[replace(one, from_ms=HOUR_MS + 1_000) for one in result.outages])
+    assert "nothing starts that would run into maintenance" in {finding.rule for finding in audit(rash)}
+
+
 def test_a_replay_ends_though_somebody_can_never_run_and_nodes_fail_for_ever() -> None:
     jobs = [replace(trace_of([(0, HOUR_MS, 4, False)]).jobs[0], tier=Tier.RESERVED)]
     result = run(Trace(name="t", jobs=jobs), "fifo", Faults(node_mtbf_ms=HOUR_MS, repair_ms=HOUR_MS))

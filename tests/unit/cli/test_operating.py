@@ -209,3 +209,19 @@ def test_oversight_ends_as_the_checks_did(server: AnsweringServer, petahour: Run
     assert audited.code == code
     assert ("BROKEN" in audited.out) is not ok
     assert petahour("audit", "--json").document == {"ok": ok, "checks": [check]}
+
+
+def test_status_says_who_leads(server: AnsweringServer, petahour: Run) -> None:
+    lease = {
+        "holder": {"name": "a", "url": "http://a:7420", "site": "/shared/petahour (0a1b)", "boot": "x"},
+        "epoch": 3,
+        "taken_ms": 1_772_366_400_000,
+        "left_ms": 4_200,
+    }
+    found = {"replica": "b", "leads": False, "seen": 1_200, "last": 1_210, "lease": lease}
+    server.on("GET /v1/standing", Answer(body=found), Answer(body=found), Answer(body={**found, "lease": None}))
+    shown = petahour("status").out
+    for text in ("b at http", "follower", "event 1,200, 10 to go", "a (http://a:7420), epoch 3", "another 4.2 s"):
+        assert text in shown
+    assert petahour("status", "--json").document["lease"]["holder"]["name"] == "a"  # type: ignore[index]
+    assert "epoch" not in petahour("status").out

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from petahour.billing.rate import PriceBook
 from petahour.catalog import load_catalog
 from petahour.control.quotes.amounts import format_amount, parse_amount
-from petahour.control.quotes.offer import best_first, offer
+from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.offline import quote_offline
 from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.type_estimate import TypeEstimate
@@ -28,6 +28,7 @@ BOOK = PriceBook(
     effective_ms=0,
     prices={("a100-80g-sxm", Tier.ON_DEMAND): 14_000_000, ("ascend-910b3", Tier.ON_DEMAND): 7_000_000},
 )
+PRICES = Prices(book=BOOK, tenant="acme", from_ms=0)
 
 
 def quoted(request: QuoteRequest, book: PriceBook | None = None) -> Quote:
@@ -160,7 +161,7 @@ def test_a_config_is_quoted_like_the_model_it_describes() -> None:
 def test_the_objective_orders_the_lines() -> None:
     fast = TypeEstimate(type="a100-80g-sxm", accelerators=64, plan="", run_s=100, low_s=90, high_s=110, energy_kwh=9)
     cheap = replace(fast, type="ascend-910b3", run_s=150, low_s=140, high_s=160, energy_kwh=5)
-    lines = [offer(fast, book=BOOK), offer(cheap, book=BOOK)]
+    lines = [offer(fast, prices=PRICES), offer(cheap, prices=PRICES)]
 
     def order(objective: Objective, deadline_ms: int | None = None) -> list[str]:
         return [line.type for line in best_first(lines, objective, Tier.ON_DEMAND, deadline_ms)]
@@ -168,13 +169,13 @@ def test_the_objective_orders_the_lines() -> None:
     assert order(Objective.FASTEST) == ["a100-80g-sxm", "ascend-910b3"]
     assert order(Objective.CHEAPEST) == order(Objective.LEAST_ENERGY) == ["ascend-910b3", "a100-80g-sxm"]
     assert order(Objective.CHEAPEST, 120_000) == ["a100-80g-sxm", "ascend-910b3"]
-    lines[1] = offer(cheap, book=BOOK, start=ExpectedStart(never="this fleet has none"))
+    lines[1] = offer(cheap, prices=PRICES, start=ExpectedStart(never="this fleet has none"))
     assert order(Objective.CHEAPEST) == ["a100-80g-sxm", "ascend-910b3"]
 
 
 def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
     seen = TypeEstimate(type="a100-80g-sxm", accelerators=8, plan="", run_s=100, low_s=80, high_s=125, energy_kwh=10)
-    line = offer(seen, ratios=[1.1] * 50, book=BOOK)
+    line = offer(seen, ratios=[1.1] * 50, prices=PRICES)
     assert line.correction == pytest.approx(1.1, rel=0.01)
     assert (line.own_runs, line.modelled_ms) == (50, 100_000)
     assert line.run_ms.expected == pytest.approx(110_000, rel=0.01)

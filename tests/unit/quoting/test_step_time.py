@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from petahour.catalog import load_catalog
 from petahour.quoting.calibration import calibration_for
+from petahour.quoting.cases import chip_columns
 from petahour.quoting.chips import Chip, chip_from_type
+from petahour.quoting.coefficients import Coefficients
+from petahour.quoting.collectives import ring_time
 from petahour.quoting.estimate import Estimate, estimate
 from petahour.quoting.flops import Recompute
 from petahour.quoting.plan import ParallelPlan, plan_columns
 from petahour.quoting.presets import preset
-from petahour.quoting.search import priced
+from petahour.quoting.search import cases_of, priced
+from petahour.quoting.step_time import step_time
 from petahour.quoting.workload import Training
 
 # arXiv 2104.04473, table 1: model, (TP, PP, DP), batch, micro-batch, interleave, seconds by its equation 3.
@@ -98,6 +103,31 @@ def test_a_small_model_is_bound_by_its_host() -> None:
     work = Training(model=small, tokens=8 * 512, global_batch=8, sequence=512)
     made = estimate(work, a100(), gang=8, plan=ParallelPlan(dp=8))
     assert made.shares["host"] + made.shares["optimizer"] > made.shares["compute"]
+
+
+def test_a_ring_over_a_part_of_a_domain_gets_less_of_its_links() -> None:
+    chip = chip_columns(a100())
+    whole, part = Coefficients(link_delay=0.0), Coefficients(link_delay=0.0, part_link=0.5)
+
+    def ring(members: float, stride: float, fit: Coefficients) -> float:
+        return float(ring_time(np.array([1e9]), np.array([members]), np.array([stride]), chip, fit)[0])
+
+    assert ring(4, 1, part) == pytest.approx(2.0 * ring(4, 1, whole))
+    assert ring(8, 1, part) == ring(8, 1, whole)
+    assert ring(4, 2, part) == ring(4, 2, whole)  # Every second rank of the domain: the ring passes all of it.
+    assert ring(16, 1, part) == ring(16, 1, whole)
+
+
+def test_a_host_bound_pass_costs_more_when_it_is_computed_again() -> None:
+    small = replace(preset("gpt-2"), positions=512, default_sequence=512)
+    work = Training(model=small, tokens=8 * 512, global_batch=8, sequence=512)
+    plan = ParallelPlan(dp=8, recompute=Recompute.FULL)
+    cases = cases_of(work, a100(), plan_columns([plan]))
+    once, twice = (step_time(cases, Coefficients(host_repeat=times)) for times in (1.0, 2.0))
+    added = float(twice.total[0] - once.total[0])
+    layers = small.layers * Coefficients().host_layer
+    assert added == pytest.approx(layers, rel=0.05)
+    assert float(twice.host[0] - once.host[0]) == pytest.approx(added, rel=0.1)
 
 
 def test_experts_cost_their_active_parameters_not_all() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from petahour.model.errors import ValidationError
-from petahour.scheduler.decide import Decisions, decide
+from petahour.scheduler.decide import decide
+from petahour.scheduler.decisions import Decisions
 from petahour.scheduler.policies import POLICIES
 from petahour.scheduler.state import State
 from petahour.simulator import replay as replaying

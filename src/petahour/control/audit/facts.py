@@ -52,7 +52,8 @@ class Life:
     @property
     def preempted_ms(self) -> int | None:
         """When it was first asked to yield by the operator."""
-        asked = (event.at_ms for event in self.stopping if event.data.get("stop_cause") == StopCause.PREEMPTED)
+        causes = (StopCause.PREEMPTED, StopCause.MAINTENANCE)
+        asked = (event.at_ms for event in self.stopping if event.data.get("stop_cause") in causes)
         return next(asked, None)
 
     @property

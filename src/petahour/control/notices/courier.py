@@ -38,12 +38,13 @@ class Courier:
         """Deliver in a thread of its own, so that a slow receiver holds up nothing else."""
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = True) -> None:
         """Finish the delivery under way and end."""
         self._closing.set()
-        if self._thread.is_alive():
+        if not self._thread.is_alive():
+            self._http.close()
+        elif wait:
             self._thread.join()
-        self._http.close()
 
     def deliver_due(self) -> int:
         """One round: how many were received."""
@@ -92,3 +93,4 @@ class Courier:
                 busy = False
             if not busy:
                 self._closing.wait(PAUSE_S)
+        self._http.close()

@@ -9,7 +9,7 @@ from petahour.catalog.catalog import Catalog
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.keys import own_tenant
-from petahour.control.quotes.offer import best_first, offer
+from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.outcomes import ratios_of
 from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.start import expected_starts
@@ -51,8 +51,9 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
     now_ms = context.clock.now_ms()
     book = context.prices.in_force(currency, now_ms)
     placed = expected_starts(context, tenant, estimated.estimates, terms.tier, now_ms)
+    prices = None if book is None else Prices(book=book, tenant=tenant, from_ms=now_ms)
     lines = [
-        offer(estimate, ratios=ratios.get(estimate.type, ()), book=book, start=one.start, gang=one.gang)
+        offer(estimate, ratios=ratios.get(estimate.type, ()), prices=prices, start=one.start, gang=one.gang)
         for estimate, one in zip(estimated.estimates, placed, strict=True)
     ]
     quote = Quote(
@@ -66,6 +67,7 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
         tier=terms.tier,
         objective=terms.objective,
         currency=None if book is None else currency,
+        price_book=None if book is None else book.id,
         lines=tuple(best_first(lines, terms.objective, terms.tier, terms.deadline_ms)),
         refused=estimated.refused,
     )

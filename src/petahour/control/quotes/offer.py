@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from petahour.billing.rate import PriceBook, price_of
+from petahour.billing.book import PriceBook
+from petahour.billing.mean_price import mean_price
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.jobs import Tier
 from petahour.model.quotes import ExpectedStart, Interval, Objective, QuoteLine, TierPrice
@@ -14,11 +15,20 @@ from petahour.model.time import HOUR_MS
 from petahour.quoting.own_runs import LEAST_SPREAD, learn, spread_of
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prices:
+    """The book that a quote's prices are of, the tenant they are for, and the earliest begin of a run."""
+
+    book: PriceBook
+    tenant: str
+    from_ms: int
+
+
 def offer(
     estimate: TypeEstimate,
     *,
     ratios: Sequence[float] = (),
-    book: PriceBook | None = None,
+    prices: Prices | None = None,
     start: ExpectedStart | None = None,
     gang: Gang | None = None,
 ) -> QuoteLine:
@@ -39,7 +49,7 @@ def offer(
         limit=estimate.limit,
         nodes=None if gang is None else gang.nodes,
         per_node=None if gang is None else gang.accelerators_per_node,
-        prices=() if book is None else _prices(book, estimate.type, run_ms.times(estimate.accelerators)),
+        prices=() if prices is None else _prices(prices, estimate, run_ms, start),
         start=start,
         choices=tuple(replace(choice, run_ms=round(choice.run_ms * factor)) for choice in estimate.choices),
         details=estimate.details,
@@ -87,10 +97,21 @@ def _run(estimate: TypeEstimate, ratios: Sequence[float]) -> tuple[Interval, flo
     return whole, factor, runs
 
 
-def _prices(book: PriceBook, type_name: str, accelerator_ms: Interval) -> tuple[TierPrice, ...]:
+def _prices(
+    prices: Prices, estimate: TypeEstimate, run_ms: Interval, start: ExpectedStart | None
+) -> tuple[TierPrice, ...]:
+    begins_ms = prices.from_ms if start is None or start.median_ms is None else start.median_ms
+    accelerator_ms = run_ms.times(estimate.accelerators)
     found = []
     for tier in Tier:
-        price = price_of(book, type_name, tier)
+        price = mean_price(
+            prices.book,
+            tenant=prices.tenant,
+            type=estimate.type,
+            tier=tier,
+            from_ms=begins_ms,
+            duration_ms=run_ms.expected,
+        )
         if price is not None:
             total = Interval(
                 low=_amount(price, accelerator_ms.low),

@@ -8,7 +8,7 @@ from petahour.billing.rate import PriceBook
 from petahour.catalog.catalog import Catalog
 from petahour.control.prices import load_price_books
 from petahour.control.quotes.make import estimate_types
-from petahour.control.quotes.offer import best_first, offer
+from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.work import kind_of, terms_of
 from petahour.model.errors import ValidationError
@@ -28,7 +28,8 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
     sold = () if book is None else tuple(sorted({name for name, _ in book.prices}))
     types = request.types or tuple(name for name in sold if catalog.get(name).quotable)
     estimated = estimate_types(catalog, request, terms, types, {})
-    lines = [offer(estimate, book=book) for estimate in estimated.estimates]
+    prices = None if book is None else Prices(book=book, tenant="", from_ms=now_ms)
+    lines = [offer(estimate, prices=prices) for estimate in estimated.estimates]
     return Quote(
         id="",
         tenant="",
@@ -40,6 +41,7 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
         tier=terms.tier,
         objective=terms.objective,
         currency=None if book is None else book.currency,
+        price_book=None if book is None else book.id,
         lines=tuple(best_first(lines, terms.objective, terms.tier, terms.deadline_ms)),
         refused=estimated.refused,
     )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.model.errors import ConflictError, NotFoundError
-from petahour.model.jobs import JobSpec
+from petahour.model.jobs import JobSpec, Promise
 from petahour.model.quotes import Quote
 from petahour.model.tenants import Caller
+from petahour.model.time import to_iso
 from petahour.store.protocol import Transaction
 
 
@@ -46,7 +47,8 @@ def quote_for_job(tx: Transaction, tenant: str, quote_id: str, specs: Sequence[J
     if quote.job is not None:
         raise _conflict(quote_id, f"one job under a quote, and {quote.job} is this one's", "Ask for a new quote.")
     if now_ms > quote.valid_until_ms:
-        raise _conflict(quote_id, "a quote that is still valid", "Ask for a new quote.")
+        ended = to_iso(quote.valid_until_ms)
+        raise _conflict(quote_id, f"a quote that is still valid; this one was until {ended}", "Ask for a new quote.")
     for name in spec.types:
         line = quote.line(name)
         if line is None:
@@ -61,6 +63,14 @@ def quote_for_job(tx: Transaction, tenant: str, quote_id: str, specs: Sequence[J
                 "Ask for that gang, or for a new quote.",
             )
     return quote
+
+
+def promise_of(quote: Quote, spec: JobSpec) -> Promise | None:
+    """The quote's prices, for as long as the job's walltime; without one, for the longest that was quoted."""
+    if quote.price_book is None:
+        return None
+    quoted_ms = [line.run_ms.high for line in quote.lines if line.type in spec.types]
+    return Promise(quote=quote.id, price_book=quote.price_book, for_ms=spec.walltime_ms or max(quoted_ms))
 
 
 def _conflict(value: str, rule: str, remedy: str) -> ConflictError:

@@ -73,6 +73,8 @@ class LocalEngine:
 
     def start(self, launch: Launch) -> None:
         with self._lock:
+            if launch.allocation not in self._gangs and self._layout.over(launch.allocation):
+                return
             try:
                 gang = self._gangs.get(launch.allocation) or self._prepare(launch)
                 if gang.stop_asked:
@@ -156,10 +158,11 @@ class LocalEngine:
     def close(self) -> None:
         self._wake.close()
         with self._lock:
-            for process in [*self._leaving, *(one for gang in self._gangs.values() for one in gang.spawned.values())]:
-                # It is meant to live on without this process; a code keeps the object from complaining of that.
-                if process.poll() is None:
-                    process.returncode = 0
+            spawned = [*self._leaving, *(one for gang in self._gangs.values() for one in gang.spawned.values())]
+            left = [process for process in spawned if process.poll() is None]
+        if left:
+            # They live on, perhaps without this process; while it lives, it takes note of their ends.
+            threading.Thread(target=_await_all, args=(left,), name="engine-left", daemon=True).start()
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -189,7 +192,7 @@ class LocalEngine:
         folder = self._layout.allocation(allocation)
         known, stop = read_json(folder / "launch.json"), read_json(folder / "stop.json")
         if known is None and stop is None:
-            self._layout.forget(allocation)
+            self._layout.clear(allocation)
             return None
         known = known or {"ranks": 0, "grace_ms": 0, "stop_signal": "SIGTERM"}
         return _Gang(
@@ -284,6 +287,11 @@ class LocalEngine:
             wakers = list(self._wakers)
         for wake in wakers:
             wake()
+
+
+def _await_all(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.wait()
 
 
 def _nudge(pid: int) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from petahour.engines.local import supervisor
 from petahour.engines.protocol import Launch
 
 
@@ -15,7 +16,8 @@ class Layout:
     """Paths below the engine's directory.
 
     ``allocations/ID/launch.json`` ranks and port, ``allocations/ID/stop.json`` a stop asked for,
-    ``allocations/ID/rank-N/`` the supervisor's files, ``logs/ID/rank-N.log`` the output (it outlives the rest).
+    ``allocations/ID/rank-N/`` the supervisor's files, ``logs/ID/rank-N.log`` the output, ``logs/ID/over`` says that
+    the allocation's end is on record; these two outlive the rest.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -39,8 +41,25 @@ class Layout:
             for entry in entries:
                 yield entry.name
 
+    def over(self, allocation: str) -> bool:
+        """Whether it was forgotten: whoever wants to start it has slept through its end."""
+        return self.over_mark(allocation).exists()
+
+    def over_mark(self, allocation: str) -> Path:
+        return self._logs / allocation / supervisor.OVER
+
     def forget(self, allocation: str) -> None:
-        """Remove the state; the logs stay."""
+        """Remove the state of what is over for good; the logs stay. Without room for the mark, all stays."""
+        mark = self.over_mark(allocation)
+        try:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+        except OSError:
+            return
+        self.clear(allocation)
+
+    def clear(self, allocation: str) -> None:
+        """Remove the state of what never began, so that it can begin anew."""
         shutil.rmtree(self.allocation(allocation), ignore_errors=True)
 
 

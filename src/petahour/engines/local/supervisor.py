@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # What `status` and `launch.json` hold; the typing module would cost a start several milliseconds.
 Status = dict[str, "Any"]
 
+OVER = "over"  # beside an allocation's output: its end is on record, and nothing of it may begin any more
 STATUS_BYTES = 4096
 PIPE_BYTES = 65536
 LINGER_S = 0.5  # for output that is still in the pipe when the rank has ended
@@ -132,6 +133,9 @@ class Supervisor:
         self.file = make_status(directory)
 
     def run(self) -> None:
+        if os.path.exists(os.path.join(os.path.dirname(self.launch["log"]), OVER)):
+            self.end("stopped", None, "its end was on record before it started")
+            return
         if os.path.exists(os.path.join(self.directory, "stop.json")):
             self.end("stopped", None, "stopped before it started")
             return

@@ -35,8 +35,9 @@ class Wake:
     def close(self) -> None:
         """End the thread."""
         self._closing = True
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"", self.path)
+        # By the socket itself: its path may be another listener's by now.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(1)
         self._socket.close()
 

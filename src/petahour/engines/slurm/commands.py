@@ -69,6 +69,13 @@ class Commands:
     def resume(self, node: str) -> None:
         self._order("scontrol", "update", f"nodename={node}", "state=resume")
 
+    def accounting(self, *command: str) -> str:
+        """What a command that asks slurmdbd prints."""
+        done = _run(command, environment=self._environment)
+        if done.returncode:
+            raise away(_last_line(done.stderr or done.stdout))
+        return done.stdout
+
     def close(self) -> None:
         return
 

@@ -63,6 +63,8 @@ class SlurmEngine:
             gang = self._roster.gangs.get(launch.allocation)
             if gang is not None and (gang.stop_asked or gang.over or gang.submission is not None):
                 return
+            if gang is None and self._files.over_mark(launch.allocation).exists():
+                return
             discovery = self._roster.discovery
             if discovery is None:
                 raise away("it has not said yet which nodes it has")
@@ -72,6 +74,7 @@ class SlurmEngine:
                 settings=self._settings,
                 instance=self._files.instance,
                 folder=self._files.directory(launch.allocation),
+                over=self._files.over_mark(launch.allocation),
                 agent=self._files.agent,
                 path=os.environ.get("PATH", DEFAULT_PATH),
             )

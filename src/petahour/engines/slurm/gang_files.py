@@ -51,6 +51,10 @@ class GangFiles:
     def directory(self, allocation: str) -> Path:
         return self._layout.allocation(allocation)
 
+    def over_mark(self, allocation: str) -> Path:
+        """Where it is said that the allocation is over, and nothing of it may begin any more."""
+        return self._layout.over_mark(allocation)
+
     def log(self, allocation: str, rank: int) -> Path:
         return self._layout.log(allocation, rank)
 
@@ -60,7 +64,7 @@ class GangFiles:
         for allocation in list(self._layout.known()):
             one = self._read(allocation)
             if one is None:
-                self._layout.forget(allocation)
+                self._layout.clear(allocation)
             else:
                 found[allocation] = one
         return found

@@ -18,10 +18,11 @@ BYTES_PER_MB = 1024 * 1024
 SPARE_MINUTES = 2  # Slurm's own time limit is the second line: the supervisors keep the walltime to the millisecond
 
 # The first job to get here takes the allocation for good (`set -C` refuses to write over a file). Slurm may start
-# a job twice, or forget one that was handed in and be given it again: the later one finds the claim and ends.
+# a job twice, or forget one that was handed in and be given it again: the later one finds the claim and ends. One
+# handed in by a control plane that slept through the allocation's end finds that on record.
 _SCRIPT = """\
 #!/bin/sh
-cd {folder} || exit 0
+cd {folder} && [ ! -e {over} ] || exit 0
 ( set -C; echo "$SLURM_JOB_ID" > claim ) 2>/dev/null || exit 0
 {held}exec srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --kill-on-bad-exit=0 --wait=0 --mpi=none \\
   --input=none {python} -I {agent} {folder}
@@ -47,6 +48,7 @@ def submission_of(
     settings: SlurmSettings,
     instance: str,
     folder: Path,
+    over: Path,
     agent: Path,
     path: str = DEFAULT_PATH,
 ) -> Submission:
@@ -63,6 +65,7 @@ def submission_of(
         memory_mb = max(1, -(-launch.memory_bytes * count // BYTES_PER_MB))
     script = _SCRIPT.format(
         folder=shlex.quote(str(folder)),
+        over=shlex.quote(str(over)),
         nodes=len(launch.slots),
         python=shlex.quote(settings.python),
         agent=shlex.quote(str(agent)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, status
@@ -64,7 +65,8 @@ def jobs(
 
 @router.get("/{job_id}")
 def job_detail(job_id: str, context: TheContext, caller: TheCaller) -> JSONResponse:
-    """A job with its attempts, its history and, while it waits, the reason and when it is expected to start."""
+    """A job with its attempts, its history, what was quoted of it beside what it took so far and, while it waits, the
+    reason and when it is expected to start."""
     found = find_job(context, caller, job_id)
     latest = found.allocations[-1] if found.allocations else None
     return JSONResponse(
@@ -73,6 +75,7 @@ def job_detail(job_id: str, context: TheContext, caller: TheCaller) -> JSONRespo
             "allocations": [allocation_view(item) for item in found.allocations],
             "history": [history_view(event) for event in found.history],
             "outlook": outlook_view(outlook(context, found.job)),
+            "quoted": None if found.quoted is None else asdict(found.quoted),
         }
     )
 

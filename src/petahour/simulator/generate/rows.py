@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from petahour.model.collector import collector_paused
 from petahour.model.jobs import Tier
 from petahour.model.time import SECOND_MS
 from petahour.simulator.generate.draw import Ints
@@ -36,7 +35,7 @@ def jobs_by_submit(
     names = [f"task-{number + 1:04}" for number in tasks.number.tolist()]
     gangs = tasks.gang.tolist()
     digits = len(str(len(numbers)))
-    with _collector_paused():
+    with collector_paused():
         return [
             TraceJob(
                 row=row,
@@ -53,15 +52,3 @@ def jobs_by_submit(
             )
             for row, (number, submit_ms, duration_ms, walltime_ms) in enumerate(zip(numbers, *times_ms, strict=True))
         ]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No collection meanwhile: it would walk all the new objects again and again, and none of them is in a cycle."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

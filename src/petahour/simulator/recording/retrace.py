@@ -176,19 +176,22 @@ def _of(job: str, decided: str, other: str) -> str:
 def _place(raw: Mapping[str, Any] | None) -> tuple[str, str]:
     if raw is None:
         return "", NOTHING
-    return raw["job"], _placement(raw["type"], [(node, indexes) for node, indexes in raw["slots"]], raw["borrowed"])
+    return raw["job"], _placement(
+        raw["type"], [(node, indexes) for node, indexes in raw["slots"]], raw["borrowed"], raw.get("reservation", "")
+    )
 
 
 def _placed(place: Place | None) -> tuple[str, str]:
     if place is None:
         return "", NOTHING
     slots = [(slot.node, list(slot.indexes)) for slot in place.slots]
-    return place.job, _placement(place.type, slots, place.borrowed)
+    return place.job, _placement(place.type, slots, place.borrowed, place.reservation)
 
 
-def _placement(type_name: str, slots: Sequence[tuple[str, Sequence[int]]], borrowed: bool) -> str:
+def _placement(type_name: str, slots: Sequence[tuple[str, Sequence[int]]], borrowed: bool, reservation: str) -> str:
     where = ", ".join(f"{node}[{','.join(map(str, indexes))}]" for node, indexes in slots)
-    return f"start on {type_name} {where}{' as borrowed' if borrowed else ''}"
+    text = f"start on {type_name} {where}{' as borrowed' if borrowed else ''}"
+    return f"{text} for {reservation}" if reservation else text
 
 
 def _preempt(raw: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -14,12 +14,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from petahour.model.errors import ConflictError, InvariantError
-from petahour.store.sql import invoice_tables, terms_schema
+from petahour.store.sql import invoice_tables, lease, promise_tables, terms_schema
 from petahour.store.sql.guards import guard
 from petahour.store.sql.schema import metadata
 
 # The modules whose tables the schema has beside its own.
-TABLES = (invoice_tables, terms_schema)
+TABLES = (invoice_tables, promise_tables, terms_schema, lease)
 
 # Two control planes may start at once; the second waits here until the first has migrated.
 MIGRATION_LOCK = 0x70657461686F7573
@@ -33,7 +33,7 @@ def configuration() -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Upgrade to head. Raises ConflictError on a database that a newer Petahour has migrated."""
+    """Upgrade to head. ConflictError: a newer Petahour has migrated the database, or an older one leads on it."""
     config = configuration()
     script = ScriptDirectory.from_config(config)
     with (
@@ -54,9 +54,21 @@ def migrate(engine: Engine) -> None:
         if current is None and not inspect(connection).get_table_names():
             _make(connection, script)
         elif current != script.get_current_head():
+            _refuse_under_a_leader(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             _check_references(connection)
+
+
+def _refuse_under_a_leader(connection: Connection) -> None:
+    leader = lease.leader_of(connection)
+    if leader is not None:
+        raise ConflictError(
+            field="database",
+            value=leader,
+            rule="a control plane of another version leads on it",
+            remedy="Stop every replica of that version first; then start this one.",
+        )
 
 
 def _make(connection: Connection, script: ScriptDirectory) -> None:

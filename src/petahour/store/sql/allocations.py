@@ -17,7 +17,7 @@ from petahour.store.sql.statements import batches, one, rows
 
 _CHANGING = (
     "state", "started_ms", "ended_ms", "metered_ms", "stop_cause", "stop_for", "stop_ms", "end_kind", "hold_transfer",
-    "funded_until_ms",
+    "funded_until_ms", "reserved_until_ms",
 )  # fmt: skip
 
 
@@ -55,11 +55,9 @@ class SqlAllocations:
     def save_all(self, changed: Sequence[Allocation]) -> None:
         update_many(self._connection, allocations, ("id", *_CHANGING), [_changing(item) for item in changed])
 
-    def save_metered(self, changed: Sequence[Allocation]) -> None:
-        """Store up to when they are metered, and nothing else of them."""
-        update_many(
-            self._connection, allocations, ("id", "metered_ms"), [(item.id, item.metered_ms) for item in changed]
-        )
+    def save_metered(self, metered: Mapping[str, int]) -> None:
+        """Store up to when they are metered, by id, and nothing else of them."""
+        update_many(self._connection, allocations, ("id", "metered_ms"), list(metered.items()))
 
     def release(self, allocation_id: str) -> None:
         self._connection.execute(delete(held_accelerators).where(held_accelerators.c.allocation == allocation_id))

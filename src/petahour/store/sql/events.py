@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, func, insert, select
 
 from petahour.model.events import Event, EventKind
+from petahour.store.sql.bulk import insert_many
 from petahour.store.sql.rows import event_of, event_row
 from petahour.store.sql.schema import events
 from petahour.store.sql.statements import batches, rows
@@ -24,6 +25,12 @@ class SqlEvents:
     def append(self, event: Event) -> Event:
         seq = self._connection.execute(insert(events).returning(events.c.seq), event_row(event)).scalar_one()
         return replace(event, seq=seq)
+
+    def append_all(self, new: Sequence[Event]) -> None:
+        """Append in this order."""
+        rows = [event_row(event) for event in new]
+        if rows:
+            insert_many(self._connection, events, tuple(rows[0]), [tuple(row.values()) for row in rows])
 
     def after(self, seq: int, *, limit: int) -> Sequence[Event]:
         query = select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit)

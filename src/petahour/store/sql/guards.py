@@ -1,5 +1,9 @@
 """Triggers that keep the record as it was written: no row of it is changed or deleted, by whatever program.
 
+On PostgreSQL they also keep the references between rows of money, which are written by the thousand: a foreign key
+looks up and locks one row at a time, a trigger those of a statement at once. It is the same promise, as what is
+referred to is neither deleted nor renamed: triggers refuse that too.
+
 A migration that makes one of these tables anew (as Alembic's batch mode does on SQLite) loses its triggers and
 calls ``guard`` again.
 """
@@ -11,6 +15,14 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, inspect
 
 APPEND_ONLY = ("events", "usage_records", "charges", "transfers", "spot_prices")
+
+# Table and column, and the table and column where its values must be; SQLite has foreign keys for them.
+REFERENCES = (
+    ("usage_records", "allocation", "allocations", "id"),
+    ("charges", "usage", "usage_records", "id"),
+    ("transfers", "debit", "accounts", "account"),
+    ("transfers", "credit", "accounts", "account"),
+)
 
 # What an account counted stays counted, and an account stays what it is.
 _SHRINKS = "NEW.debits_micros < OLD.debits_micros OR NEW.credits_micros < OLD.credits_micros"
@@ -27,7 +39,7 @@ def guard(connection: Connection) -> None:
 
 def unguard(connection: Connection) -> None:
     """Take the triggers away, for a migration that changes old rows. Nothing else calls this."""
-    for table in (*_present(connection), "accounts"):
+    for table in (*_present(connection), "accounts", "allocations"):
         for verb in ("update", "delete", "truncate"):
             on = "" if connection.dialect.name == "sqlite" else f" ON {table}"
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{on}")
@@ -69,9 +81,39 @@ def _for_postgresql(tables: Iterable[str]) -> Iterator[str]:
     yield from _postgresql_trigger("accounts", "delete", "FOR EACH ROW")
     yield from _postgresql_trigger("accounts", "truncate", "FOR EACH STATEMENT")
     yield from _postgresql_trigger("accounts", "update", f"FOR EACH ROW WHEN ({_SHRINKS} OR {_RENAMED})")
+    yield from _postgresql_trigger("allocations", "delete", "FOR EACH ROW")
+    yield from _postgresql_trigger("allocations", "truncate", "FOR EACH STATEMENT")
+    yield from _postgresql_trigger("allocations", "update", "FOR EACH ROW", of="id")
+    yield from _postgresql_references()
 
 
-def _postgresql_trigger(table: str, verb: str, each: str) -> Iterator[str]:
-    name = f"{table}_no_{verb}"
+def _postgresql_references() -> Iterator[str]:
+    yield """
+        CREATE OR REPLACE FUNCTION petahour_refers() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            missing text;
+        BEGIN
+            EXECUTE format(
+                'SELECT f.%%1$I FROM fresh f'
+                ' WHERE NOT EXISTS (SELECT FROM %%2$I.%%3$I t WHERE t.%%4$I = f.%%1$I) LIMIT 1',
+                TG_ARGV[0], TG_TABLE_SCHEMA, TG_ARGV[1], TG_ARGV[2]
+            ) INTO missing;
+            IF missing IS NOT NULL THEN
+                RAISE EXCEPTION '%%.%% is %%, which is not in %%', TG_TABLE_NAME, TG_ARGV[0], missing, TG_ARGV[1]
+                    USING ERRCODE = 'foreign_key_violation';
+            END IF;
+            RETURN NULL;
+        END $$"""
+    for table, column, other, key in REFERENCES:
+        name = f"{table}_{column}_refers"
+        yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+        yield (
+            f"CREATE TRIGGER {name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT "
+            f"EXECUTE FUNCTION petahour_refers('{column}', '{other}', '{key}')"
+        )
+
+
+def _postgresql_trigger(table: str, verb: str, each: str, *, of: str = "") -> Iterator[str]:
+    name, event = f"{table}_no_{verb}", verb.upper() + (f" OF {of}" if of else "")
     yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
-    yield f"CREATE TRIGGER {name} BEFORE {verb.upper()} ON {table} {each} EXECUTE FUNCTION petahour_append_only()"
+    yield f"CREATE TRIGGER {name} BEFORE {event} ON {table} {each} EXECUTE FUNCTION petahour_append_only()"

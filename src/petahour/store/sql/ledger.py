@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select
 
 from petahour.billing.chain import GENESIS, link
-from petahour.billing.ledger import apply
-from petahour.model.usage import Balance, Charge, Transfer, TransferKind, UsageRecord
+from petahour.billing.ledger import apply_all
+from petahour.model.usage import Balance, Charge, RatedUsage, Transfer, TransferKind, UsageRecord
 from petahour.store.protocol import Counts, StoredCharge, StoredTransfer, StoredUsage
 from petahour.store.sql import streams
-from petahour.store.sql.bulk import Row, insert_many, known_ids, upsert_many
+from petahour.store.sql.bulk import insert_many, known_ids, upsert_many
 from petahour.store.sql.invoice_tables import invoiced_transfers, invoices
 from petahour.store.sql.rows import (
     BALANCE,
@@ -28,15 +28,7 @@ from petahour.store.sql.rows import (
     usage_row,
 )
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
-from petahour.store.sql.statements import batches, one, rows
-
-
-class _Identified(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-_Noun = TypeVar("_Noun", bound=_Identified)
+from petahour.store.sql.statements import Noun, batches, one, rows
 
 
 class SqlLedger:
@@ -49,60 +41,53 @@ class SqlLedger:
     # -- writing: what is stored already stays as it is ------------------------------------------------------
 
     def add_usage(self, record: UsageRecord) -> bool:
-        return bool(self.add_usages([record]))
-
-    def add_usages(self, records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
-        """Store those that are new; which they are."""
-        return self._add(usage_records, USAGE, records, usage_row)
+        fresh = self._new(usage_records.c.id, {record.id: record})
+        insert_many(self._connection, usage_records, USAGE, [usage_row(one) for one in fresh])
+        return bool(fresh)
 
     def add_charge(self, charge: Charge) -> bool:
-        return bool(self.add_charges([charge]))
+        fresh = self._new(charges.c.id, {charge.id: charge})
+        insert_many(self._connection, charges, CHARGE, [charge_row(one) for one in fresh])
+        return bool(fresh)
 
-    def add_charges(self, new: Sequence[Charge]) -> Sequence[Charge]:
-        """Store those that are new; which they are."""
-        return self._add(charges, CHARGE, new, charge_row)
+    def post_usage(self, rated: Iterable[RatedUsage]) -> Sequence[RatedUsage]:
+        """Store those whose usage record is new, with charge and transfer; which they are.
+
+        A record that is new has neither yet: both are named after it, and unique ids refuse them otherwise.
+        """
+        fresh = self._new(usage_records.c.id, _first((one.record.id, one) for one in rated))
+        insert_many(self._connection, usage_records, USAGE, [usage_row(one.record) for one in fresh])
+        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in fresh])
+        self._append([one.transfer for one in fresh if one.transfer is not None])
+        return fresh
 
     def post(self, transfer: Transfer) -> bool:
         return bool(self.post_all([transfer]))
 
     def post_all(self, posted: Sequence[Transfer]) -> Sequence[Transfer]:
         """Post those that are new, in this order, chained to what was posted before; which they are."""
-        fresh = self._new(transfers.c.id, posted)
+        fresh = self._new(transfers.c.id, _first((one.id, one) for one in posted))
+        self._append(fresh)
+        return fresh
+
+    def _append(self, fresh: Sequence[Transfer]) -> None:
+        """Apply these to their balances and chain them to the last one."""
         if not fresh:
-            return fresh
-        held = self._pending_of(fresh)
-        balances = self._balances_of(fresh)
+            return
+        after = apply_all(self._balances_of(fresh), fresh, self._pending_of(fresh))
         chained = []
         previous = self.head()
         for transfer in fresh:
-            debit = balances.get(transfer.debit) or Balance(account=transfer.debit, currency=transfer.currency)
-            credit = balances.get(transfer.credit) or Balance(account=transfer.credit, currency=transfer.currency)
-            for balance in apply(debit, credit, transfer, held.get(transfer.pending)):
-                balances[balance.account] = balance
-            if transfer.kind is TransferKind.PENDING:
-                held[transfer.id] = transfer
             previous = link(previous, transfer)
             chained.append((*transfer_row(transfer), previous))
-        upsert_many(self._connection, accounts, BALANCE, [balance_row(balance) for balance in balances.values()])
+        upsert_many(self._connection, accounts, BALANCE, [balance_row(balance) for balance in after.values()])
         insert_many(self._connection, transfers, (*TRANSFER, "hash"), chained)
         self._last_hash = previous
-        return fresh
 
-    def _add(
-        self, table: Table, names: Sequence[str], nouns: Sequence[_Noun], row: Callable[[_Noun], Row]
-    ) -> Sequence[_Noun]:
-        fresh = self._new(table.c.id, nouns)
-        insert_many(self._connection, table, names, [row(noun) for noun in fresh])
-        return fresh
-
-    def _new(self, column: Column[Any], nouns: Sequence[_Noun]) -> list[_Noun]:
-        """Those whose id is not stored, the first of each id, in the order given."""
-        first: dict[str, _Noun] = {}
-        for noun in nouns:
-            first.setdefault(noun.id, noun)
-        for stored in known_ids(self._connection, column, first):
-            del first[stored]
-        return list(first.values())
+    def _new(self, column: Column[Any], nouns: Mapping[str, Noun]) -> list[Noun]:
+        """Those whose id is not stored, in the order given."""
+        stored = known_ids(self._connection, column, nouns)
+        return [noun for name, noun in nouns.items() if name not in stored]
 
     def head(self) -> str:
         """The hash of the last transfer."""
@@ -111,13 +96,8 @@ class SqlLedger:
             self._last_hash = self._connection.execute(query).scalar() or GENESIS
         return self._last_hash
 
-    def _pending_of(self, fresh: Iterable[Transfer]) -> dict[str, Transfer]:
-        wanted = [transfer.pending for transfer in fresh if transfer.pending]
-        found: dict[str, Transfer] = {}
-        for batch in batches(wanted):
-            query = select(transfers).where(transfers.c.id.in_(batch))
-            found |= {item.id: item for item in rows(self._connection, query, transfer_of)}
-        return found
+    def _pending_of(self, fresh: Iterable[Transfer]) -> Mapping[str, Transfer]:
+        return self.many(transfer.pending for transfer in fresh if transfer.pending)
 
     def _balances_of(self, fresh: Iterable[Transfer]) -> dict[str, Balance]:
         found: dict[str, Balance] = {}
@@ -130,6 +110,14 @@ class SqlLedger:
 
     def transfer(self, transfer_id: str) -> Transfer | None:
         return one(self._connection, select(transfers).where(transfers.c.id == transfer_id), transfer_of)
+
+    def many(self, transfer_ids: Iterable[str]) -> Mapping[str, Transfer]:
+        """Those of these transfers that are stored, by id."""
+        found: dict[str, Transfer] = {}
+        for batch in batches(transfer_ids):
+            query = select(transfers).where(transfers.c.id.in_(batch))
+            found |= {item.id: item for item in rows(self._connection, query, transfer_of)}
+        return found
 
     def consequence(self, transfer: Transfer) -> Transfer | None:
         """What closed this pending transfer, or took this other one back."""
@@ -218,6 +206,14 @@ class SqlLedger:
 
     def charge_count(self, *, payable: bool = False) -> int:
         return streams.charge_count(self._connection, payable=payable)
+
+
+def _first(named: Iterable[tuple[str, Noun]]) -> dict[str, Noun]:
+    """By id, in the order given, of each id the first."""
+    found: dict[str, Noun] = {}
+    for name, noun in named:
+        found.setdefault(name, noun)
+    return found
 
 
 def _of_tenant(query: Select[Any], column: ColumnElement[Any], tenant: str | None) -> Select[Any]:

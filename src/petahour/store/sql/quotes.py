@@ -32,6 +32,10 @@ class SqlQuotes:
     def get(self, quote_id: str) -> Quote | None:
         return one(self._connection, select(quotes).where(quotes.c.id == quote_id), _quote_of)
 
+    def of_job(self, job_id: str) -> Quote | None:
+        """The quote that the job was submitted under."""
+        return one(self._connection, select(quotes).where(quotes.c.job == job_id), _quote_of)
+
     def use(self, quote_id: str, job_id: str) -> bool:
         """The quote is that job's from now on; False when it was another's already."""
         free = update(quotes).where(quotes.c.id == quote_id, quotes.c.job.is_(None))

@@ -31,7 +31,7 @@ def _values(names: tuple[str, ...], *enums: str) -> Callable[[object], tuple[obj
     """What reads these columns of a noun; of enumerations the text they stand for."""
     return cast(
         Callable[[object], tuple[object, ...]],
-        attrgetter(*(f"{name}.value" if name in enums else name for name in names)),
+        attrgetter(*(f"{name}._value_" if name in enums else name for name in names)),
     )
 
 

@@ -21,15 +21,20 @@ from petahour.store.sql.events import SqlEvents
 from petahour.store.sql.fleet import SqlFleet
 from petahour.store.sql.invoices import SqlInvoices
 from petahour.store.sql.jobs import SqlJobs
+from petahour.store.sql.lease import SqlLease
 from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.notices import SqlNotices
 from petahour.store.sql.people import SqlPeople
 from petahour.store.sql.prices import SqlPrices
+from petahour.store.sql.promises import SqlPromises
 from petahour.store.sql.quotes import SqlQuotes
 from petahour.store.sql.reports import SqlReports
 
 WRITER_LOCK = 0x70657461686F7572  # "petahour": the advisory lock that serialises writers on PostgreSQL
 LOCK_WAIT_S = 10
+# A writer that says nothing for so long is ended by PostgreSQL: its host has stopped, and every other one waits.
+SILENT_WRITER_MS = 10_000
+_LOCK = "SELECT pg_advisory_xact_lock(:lock), set_config('idle_in_transaction_session_timeout', :silent, true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class SqlTransaction:
     prices: SqlPrices
     credit: SqlCredit
     notices: SqlNotices
+    lease: SqlLease
+    promises: SqlPromises
 
     @classmethod
     def over(cls, connection: Connection) -> SqlTransaction:
@@ -64,6 +71,8 @@ class SqlTransaction:
             prices=SqlPrices(connection),
             credit=SqlCredit(connection),
             notices=SqlNotices(connection),
+            lease=SqlLease(connection),
+            promises=SqlPromises(connection),
         )
 
 
@@ -80,7 +89,7 @@ class SqlStore:
         with self._writer, _answering(), self._engine.connect() as connection:
             if self._postgres:
                 with connection.begin():
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
+                    connection.execute(text(_LOCK), {"lock": WRITER_LOCK, "silent": str(SILENT_WRITER_MS)})
                     yield SqlTransaction.over(connection)
             else:
                 connection = connection.execution_options(begin="IMMEDIATE")
@@ -94,6 +103,19 @@ class SqlStore:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield SqlTransaction.over(connection)
+
+    @contextmanager
+    def aside(self) -> Iterator[SqlTransaction]:
+        with _answering(), self._engine.connect() as connection:
+            if not self._postgres:
+                connection = connection.execution_options(begin="IMMEDIATE")
+            with connection.begin():
+                yield SqlTransaction.over(connection)
+
+    @property
+    def shared(self) -> bool:
+        """Whether processes of several hosts can work on it at once."""
+        return self._postgres
 
     def close(self) -> None:
         self._engine.dispose()

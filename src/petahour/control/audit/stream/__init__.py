@@ -14,7 +14,9 @@ from petahour.control.audit.stream.decisions import decision_faults
 from petahour.control.audit.stream.history import history_faults
 from petahour.control.audit.stream.picture import Fault, Picture
 from petahour.control.audit.stream.placement import placement_faults
+from petahour.control.audit.stream.promises import promise_faults
 from petahour.control.audit.stream.quota import quota_faults
+from petahour.control.audit.stream.quoted import quoted_faults
 from petahour.model.events import Event
 
 __all__ = ["RULES", "Finding", "audit_log"]
@@ -30,13 +32,24 @@ RULES = (
     "work is placed on nodes that are there and up",
     "gangs are whole and where they may be",
     "quotas are kept",
+    "maintenance windows are kept free",
+    "reservations are kept",
     "only spot and borrowed work yields, and not too often",
     "only what a pass decided is placed or stopped",
+    "a job is placed under the price book that its quote promised",
     "credit is what the events make of it",
     "time is charged at the price it was placed under",
     "credit is held for what runs alone",
 )
-_JUDGES = (history_faults, placement_faults, quota_faults, decision_faults, credit_faults)
+_JUDGES = (
+    history_faults,
+    placement_faults,
+    quota_faults,
+    promise_faults,
+    decision_faults,
+    quoted_faults,
+    credit_faults,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

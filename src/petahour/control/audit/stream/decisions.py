@@ -26,7 +26,8 @@ def decision_faults(picture: Picture, event: Event) -> Iterator[Fault]:
             yield _DECIDED, f"{event.job} is placed, the last pass did not decide it"
             return
         slots = [[slot["node"], slot["indexes"]] for slot in data["slots"]]
-        if (place["type"], place["slots"], place["borrowed"]) != (data["type"], slots, data["borrowed"]):
+        same = (place["type"], place["slots"], place["borrowed"]) == (data["type"], slots, data["borrowed"])
+        if not same or place.get("reservation", "") != data.get("reservation", ""):
             yield _DECIDED, f"{event.job} is placed on {slots}, decided was {place['slots']}"
     elif event.kind is EventKind.JOB_STOPPING and data["stop_cause"] == "preempted":
         stop = (event.allocation or "", str(data.get("stop_for")))

@@ -55,6 +55,7 @@ class Run:
     held_micros: int
     metered_ms: int
     price_varies: bool = False
+    reservation: str = ""
     started_ms: int | None = None
     yielded_ms: int | None = None
 
@@ -66,7 +67,8 @@ class Run:
 @dataclass(kw_only=True, slots=True)
 class Picture:
     """``credit``: what each tenant can spend; None where an older Petahour did not say. ``decided`` and ``stops``:
-    what the last pass decided and nobody carried out yet; ``passes``: whether the log has any.
+    what the last pass decided and nobody carried out yet; ``passes``: whether the log has any, ``pass_ms``: when the
+    last was made. ``windows`` that are not over, and confirmed ``reservations``.
     """
 
     seq: int = 0
@@ -82,6 +84,9 @@ class Picture:
     bounds: Mapping[str, Any] = field(default_factory=dict)
     decided: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stops: set[tuple[str, str]] = field(default_factory=set)
+    pass_ms: int | None = None
+    windows: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    reservations: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """The event has happened, whether it may or not."""
@@ -105,7 +110,11 @@ class Picture:
             for run in self.runs.values():
                 run.price_varies = True
         elif kind is EventKind.PASS_MADE:
-            self._pass(data)
+            self._pass(event.at_ms, data)
+        elif kind is EventKind.MAINTENANCE_SET:
+            _keep(self.windows, data["window"], data["window"]["state"] in ("planned", "open"))
+        elif kind is EventKind.RESERVATION_SET:
+            _keep(self.reservations, data["reservation"], data["reservation"]["state"] == "confirmed")
         elif kind is EventKind.JOB_SUBMITTED:
             self.jobs[event.job or ""] = Ordered(
                 tenant=event.tenant or "", submitted_ms=event.at_ms, terms=data["terms"]
@@ -113,8 +122,8 @@ class Picture:
         elif event.job in self.jobs:
             self._job(self.jobs[event.job], event, data)
 
-    def _pass(self, data: Mapping[str, Any]) -> None:
-        self.passes = True
+    def _pass(self, at_ms: int, data: Mapping[str, Any]) -> None:
+        self.passes, self.pass_ms = True, at_ms
         if "loaded" in data:
             self.bounds = data["loaded"]
         self.decided = {place["job"]: place for place in data.get("places", ())}
@@ -131,7 +140,7 @@ class Picture:
             self.runs[name].started_ms = event.at_ms
         elif kind is EventKind.JOB_STOPPING:
             run = self.runs[name]
-            if data["stop_cause"] == "preempted" and run.yielded_ms is None:
+            if data["stop_cause"] in ("preempted", "maintenance") and run.yielded_ms is None:
                 run.yielded_ms = event.at_ms
         elif kind is EventKind.HOURS_CLOSED:
             run = self.runs[name]
@@ -156,17 +165,27 @@ class Picture:
             price_varies=bool(data.get("price_varies", False)),
             held_micros=data.get("held_micros", 0),
             metered_ms=event.at_ms,
+            reservation=data.get("reservation", ""),
         )
-        self.used[run.tenant, run.type] += run.accelerators
+        if not run.reservation:
+            self.used[run.tenant, run.type] += run.accelerators
         self.holders |= dict.fromkeys(places_of(run.slots), name)
 
     def _ended(self, name: str) -> None:
         run = self.runs.pop(name)
         self.jobs[run.job].run = None
-        self.used[run.tenant, run.type] -= run.accelerators
+        if not run.reservation:
+            self.used[run.tenant, run.type] -= run.accelerators
         for place in places_of(run.slots):
             if self.holders.get(place) == name:
                 del self.holders[place]
+
+
+def _keep(known: dict[str, Mapping[str, Any]], one: Mapping[str, Any], kept: bool) -> None:
+    if kept:
+        known[one["id"]] = one
+    else:
+        known.pop(one["id"], None)
 
 
 def moves_credit(picture: Picture, event: Event) -> bool:

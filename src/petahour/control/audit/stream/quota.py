@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from petahour.control.audit.stream.picture import Fault, Ordered, Picture, Run
+from petahour.control.audit.stream.promises import on_seats_of
 from petahour.model.events import Event, EventKind
 
 _QUOTA = "quotas are kept"
@@ -27,6 +28,8 @@ def quota_faults(picture: Picture, event: Event) -> Iterator[Fault]:
 
 
 def _share(picture: Picture, event: Event, data: Mapping[str, Any], job: Ordered) -> Iterator[Fault]:
+    if data.get("reservation"):
+        return  # It lies on seats of its tenant's, which are no part of a quota.
     share = (job.tenant, data["type"])
     asked = sum(len(slot["indexes"]) for slot in data["slots"])
     total = picture.used[share] + asked
@@ -45,7 +48,12 @@ def _yields(picture: Picture, event: Event, job: Ordered, run: Run) -> Iterator[
     for_job = event.data.get("stop_for", "")
     other = picture.jobs.get(str(for_job))
     spot = job.terms["tier"] == "spot"
-    if not spot and not run.borrowed:
+    seated = other is not None and other.terms["tier"] == "reserved"
+    if other is not None and seated and on_seats_of(picture, other.tenant, run, event.at_ms):
+        if not spot and not run.borrowed and not run.reservation:
+            yield _YIELD, f"{event.allocation} is {job.terms['tier']} within its quota and yields to {for_job}"
+        return  # The seats are promised, however often this one yielded.
+    if not spot and not run.borrowed and not run.reservation:
         yield _YIELD, f"{event.allocation} is {job.terms['tier']} within its quota and yields to {for_job}"
     if other is None or other.state != "queued":
         yield _YIELD, f"{event.allocation} yields to {for_job}, which is not queued"

@@ -1,0 +1,111 @@
+"""Promises in time: maintenance windows, and reservations, in which capacity is a tenant's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from petahour.model.resources import Slot
+
+
+class WindowState(StrEnum):
+    """A window is ``planned``, ``open`` from its beginning to its end, then ``closed``; or it was ``cancelled``."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+    @property
+    def over(self) -> bool:
+        return self in (WindowState.CLOSED, WindowState.CANCELLED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Maintenance:
+    """These nodes take no work from ``from_ms`` (inclusive) to ``to_ms`` (exclusive), UTC.
+
+    What can go on elsewhere is stopped before: spot, and work without a walltime that keeps checkpoints. ``empties``:
+    everything else that still runs is stopped too; otherwise it runs to its end.
+    """
+
+    id: str
+    nodes: tuple[str, ...]
+    from_ms: int
+    to_ms: int
+    reason: str
+    empties: bool = False
+    state: WindowState = WindowState.PLANNED
+    created_ms: int = 0
+    created_by: str = ""
+
+
+class ReservationState(StrEnum):
+    """``requested``: nothing is kept yet. ``confirmed``: promised, and in force within its window."""
+
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reservation:
+    """``nodes`` x ``per_node`` accelerators of a type are the tenant's from ``from_ms`` to ``to_ms``, UTC.
+
+    ``seats`` are the accelerators that are kept, all of one pool; a confirmed one has them all. ``lends``: what is
+    unused of them may be lent to spot. ``price_micros``: of one accelerator-hour, owed for every hour, used or not.
+    ``of``: the reservation that this one enlarges. An early end moves ``to_ms``.
+    """
+
+    id: str
+    tenant: str
+    type: str
+    nodes: int
+    per_node: int
+    from_ms: int
+    to_ms: int
+    price_micros: int
+    currency: str
+    lends: bool = False
+    rehearsal: bool = False
+    seats: tuple[Slot, ...] = ()
+    of: str = ""
+    state: ReservationState = ReservationState.REQUESTED
+    created_ms: int = 0
+    created_by: str = ""
+
+    @property
+    def accelerators(self) -> int:
+        return self.nodes * self.per_node
+
+    def kept(self, at_ms: int) -> bool:
+        """Whether it is a promise still at the instant, or will be one."""
+        return self.state is ReservationState.CONFIRMED and at_ms < self.to_ms
+
+    def in_force(self, at_ms: int) -> bool:
+        """Whether its seats are the tenant's at the instant."""
+        return self.kept(at_ms) and self.from_ms <= at_ms
+
+
+def maintenance_data(window: Maintenance) -> dict[str, object]:
+    """As JSON values, for the log."""
+    return asdict(window) | {"nodes": list(window.nodes), "state": window.state.value}
+
+
+def maintenance_from(data: Mapping[str, Any]) -> Maintenance:
+    """From the log again. Raises KeyError, TypeError or ValueError on another shape."""
+    return Maintenance(**{**data, "nodes": tuple(data["nodes"]), "state": WindowState(data["state"])})
+
+
+def reservation_data(reservation: Reservation) -> dict[str, object]:
+    """As JSON values, for the log."""
+    seats = [{"node": slot.node, "indexes": list(slot.indexes)} for slot in reservation.seats]
+    return asdict(reservation) | {"seats": seats, "state": reservation.state.value}
+
+
+def reservation_from(data: Mapping[str, Any]) -> Reservation:
+    """From the log again. Raises KeyError, TypeError or ValueError on another shape."""
+    seats = tuple(Slot(node=seat["node"], indexes=tuple(seat["indexes"])) for seat in data["seats"])
+    return Reservation(**{**data, "seats": seats, "state": ReservationState(data["state"])})
