@@ -108,3 +108,57 @@ class Explanation:
     allocation: Allocation | None
     events: tuple[ToldEvent, ...]
     job: JobBrief | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BilledLine:
+    """A line of an invoice, numbered from 1. ``posted_micros``: what the transfers come to that are bound to it."""
+
+    number: int
+    kind: str
+    month: str
+    project: str
+    type: str
+    tier: str
+    accelerator_ms: int
+    price_min_micros: int
+    price_max_micros: int
+    exact_micros: int
+    amount_micros: int
+    transfers: int
+    posted_micros: int
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BilledEntry:
+    """A transfer of a line; of a charge with its usage record, allocation and job."""
+
+    cause: str
+    kind: str
+    at_ms: int
+    amount_micros: int
+    note: str
+    charge: str
+    price_book: str
+    price_micros: int
+    usage: str
+    accelerator_ms: int
+    allocation: str
+    job: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvoiceExplanation:
+    """What the lines of an invoice bill; ``entries`` are the first transfers of ``line``."""
+
+    number: str
+    month: str
+    tenant: str
+    currency: str
+    net_micros: int
+    line: int | None
+    lines: tuple[BilledLine, ...]
+    entries: tuple[BilledEntry, ...]

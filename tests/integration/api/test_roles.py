@@ -107,6 +107,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/standing"): (READ_ALL, None),
     ("POST", "/v1/transfers/{money_id}/reversal"): (READ_ALL, {"note": "test"}),
     ("GET", "/v1/explain/{subject}/{money_id}"): (OWN, None),
+    ("GET", "/v1/explain/invoice/{number}"): (("operator", "finance", "tenant-admin"), None),
 }
 PUBLIC = {("GET", "/healthz")}
 NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys"), ("POST", "/v1/quotes")}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from petahour.control.audit.check import Check, checked
 from petahour.control.audit.facts import Facts, read_facts
 from petahour.control.audit.holding import capacity_checks, life_checks
+from petahour.control.audit.invoices import invoice_checks
 from petahour.control.audit.jobs import job_checks
 from petahour.control.audit.ledger import ledger_checks
 from petahour.control.audit.log import log_check
@@ -35,6 +36,7 @@ def audit(tx: Transaction) -> tuple[Check, ...]:
             *usage_checks(tx, facts),
             *spot_checks(facts),
             *ledger_checks(tx, facts),
+            *invoice_checks(tx),
             log_check(tx),
         ),
     )
@@ -53,6 +55,7 @@ def verify(tx: Transaction, *, anchor: str | None = None) -> tuple[Check, ...]:
             *usage_checks(tx, facts),
             *spot_checks(facts),
             *ledger_checks(tx, facts, anchor=anchor),
+            *invoice_checks(tx),
         ),
     )
 
