@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from petahour.cli.options import AsJson
+from petahour.cli.options import AsJson, DataDir
 
 
 def explain(
@@ -16,15 +16,16 @@ def explain(
     ],
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id; an invoice's number, or NUMBER/LINE.")],
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Of a line: at most so many transfers.")] = 100,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where a number comes from: invoice line, transfers, charge, price and its version, usage, events, job."""
     from petahour.cli.explanation_view import show_explanation
     from petahour.cli.invoice_explanation_view import show_invoice
     from petahour.cli.render import show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import books
 
-    with connect() as client:
+    with books(data_dir) as client:
         if subject == "invoice":
             number, _, line = name.partition("/")
             billed = client.books.explain(number, line=_whole(line), limit=limit)

@@ -208,7 +208,7 @@ def _config(model: str | None) -> dict[str, object] | None:
             raise _bad_config(model, f"at most {MOST_CONFIG_BYTES} bytes")
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _bad_config(model, f"a readable JSON file ({error})") from None
+        raise _bad_config(model, f"a readable JSON file ({getattr(error, 'strerror', None) or error})") from None
     if not isinstance(found, dict):
         raise _bad_config(model, "a JSON object, as config.json of a model's repository is")
     return found

@@ -48,6 +48,7 @@ def calibrate(
         tenant=tenant,
         workdir=workdir,
         walltime=walltime,
+        meter_power=True,
     )
     with connect() as client:
         job = client.submit(request)

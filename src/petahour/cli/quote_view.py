@@ -140,10 +140,17 @@ def show_throughput(found: JobThroughput) -> None:
             ("throughput", f"{found.rate:,.4g} {found.unit}/s"),
             ("spread", f"{found.spread:.1%} between {found.stretches} stretches"),
             ("set-up", f"{found.set_up_s:.1f} s of the run's {found.run_ms / SECOND_MS:.1f} s"),
-            ("power", None if found.power_w is None else f"{found.power_w:,.0f} W per accelerator"),
+            ("power", _power(found)),
         ]
     )
     typer.echo(f"\nQuote with: petahour quote --measured {found.job} --amount NUMBER_OF_{found.unit.upper()}")
+
+
+def _power(found: JobThroughput) -> str | None:
+    if found.power_w is None:
+        return None if found.power_unknown is None else f"not known: {found.power_unknown}"
+    by = "" if found.power_by is None else f", read by {found.power_by}"
+    return f"{found.power_w:,.0f} W per accelerator{by}"
 
 
 def span(time_ms: float) -> str:

@@ -19,8 +19,9 @@ _TEXT = (
 _WHOLE = ("priority", "retries")
 _EITHER = ("walltime", "grace", "memory")
 _LISTS = ("command", "types", "after_ok", "after_any")
+_SWITCHES = ("meter_power",)
 _GANG = ("nodes", "accelerators_per_node", "switch", "exclusive")
-_FIELDS = frozenset({*_TEXT, *_WHOLE, *_EITHER, *_LISTS, "gang", "environment", "env"})
+_FIELDS = frozenset({*_TEXT, *_WHOLE, *_EITHER, *_LISTS, *_SWITCHES, "gang", "environment", "env"})
 
 
 def load_job_file(path: Path) -> JobRequest:
@@ -48,6 +49,7 @@ class _File:
         found |= {name: self._whole(name, values[name]) for name in _WHOLE if name in values}
         found |= {name: self._either(name, values[name]) for name in _EITHER if name in values}
         found |= {name: self._list(name, values[name]) for name in _LISTS if name in values}
+        found |= {name: self._yes_or_no(name, values[name]) for name in _SWITCHES if name in values}
         found |= self._gang(values.get("gang", {}))
         found["environment"] = self._environment(values)
         return JobRequest(**found)  # type: ignore[arg-type]  # Each value was checked against its field above.

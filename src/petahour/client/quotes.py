@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -36,7 +37,14 @@ class QuoteRequest:
     tenant: str | None = None
 
     def body(self) -> dict[str, object]:
-        """The JSON body of ``POST /v1/quotes``; what is not said is left out."""
+        """The JSON body of ``POST /v1/quotes``; what is not said is left out.
+
+        Raises ValidationError for hours that JSON has no number for.
+        """
+        if self.hours is not None and not math.isfinite(self.hours):
+            raise ValidationError(
+                field="hours", value=self.hours, rule="accelerator-hours above zero", remedy="Write it like 5000."
+            )
         full: dict[str, object] = {
             "model": self.model,
             "config": None if self.config is None else dict(self.config),
@@ -238,7 +246,11 @@ class QuoteAccuracy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobThroughput:
-    """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm."""
+    """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm.
+
+    ``power_w`` is one accelerator's mean, read by ``power_by``; None for the reason ``power_unknown``. ``joules`` are
+    one accelerator's over the whole run.
+    """
 
     job: str
     name: str
@@ -251,3 +263,6 @@ class JobThroughput:
     stretches: int
     set_up_s: float
     power_w: float | None
+    power_by: str | None = None
+    power_unknown: str | None = None
+    joules: float | None = None

@@ -14,6 +14,7 @@ class JobRequest:
     size such as ``"8GiB"``, each also a plain number of seconds or bytes. ``after_ok`` and ``after_any`` are ids of
     jobs it waits for. ``array`` such as ``"0-15%4"`` makes one job for each index, at most four of them at once.
     ``max_price`` such as ``"5.50"`` is the most it pays for an accelerator-hour of spot, in its tenant's currency.
+    ``meter_power``: the output of the first rank ends with what its accelerators drew.
     """
 
     command: tuple[str, ...]
@@ -40,6 +41,7 @@ class JobRequest:
     array: str | None = None
     max_price: str | None = None
     quote: str | None = None
+    meter_power: bool = False
 
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/jobs``; what is not said is left out."""
@@ -70,5 +72,6 @@ class JobRequest:
             "array": self.array,
             "max_price": self.max_price,
             "quote": self.quote,
+            "meter_power": self.meter_power or None,
         }
         return {name: value for name, value in full.items() if value is not None}

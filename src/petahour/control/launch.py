@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from petahour.catalog.catalog import Catalog
 from petahour.control.settings import Settings
-from petahour.engines.protocol import Launch
+from petahour.engines.protocol import LOCAL, Launch
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Job
-from petahour.model.resources import CPU, Node, Slot
+from petahour.model.resources import CPU, Node, Slot, Switch
 from petahour.vendors.launch import launch_environment
+from petahour.vendors.power import HOST
+
+METERING = "petahour.vendors.metering"
 
 
 def launch_of(
@@ -41,7 +44,18 @@ def launch_of(
         checkpoint_dir=spec.checkpoint_dir,
         memory_bytes=spec.memory_bytes,
         log_limit_bytes=settings.log_bytes,
+        exclusive=spec.gang.exclusive,
+        one_switch=spec.gang.switch is Switch.REQUIRED,
+        meter=_meter(job, allocation, nodes[slots[0].node], slots[0], catalog),
     )
+
+
+def _meter(job: Job, allocation: Allocation, node: Node, slot: Slot, catalog: Catalog) -> tuple[str, ...]:
+    """What meters the accelerators of the first node: only on nodes with devices, whose numbers this host knows."""
+    if not job.spec.meter_power or allocation.rehearsal or allocation.engine != LOCAL:
+        return ()
+    slug = HOST if allocation.type == CPU else catalog.get(allocation.type).vendor
+    return "-m", METERING, slug, ",".join(str(node.device(index)) for index in slot.indexes)
 
 
 def _visible_devices(catalog: Catalog, type_name: str, node: Node, slot: Slot) -> tuple[tuple[str, str], ...]:

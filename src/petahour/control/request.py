@@ -36,12 +36,16 @@ class JobRequest:
     array: str | None = None
     max_price: str | None = None
     quote: str | None = None
+    meter_power: bool = False
 
     def digest(self) -> str:
         """A hash that tells whether two requests ask for the same."""
         said = asdict(self)
+        # Requests of before there were quotes and meters keep their hash.
         if self.quote is None:
-            del said["quote"]  # Requests of before there were quotes keep their hash.
+            del said["quote"]
         if self.max_price is None:
-            del said["max_price"]  # And those of before there were limits.
+            del said["max_price"]
+        if not self.meter_power:
+            del said["meter_power"]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

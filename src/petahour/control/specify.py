@@ -57,6 +57,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         memory_bytes=None if request.memory is None else _memory(request.memory, settings),
         after=_after(request, settings),
         limit_micros=None if request.max_price is None else _limit(request.max_price, tier, currency),
+        meter_power=request.meter_power,
     )
 
 

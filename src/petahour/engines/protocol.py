@@ -18,7 +18,9 @@ class Launch:
     ``environment`` is the job's own; ``slot_environments`` (one per slot, in slot order) holds the vendor's
     visible-devices variables. The engine adds the rank variables. One rank runs per accelerator.
     At the walltime the engine sends ``stop_signal`` and, after ``grace_ms``, kills. ``cpu_affinity``: pin ranks
-    to the host CPUs that the slot indexes name (type ``cpu`` only).
+    to the host CPUs that the slot indexes name (type ``cpu`` only). ``exclusive``: nobody else's work may run on
+    its nodes. ``one_switch``: its nodes lie under one leaf switch. ``meter``: arguments of Python that run beside
+    the first rank, write to its output and end at SIGTERM; empty for none.
     """
 
     allocation: str
@@ -40,7 +42,12 @@ class Launch:
     checkpoint_dir: str | None
     memory_bytes: int | None
     log_limit_bytes: int
+    exclusive: bool = False
+    one_switch: bool = False
+    meter: tuple[str, ...] = ()
 
+
+LOCAL = "local"  # the engine that runs gangs on this very host
 
 # How the reason of a node begins that this control plane drained in an engine's own administration, and of one
 # that the engine's administration, or its failure, took out.

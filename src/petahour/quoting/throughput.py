@@ -6,7 +6,10 @@ The program prints one line for each stretch of its work, on the output of its f
     petahour: 320 samples in 0.405 s at 388 W
 
 The unit is any word; the amount and the seconds are those since the line before. Power is optional, and that of one
-accelerator.
+accelerator. Where the program does not tell it, the meter's line at the end of the output may::
+
+    petahour: power 388.2 W over 41.0 s by nvml
+    petahour: power unknown: this host has no energy counter of its processors
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from petahour.model.errors import ValidationError
@@ -25,6 +29,13 @@ MOST_STRETCHES = 100_000
 RUN_TO_RUN = 0.05  # relative deviation between two runs of one program on one machine
 SET_UP_DEVIATION = 0.5  # relative deviation of the time before the first and after the last stretch
 LEAST_SET_UP_DEVIATION_S = 0.5  # starting a program takes now this long, now that
+_POWER = re.compile(
+    r"^petahour: power (?:(?P<watts>\d{1,6}\.\d) W over (?P<seconds>\d{1,9}\.\d) s by (?P<by>[A-Za-z0-9_-]{1,30})"
+    r"|unknown: (?P<reason>[^\n]{1,300}))\s*$",
+    re.MULTILINE,
+)
+PROGRAM = "the program"
+UNMETERED = "no meter ran beside it and the program told none"
 _LINE = re.compile(
     r"^petahour: (?P<amount>\d{1,15}(?:\.\d{1,9})?) (?P<unit>[A-Za-z][A-Za-z0-9_-]{0,30})"
     r" in (?P<seconds>\d{1,9}(?:\.\d{1,9})?) s(?: at (?P<watts>\d{1,6}(?:\.\d{1,6})?) W)?\s*$",
@@ -35,7 +46,11 @@ _LINE = re.compile(
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Throughput:
     """What was measured. ``rate`` is units per second of the whole gang once it is warm, ``spread`` its relative
-    deviation between stretches, ``set_up_s`` what the run took beside them; ``power_w`` is one accelerator's."""
+    deviation between stretches, ``set_up_s`` what the run took beside them.
+
+    ``power_w`` is one accelerator's mean, read by ``power_by``: the name of a meter, or the program itself. It is
+    None where nobody read it, for the reason ``power_unknown``. ``joules`` are one accelerator's over the whole run.
+    """
 
     unit: str
     rate: float
@@ -43,6 +58,9 @@ class Throughput:
     stretches: int
     set_up_s: float
     power_w: float | None
+    power_by: str | None = None
+    power_unknown: str | None = None
+    joules: float | None = None
 
     def run_s(self, amount: float) -> tuple[float, float, float]:
         """(low, expected, high) seconds of a run over so many units; eight of ten runs lie within.
@@ -84,12 +102,27 @@ def read_throughput(output: str, run_s: float) -> Throughput:
     rate = amount / seconds
     rates = [part / took for part, took in warm]
     whole = sum(part for part, _ in stretches)
-    watts = [float(line["watts"]) for line in found[1:] if line["watts"] is not None]
+    power_w, power_by, reason = _power(output, found[1:])
     return Throughput(
         unit=units.pop(),
         rate=rate,
         spread=statistics.pstdev(rates) / rate,
         stretches=len(warm),
         set_up_s=max(0.0, run_s - whole / rate),
-        power_w=statistics.fmean(watts) if watts else None,
+        power_w=power_w,
+        power_by=power_by,
+        power_unknown=reason,
+        joules=None if power_w is None else power_w * run_s,
     )
+
+
+def _power(output: str, warm: Sequence[re.Match[str]]) -> tuple[float | None, str | None, str | None]:
+    """(watts, by what, why not): the program's own word counts before a meter's, which has the set-up in its mean."""
+    watts = [float(line["watts"]) for line in warm if line["watts"] is not None]
+    if watts:
+        return statistics.fmean(watts), PROGRAM, None
+    lines = list(_POWER.finditer(output))
+    if not lines:
+        return None, None, UNMETERED
+    last = lines[-1]
+    return (None, None, last["reason"]) if last["watts"] is None else (float(last["watts"]), last["by"], None)

@@ -84,6 +84,7 @@ class JobBody(Body):
         examples=["5.50"],
     )
     quote: Text | None = Field(None, description="The quote it is submitted under: type and gang are the quote's.")
+    meter_power: bool = Field(False, description="Its first rank's output ends with what its accelerators drew.")
 
     def request(self) -> JobRequest:
         return JobRequest(
@@ -111,6 +112,7 @@ class JobBody(Body):
             array=self.array,
             max_price=self.max_price,
             quote=self.quote,
+            meter_power=self.meter_power,
         )
 
 

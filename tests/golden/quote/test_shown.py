@@ -129,6 +129,7 @@ THROUGHPUT = JobThroughput(
     stretches=7,
     set_up_s=0.31,
     power_w=65.0,
+    power_by="rapl",
 )
 
 

@@ -115,6 +115,26 @@ def test_a_measured_program_is_quoted_run_compared_and_learned_from(running: Api
     assert running.ask("stranger", "GET", "/v1/quote-accuracy").json()["outcomes"] == []
 
 
+def test_a_metered_run_tells_its_power_or_why_not(running: Api) -> None:
+    """This machine may have an energy counter of its processors or none; the line is there either way, and last."""
+    job = run(running, name="metered", meter_power=True)
+    text = running.ask("member", "GET", f"/v1/jobs/{job['id']}/logs").json()["text"]
+    assert text.splitlines()[-1].startswith("petahour: power ")
+    seen = running.ask("member", "GET", f"/v1/jobs/{job['id']}/throughput").json()
+    line = quote(running, measured=job["id"], amount=80)["lines"][0]
+    if seen["power_w"] is None:
+        assert "RAPL" in seen["power_unknown"] or "told it less than twice" in seen["power_unknown"]
+        assert line["energy_kwh"] is None
+        assert seen["power_unknown"] in line["notes"][0]
+    else:
+        assert seen["power_by"] == "rapl"
+        assert seen["joules"] == pytest.approx(seen["power_w"] * seen["run_ms"] / 1000)
+        assert line["energy_kwh"] > 0
+    show = run(running, name="show", meter_power=True, types=["a100-80g-sxm"])
+    seen = running.ask("member", "GET", f"/v1/jobs/{show['id']}/throughput").json()
+    assert (seen["power_w"], seen["power_unknown"]) == (None, "rehearsal nodes have no devices to meter")
+
+
 def test_a_job_that_runs_shows_what_was_quoted_beside_what_it_took_so_far(running: Api) -> None:
     made = quote(running, hours=1.0, gang=2, types=["cpu"])
     body = {"command": ["sleep", "60"], "quote": made["id"], "types": ["cpu"]}

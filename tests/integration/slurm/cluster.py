@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,8 +70,8 @@ def make_cluster() -> Iterator[MakeCluster]:
     """One of the test's own, with a node time-out of a few seconds."""
     made: list[ThrowawaySlurm] = []
 
-    def make(**options: object) -> Cluster:
-        slurm = ThrowawaySlurm(NODES, **options)  # type: ignore[arg-type]
+    def make(nodes: Sequence[VirtualNode] = NODES, **options: object) -> Cluster:
+        slurm = ThrowawaySlurm(nodes, **options)  # type: ignore[arg-type]
         made.append(slurm)
         slurm.start()
         return Cluster(slurm=slurm)

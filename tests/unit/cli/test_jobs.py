@@ -121,7 +121,12 @@ def test_describe_shows_history_and_the_reason(server: AnsweringServer, petahour
     assert "n1[0,1] (rehearsal)" in out
     assert "stopped (preempted)" in out
     assert "1h30m" in out
-    assert petahour("describe", ID, "--json").document == {**job_detail(), "losses": 0, "outlook": None}
+    assert petahour("describe", ID, "--json").document == {
+        **job_detail(),
+        "losses": 0,
+        "outlook": None,
+        "quoted": None,
+    }
 
 
 def test_logs_of_one_rank(server: AnsweringServer, petahour: Run) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petahour.billing.rate import PriceBook
+from petahour.billing.book import Discount, Override, PriceBook, Tariff
 from petahour.catalog import load_catalog
+from petahour.client import QuoteRequest as ClientRequest
 from petahour.control.quotes.amounts import format_amount, parse_amount
 from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.offline import quote_offline
@@ -183,3 +186,32 @@ def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
     assert line.run_ms.high - line.run_ms.low < 45_000
     certain = offer(replace(seen, low_s=100, high_s=100, learns=False), ratios=[2.0])
     assert certain.run_ms == Interval(low=100_000, expected=100_000, high=100_000)
+
+
+@pytest.mark.parametrize("hours", [math.nan, math.inf])
+def test_hours_that_json_has_no_number_for_are_refused_before_they_are_sent(hours: float) -> None:
+    with pytest.raises(ValidationError, match="above zero"):
+        ClientRequest(hours=hours).body()
+
+
+def test_a_price_that_differs_by_the_hour_is_quoted_as_its_mean() -> None:
+    week = tuple(2_000_000 if hour % 24 < 6 else 1_000_000 for hour in range(168))
+    pair = ("cpu", Tier.ON_DEMAND)
+    book = replace(BOOK, prices={pair: 2_000_000}, tariffs={pair: Tariff(hours=week)})
+    whole = TypeEstimate(type="cpu", accelerators=2, plan="", run_s=86_400, low_s=80_000, high_s=90_000)
+    (price,) = offer(whole, prices=Prices(book=book, tenant="acme", from_ms=0)).prices
+    assert price.price_micros == 1_250_000
+    assert price.total_micros.expected == 1_250_000 * 48
+    night = replace(whole, run_s=7_200, low_s=7_000, high_s=7_500)
+    assert offer(night, prices=Prices(book=book, tenant="acme", from_ms=0)).prices[0].price_micros == 2_000_000
+
+
+def test_a_tenant_is_quoted_its_own_price() -> None:
+    own = {("acme", "a100-80g-sxm", Tier.ON_DEMAND): Override(tariff=Tariff(hours=(3_000_000,) * 168))}
+    book = replace(BOOK, overrides=own, discounts={"beta": (Discount(off=Decimal(50)),)})
+    line = TypeEstimate(type="a100-80g-sxm", accelerators=1, plan="", run_s=3_600, low_s=3_000, high_s=4_000)
+    found = {
+        tenant: offer(line, prices=Prices(book=book, tenant=tenant, from_ms=0)).prices[0].price_micros
+        for tenant in ("acme", "beta", "coop")
+    }
+    assert found == {"acme": 3_000_000, "beta": 7_000_000, "coop": 14_000_000}

@@ -42,6 +42,24 @@ def test_power_is_the_mean_of_the_warm_stretches() -> None:
     assert (seen.unit, seen.power_w) == ("steps", 310.0)
 
 
+METERED = "\npetahour: power 388.2 W over 9.5 s by nvml\n"
+
+
+def test_a_meter_tells_what_the_program_does_not() -> None:
+    seen = read_throughput(STEADY + METERED, run_s=10.0)
+    assert (seen.power_w, seen.power_by, seen.power_unknown) == (388.2, "nvml", None)
+    assert seen.joules == pytest.approx(3882.0)
+    own = "\n".join(f"petahour: 8 steps in 1.5 s at {power} W" for power in (999, 300, 310, 320))
+    seen = read_throughput(own + METERED, run_s=6.0)
+    assert (seen.power_w, seen.power_by) == (310.0, "the program")
+
+
+def test_without_power_there_is_a_reason() -> None:
+    seen = read_throughput(STEADY + "\npetahour: power unknown: no driver", run_s=10.0)
+    assert (seen.power_w, seen.joules, seen.power_unknown) == (None, None, "no driver")
+    assert read_throughput(STEADY, run_s=10.0).power_unknown is not None
+
+
 def test_what_only_looks_like_a_line_does_not_count() -> None:
     odd = "petahour: many a in 1 s\n petahour: 1 a in 1 s\npetahour: 0 a in 1 s\nxpetahour: 1 a in 1 s"
     with pytest.raises(ValidationError, match="at least 3 lines"):

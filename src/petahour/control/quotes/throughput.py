@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from petahour.control.authorize import Action, authorize
 from petahour.control.cancel import visible_job
 from petahour.control.context import Context
+from petahour.engines.protocol import LOCAL
 from petahour.model.allocations import Allocation
 from petahour.model.errors import ConflictError
 from petahour.model.jobs import Job, JobState
 from petahour.model.tenants import Caller
-from petahour.quoting.throughput import Throughput, read_throughput
+from petahour.quoting.throughput import UNMETERED, Throughput, read_throughput
 
 MOST_OUTPUT_BYTES = 16 * 1024 * 1024
 
@@ -46,8 +47,19 @@ def measured_job(context: Context, caller: Caller, job_id: str) -> MeasuredJob:
         type=last.type,
         accelerators=last.accelerators,
         run_ms=run_ms,
-        throughput=read_throughput(_output(context, last), run_ms / 1000),
+        throughput=_with_reason(read_throughput(_output(context, last), run_ms / 1000), job, last),
     )
+
+
+def _with_reason(found: Throughput, job: Job, allocation: Allocation) -> Throughput:
+    """Why there is no reading where a meter was asked for and could not run."""
+    if found.power_w is not None or not job.spec.meter_power or found.power_unknown != UNMETERED:
+        return found
+    if allocation.rehearsal:
+        return replace(found, power_unknown="rehearsal nodes have no devices to meter")
+    if allocation.engine != LOCAL:
+        return replace(found, power_unknown=f"engine {allocation.engine} does not meter its nodes")
+    return replace(found, power_unknown="the meter beside the first rank said nothing")
 
 
 def _output(context: Context, allocation: Allocation) -> str:

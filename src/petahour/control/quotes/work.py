@@ -18,6 +18,7 @@ from petahour.model.jobs import Tier
 from petahour.model.quotes import Objective
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, MAX_GANG_NODES
 from petahour.model.time import parse_duration
+from petahour.quoting.energy import Building, energy_kwh
 from petahour.quoting.plan import ParallelPlan
 
 MOST_HOURS = 1e10
@@ -99,7 +100,7 @@ def measured_work(
         )
     amount = parse_amount(request.amount, field="amount")
     low_s, expected_s, high_s = seen.run_s(amount)
-    watts = seen.power_w
+    watts, hours = seen.power_w, measured.accelerators * expected_s / 3600
     estimate = TypeEstimate(
         type=measured.type,
         accelerators=measured.accelerators,
@@ -107,7 +108,8 @@ def measured_work(
         run_s=expected_s,
         low_s=low_s,
         high_s=high_s,
-        energy_kwh=None if watts is None else watts * measured.accelerators * expected_s / 3.6e6,
+        energy_kwh=None if watts is None else energy_kwh(watts, hours, Building()),
+        notes=() if watts is not None else (f"energy is not known: {seen.power_unknown}",),
         details={"rate": seen.rate, "spread": seen.spread, "set_up_s": seen.set_up_s},
     )
     about = {
@@ -138,7 +140,7 @@ def hours_estimate(hours: float, type_name: str, gang: int, power_w: float | Non
         run_s=run_s,
         low_s=run_s,
         high_s=run_s,
-        energy_kwh=None if power_w is None else power_w * hours / 1000,
+        energy_kwh=None if power_w is None else energy_kwh(power_w, hours, Building()),
         learns=False,
     )
 

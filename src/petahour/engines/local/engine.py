@@ -21,7 +21,7 @@ from petahour.engines.local.ranks import loopback_meeting, ranks_of
 from petahour.engines.local.verdict import RankState, rank_state, report_of
 from petahour.engines.local.wake import Wake
 from petahour.engines.output import read_output
-from petahour.engines.protocol import Launch, LogChunk, Phase, Report
+from petahour.engines.protocol import LOCAL, Launch, LogChunk, Phase, Report
 from petahour.model.allocations import EndKind
 from petahour.model.errors import NotFoundError, UnavailableError
 from petahour.model.resources import Node
@@ -51,7 +51,7 @@ class LocalEngine:
 
     name: str
 
-    def __init__(self, directory: Path, *, clock_ms: Callable[[], int], name: str = "local") -> None:
+    def __init__(self, directory: Path, *, clock_ms: Callable[[], int], name: str = LOCAL) -> None:
         self.name = name
         self._layout = Layout(directory)
         self._clock_ms = clock_ms

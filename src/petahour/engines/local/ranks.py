@@ -86,6 +86,7 @@ def ranks_of(
                     "log": str(layout.log(launch.allocation, number)),
                     "log_limit_bytes": launch.log_limit_bytes,
                     "wake": wake,
+                    "meter": launch.meter if number == 0 else [],
                 },
             )
             number += 1

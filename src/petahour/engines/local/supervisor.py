@@ -32,6 +32,7 @@ OVER = "over"  # beside an allocation's output: its end is on record, and nothin
 STATUS_BYTES = 4096
 PIPE_BYTES = 65536
 LINGER_S = 0.5  # for output that is still in the pipe when the rank has ended
+METER_S = 0.5  # for the meter to say what it read
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -117,6 +118,7 @@ class Supervisor:
         self.kill_at: float | None = None
         self.child = 0
         self.cgroup: str | None = None
+        self.meter = 0
         self.status: Status = {
             "phase": "launching",
             "boot": boot_id(),
@@ -148,7 +150,9 @@ class Supervisor:
         self.status.update(phase="running", rank=[self.child, start_time(self.child)], started_ms=now_ms())
         write_status(self.file, self.status)
         self.notify()
+        self.start_meter()
         code = self.watch(output)
+        self.stop_meter(output)
         self.sweep(wait=True)
         self.drain(output)
         self.end(self.stopping or "exited", code, "")
@@ -230,6 +234,34 @@ class Supervisor:
         os.chdir(self.launch["workdir"])
         os.execvpe(self.launch["command"][0], self.launch["command"], self.launch["environment"])
 
+    def start_meter(self) -> None:
+        """What reads the power of the rank's accelerators and writes to its output; best effort."""
+        arguments = self.launch.get("meter")
+        if not arguments or self.log is None:
+            return
+        usual = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD]
+        with contextlib.suppress(OSError):
+            null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+            self.meter = os.posix_spawn(
+                sys.executable,
+                [sys.executable, *arguments],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, self.log, 1), (os.POSIX_SPAWN_DUP2, null, 2)],
+                setsigdef=usual,
+            )
+            os.close(null)
+
+    def stop_meter(self, output: int) -> None:
+        """Its line comes after the rank's own output."""
+        if not self.meter:
+            return
+        self.empty(output)
+        until = time.monotonic() + METER_S
+        with contextlib.suppress(OSError):
+            os.kill(self.meter, signal.SIGTERM)
+            while not os.waitpid(self.meter, os.WNOHANG)[0] and time.monotonic() < until:
+                time.sleep(0.002)
+
     def watch(self, output: int) -> int:
         """Until the rank ends: keep its output, obey stop requests, enforce walltime and grace."""
         walltime_ms = self.launch["walltime_ms"]
@@ -301,10 +333,13 @@ class Supervisor:
             kept = kept[written:]
         return True
 
-    def drain(self, output: int) -> None:
+    def empty(self, output: int) -> None:
         until = time.monotonic() + LINGER_S
         while time.monotonic() < until and select.select([output], [], [], 0.0)[0] and self.pump(output):
             pass
+
+    def drain(self, output: int) -> None:
+        self.empty(output)
         if self.dropped and self.log is not None:
             with contextlib.suppress(OSError):
                 os.write(self.log, f"\n[{self.dropped} bytes of output dropped: limit or full disk]\n".encode())

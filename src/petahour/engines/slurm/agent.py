@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from petahour.engines.local import supervisor
-else:  # Its copy lies beside this file's.
+    from petahour.engines.slurm import hostlist
+else:  # Their copies lie beside this file's.
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import hostlist
     import supervisor
 
 LOOK_S = 0.25
@@ -73,7 +75,7 @@ def devices_of(text: str, node: str) -> list[str]:
     """The device numbers that ``scontrol show job -d`` says the job holds on a node: ``GRES=gpu:a100:2(IDX:0-1)``."""
     for line in text.splitlines():
         found = re.search(r"\bNodes=(\S+) .*GRES=(\S+)", line)
-        if found is None or node not in expand(found[1]):
+        if found is None or node not in hostlist.expand(found[1]):
             continue
         numbers: list[str] = []
         for part in re.findall(r"\(IDX:([\d,-]+)\)", found[2]):
@@ -82,19 +84,6 @@ def devices_of(text: str, node: str) -> list[str]:
                 numbers += [str(one) for one in range(int(low), int(high or low) + 1)]
         return numbers
     return []
-
-
-def expand(hosts: str) -> list[str]:
-    """``n[0-1,3],m1`` as names; leading zeros are kept."""
-    names: list[str] = []
-    for part in re.findall(r"[^,\[]+(?:\[[^\]]*\])?", hosts):
-        prefix, _, spans = part.rstrip("]").partition("[")
-        if not spans:
-            names.append(prefix)
-        for span in spans.split(",") if spans else []:
-            low, _, high = span.partition("-")
-            names += [f"{prefix}{one:0{len(low)}d}" for one in range(int(low), int(high or low) + 1)]
-    return names
 
 
 class Agent:
@@ -163,8 +152,9 @@ class Agent:
             numbers = devices_of(read(self.path("held")), self.node)
             if not numbers:
                 raise SystemExit("Slurm does not say which devices the job holds")
-            shown = dict.fromkeys(self.gang["visible"], ",".join(numbers))
-            launch["environment"].update(shown, PETAHOUR_ACCELERATORS=",".join(numbers))
+            # Of a node of its own a gang may hold more than it runs on.
+            chosen = ",".join(numbers[: len(self.ranks)])
+            launch["environment"].update(dict.fromkeys(self.gang["visible"], chosen), PETAHOUR_ACCELERATORS=chosen)
         write_whole(os.path.join(place, "launch.json"), launch)
         self.supervisors[rank] = subprocess.Popen(
             [sys.executable, "-I", "-S", supervisor.__file__, place], stdin=subprocess.DEVNULL, start_new_session=True

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from petahour.engines.slurm.reading import SlurmJob, SlurmNode, jobs_of, nodes_of
+from petahour.engines.slurm.reading import SlurmJob, SlurmNode, jobs_of, leaf_switches_of, nodes_of
 from petahour.engines.slurm.transport import Submission, away, refused
 
 COMMAND_S = 15.0
@@ -49,6 +49,12 @@ class Commands:
 
     def nodes(self) -> Sequence[SlurmNode]:
         return nodes_of(self._json("sinfo", "--json"))
+
+    def switches(self) -> Mapping[str, str]:
+        done = _run(("scontrol", "show", "topology"), environment=self._environment)
+        if done.returncode and passing(done.stderr):
+            raise away(_last_line(done.stderr))
+        return leaf_switches_of(done.stdout)
 
     def submit(self, submission: Submission) -> int:
         environment = {**self._environment, **submission.environment}
@@ -109,6 +115,7 @@ def options(submission: Submission) -> list[str]:
         "mem": f"{submission.memory_mb_per_node}M",
         "nodelist": None if submission.nodes is None else ",".join(submission.nodes),
         "gres": submission.gres,
+        "switches": 1 if submission.one_switch else None,
         "time": submission.time_limit_minutes,
         "output": submission.output,
         "open-mode": "append",

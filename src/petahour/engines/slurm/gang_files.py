@@ -18,7 +18,7 @@ from petahour.engines.protocol import Launch
 from petahour.engines.slurm.gres import Place
 from petahour.engines.slurm.settings import Devices, Mode, SlurmSettings
 
-_AGENT = Path(__file__).with_name("agent.py")
+_AGENT, _HOSTLIST = (Path(__file__).with_name(name) for name in ("agent.py", "hostlist.py"))
 GANG_GRACE_MS = 5_000  # for the rest of a gang when one rank has failed
 
 
@@ -40,7 +40,7 @@ class GangFiles:
         self._layout = Layout(directory)
         self._programs = directory / "programs"
         self._programs.mkdir(parents=True, exist_ok=True)
-        for program in (_AGENT, Path(supervisor.__file__)):
+        for program in (_AGENT, _HOSTLIST, Path(supervisor.__file__)):
             _copy(program, self._programs / program.name)
         self.instance = _instance(directory / "instance")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from petahour.engines.protocol import OUR_REASON, THEIR_REASON
 from petahour.engines.slurm.reading import SlurmNode
@@ -33,13 +34,18 @@ class Gres:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a node of Petahour's lies in Slurm, and what one of its accelerators is called and comes with."""
+    """Where a node of Petahour's lies in Slurm, and what one of its accelerators is called and comes with.
+
+    ``accelerators``: how many it has. ``whole``: the host is this node and no other.
+    """
 
     node: str
     address: str
     gres: str | None
     cpus_each: int
     memory_mb_each: int
+    accelerators: int
+    whole: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,8 +69,13 @@ def gres_of(text: str) -> Iterator[Gres]:
         seen[name] = seen.get(name, 0) + count
 
 
-def discover(found: Iterable[SlurmNode], settings: SlurmSettings, engine: str) -> Discovery:
-    """What the partition rents, in the order of names.
+def discover(
+    found: Iterable[SlurmNode],
+    settings: SlurmSettings,
+    engine: str,
+    switches: Mapping[str, str] = MappingProxyType({}),
+) -> Discovery:
+    """What the partition rents, in the order of names; ``switches``: the leaf switch above each host.
 
     A host with accelerators of one type is one node of its name; with several, each type is a node of its own,
     as a node has one type. ``cpu`` in the table stands for a host's CPUs.
@@ -85,8 +96,8 @@ def discover(found: Iterable[SlurmNode], settings: SlurmSettings, engine: str) -
             known = [Gres(name=CPU, type="", count=host.cpus, first=0)]
         for gres in known:
             node = _node(host, gres, settings, engine, alone=len(known) == 1)
-            nodes.append(node)
-            places[node.name] = _place(host, gres, node, settings)
+            nodes.append(replace(node, switch=switches.get(host.name, "")))
+            places[node.name] = _place(host, gres, node, settings, whole=len(known) == 1)
     return Discovery(nodes=tuple(nodes), places=places, unmapped=tuple(sorted(unmapped)))
 
 
@@ -107,7 +118,7 @@ def _node(host: SlurmNode, gres: Gres, settings: SlurmSettings, engine: str, *, 
     )
 
 
-def _place(host: SlurmNode, gres: Gres, node: Node, settings: SlurmSettings) -> Place:
+def _place(host: SlurmNode, gres: Gres, node: Node, settings: SlurmSettings, *, whole: bool) -> Place:
     share = max(1, host.cpus // node.accelerators)
     return Place(
         node=host.name,
@@ -115,6 +126,8 @@ def _place(host: SlurmNode, gres: Gres, node: Node, settings: SlurmSettings) -> 
         gres=None if node.type == CPU else gres.site_name,
         cpus_each=1 if node.type == CPU else settings.cpus_per_accelerator or share,
         memory_mb_each=max(1, host.memory_mb // node.accelerators),
+        accelerators=node.accelerators,
+        whole=whole,
     )
 
 

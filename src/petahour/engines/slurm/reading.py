@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from petahour.engines.slurm.hostlist import expand
 from petahour.model.errors import UnavailableError
 
 LIVE_STATES = frozenset({"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STAGE_OUT", "SIGNALING"})
@@ -64,6 +65,17 @@ def jobs_of(document: object) -> tuple[SlurmJob, ...]:
 def nodes_of(document: object) -> tuple[SlurmNode, ...]:
     """Every node of an answer. Raises UnavailableError on an answer that is none."""
     return tuple(_node(record) for record in _records(document, "nodes"))
+
+
+def leaf_switches_of(text: str) -> dict[str, str]:
+    """The switch right above each node, of what ``scontrol show topology`` writes. A block of nodes is one too."""
+    leaves: dict[str, str] = {}
+    for line in text.splitlines():
+        said = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        name = said.get("SwitchName") or said.get("BlockName")
+        if name and said.get("Level", "0") == "0":
+            leaves |= dict.fromkeys(expand(said.get("Nodes", "")), name)
+    return leaves
 
 
 def errors_of(document: object) -> str:

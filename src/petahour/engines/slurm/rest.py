@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import httpx
@@ -43,6 +44,10 @@ class Rest:
 
     def nodes(self) -> Sequence[SlurmNode]:
         return self._either(lambda: nodes_of(self._ask("GET", "/nodes")), self._commands.nodes)
+
+    def switches(self) -> Mapping[str, str]:
+        # slurmrestd does not tell of them. Where the commands are not installed either, there are none.
+        return self._commands.switches() if shutil.which("scontrol") else {}
 
     def submit(self, submission: Submission) -> int:
         return self._either(lambda: self._submit(submission), lambda: self._commands.submit(submission))
@@ -112,6 +117,7 @@ class Rest:
             "qos": submission.qos,
             "time_limit": submission.time_limit_minutes,
             "exclusive": "true" if submission.exclusive else None,
+            "required_switches": 1 if submission.one_switch else None,
         }
         job |= {name: value for name, value in more.items() if value is not None}
         answer = self._send("POST", "/job/submit", content=json.dumps({"script": submission.script, "job": job}))

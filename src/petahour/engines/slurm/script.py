@@ -59,10 +59,13 @@ def submission_of(
             field="node", value=missing[0], rule="a node of this Slurm", remedy="See sinfo and slurm.toml's gres."
         )
     first = places[launch.slots[0].node]
-    count = min(len(slot.indexes) for slot in launch.slots)  # Slurm gives each node of a job as many
+    ranks = min(len(slot.indexes) for slot in launch.slots)  # Slurm gives each node of a job as many
+    count = min(places[slot.node].accelerators for slot in launch.slots) if launch.exclusive else ranks
     memory_mb = first.memory_mb_each * count
     if launch.memory_bytes is not None:
-        memory_mb = max(1, -(-launch.memory_bytes * count // BYTES_PER_MB))
+        memory_mb = max(1, -(-launch.memory_bytes * ranks // BYTES_PER_MB))
+    # Of a host that is several nodes an exclusive gang takes all accelerators of its type; the others' go on.
+    whole = settings.mode is Mode.DELEGATED or all(places[slot.node].whole for slot in launch.slots)
     script = _SCRIPT.format(
         folder=shlex.quote(str(folder)),
         over=shlex.quote(str(over)),
@@ -86,7 +89,8 @@ def submission_of(
         partition=settings.partition,
         account=settings.account,
         qos=settings.qos,
-        exclusive=settings.exclusive,
+        exclusive=settings.exclusive or (launch.exclusive and whole),
+        one_switch=settings.mode is Mode.DELEGATED and launch.one_switch and len(launch.slots) > 1,
     )
 
 

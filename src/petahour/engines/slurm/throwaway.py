@@ -16,15 +16,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
 from petahour.engines.slurm import throwaway_accounting as accounting_
 from petahour.engines.slurm.commands import Commands
 from petahour.engines.slurm.settings import RestSettings
-from petahour.engines.slurm.throwaway_conf import VirtualNode, device_files, gres_conf, slurm_conf
+from petahour.engines.slurm.throwaway_conf import VirtualNode, device_files, gres_conf, slurm_conf, topology_conf
 from petahour.model.errors import UnavailableError
 
 START_S = 30.0
@@ -36,10 +37,16 @@ PR_SET_PDEATHSIG = 1
 
 class ThrowawaySlurm:
     """One cluster, with accounting over MariaDB where asked. ``start`` returns when every node is idle; ``close``
-    kills all that it started."""
+    kills all that it started. ``switches``: leaf switches with the names of their nodes."""
 
     def __init__(
-        self, nodes: Sequence[VirtualNode], *, node_timeout_s: int = 10, rest: bool = False, accounting: bool = False
+        self,
+        nodes: Sequence[VirtualNode],
+        *,
+        node_timeout_s: int = 10,
+        rest: bool = False,
+        accounting: bool = False,
+        switches: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         needed = (*PROGRAMS, *(["slurmrestd"] if rest else []), *(accounting_.PROGRAMS if accounting else ()))
         missing = [name for name in needed if not shutil.which(name, path=PATH)]
@@ -56,6 +63,7 @@ class ThrowawaySlurm:
         self._ports = _free_ports(len(nodes) + 2)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._rest = rest
+        self._switched = bool(switches)
         for name in ("run", "log", "state", "dev", *(f"spool/{node.name}" for node in nodes)):
             (directory / name).mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
@@ -64,6 +72,8 @@ class ThrowawaySlurm:
         self._accounting = _free_ports(2) if accounting else []
         self.conf.write_text(self._slurm_conf(node_timeout_s), "utf-8")
         (directory / "gres.conf").write_text(gres_conf(directory, nodes), "utf-8")
+        if switches:
+            (directory / "topology.conf").write_text(topology_conf(switches), "utf-8")
         for name in device_files(nodes):
             (directory / "dev" / name).touch()
         self._environment = {**os.environ, "SLURM_CONF": str(self.conf), "PATH": PATH}
@@ -80,6 +90,7 @@ class ThrowawaySlurm:
             node_timeout_s=node_timeout_s,
             jwt=self._rest,
             accounting=lines,
+            switched=self._switched,
         )
 
     @property

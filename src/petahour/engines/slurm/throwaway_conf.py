@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ SlurmdPidFile={base}/run/slurmd-%n.pid
 SlurmctldLogFile={base}/log/slurmctld.log
 SlurmdLogFile={base}/log/slurmd-%n.log
 SlurmdParameters=config_overrides
-{accounting}JobAcctGatherType=jobacct_gather/none
+{topology}{accounting}JobAcctGatherType=jobacct_gather/none
 GresTypes={gres_types}
 {nodes}
 PartitionName={partition} Nodes=ALL Default=YES MaxTime=INFINITE State=UP
@@ -58,9 +58,16 @@ class VirtualNode:
 
 
 def slurm_conf(
-    base: Path, nodes: Sequence[VirtualNode], ports: Sequence[int], *, node_timeout_s: int, jwt: bool, accounting: str
+    base: Path,
+    nodes: Sequence[VirtualNode],
+    ports: Sequence[int],
+    *,
+    node_timeout_s: int,
+    jwt: bool,
+    accounting: str,
+    switched: bool = False,
 ) -> str:
-    """The text of slurm.conf; ``ports``: the controller's, then each node's."""
+    """The text of slurm.conf; ``ports``: the controller's, then each node's; ``switched``: with a topology.conf."""
     kinds = sorted({part.split(":")[0] for node in nodes for part in node.gres.split(",") if part})
     declared = [
         _NODE.format(name=node.name, port=port, gres=node.gres) for node, port in zip(nodes, ports[1:], strict=True)
@@ -74,10 +81,17 @@ def slurm_conf(
         message_timeout_s=max(4, min(10, node_timeout_s - 1)),
         jwt=_JWT.format(base=base) if jwt else "",
         accounting=accounting or "AccountingStorageType=accounting_storage/none\n",
+        topology="TopologyPlugin=topology/tree\n" if switched else "",
         gres_types=",".join(kinds),
         nodes="\n".join(declared),
         partition=PARTITION,
     )
+
+
+def topology_conf(switches: Mapping[str, Sequence[str]]) -> str:
+    """The text of topology.conf: leaf switches with their nodes, and one switch above all."""
+    leaves = [f"SwitchName={name} Nodes={','.join(nodes)}" for name, nodes in switches.items()]
+    return "\n".join([*leaves, f"SwitchName=spine Switches={','.join(switches)}"]) + "\n"
 
 
 def gres_conf(base: Path, nodes: Sequence[VirtualNode]) -> str:

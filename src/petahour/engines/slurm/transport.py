@@ -30,6 +30,7 @@ class Submission:
     account: str | None
     qos: str | None
     exclusive: bool
+    one_switch: bool
 
 
 class RefusedError(PetahourError):
@@ -50,6 +51,9 @@ class Transport(Protocol):
 
     def nodes(self) -> Sequence[SlurmNode]:
         """Every node of the cluster."""
+
+    def switches(self) -> Mapping[str, str]:
+        """The leaf switch above each node that lies under one; nothing where the site has not described any."""
 
     def submit(self, submission: Submission) -> int:
         """Hand in a job; its number. Raises RefusedError when Slurm says no."""

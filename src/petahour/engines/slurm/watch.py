@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from petahour.engines.protocol import Phase, Report
 from petahour.engines.slurm.gang import Gang
@@ -28,6 +28,7 @@ log = logging.getLogger("petahour.slurm")
 
 SOON_S = 0.25  # between questions while something starts or stops
 IDLE_S = 5.0  # between questions while nothing runs
+SWITCHES_S = 300.0  # between questions for the topology, which changes when Slurm is configured anew
 SHARE = 0.2  # of the time at most goes into asking Slurm
 MAX_BACKOFF_S = 5.0
 HAND_IN_AT_ONCE = 50
@@ -53,7 +54,8 @@ class Watch:
         self._settings = settings
         self._engine = engine
         self._clock_ms = clock_ms
-        self._ask_at_s = self._nodes_at_s = 0.0
+        self._ask_at_s = self._nodes_at_s = self._switches_at_s = 0.0
+        self._switches: Mapping[str, str] = {}
         self._orders: list[tuple[str, str]] = []
         self._away = False
         self._backoff_s = SOON_S
@@ -146,7 +148,10 @@ class Watch:
 
     def _ask_nodes(self) -> None:
         began_s = time.monotonic()
-        discovery = discover(self._transport.nodes(), self._settings, self._engine)
+        if began_s >= self._switches_at_s:
+            self._switches = self._transport.switches()
+            self._switches_at_s = began_s + SWITCHES_S
+        discovery = discover(self._transport.nodes(), self._settings, self._engine, self._switches)
         took_s = time.monotonic() - began_s
         self._nodes_at_s = began_s + max(self._settings.nodes_poll_ms / 1_000, took_s / SHARE)
         with self._roster.lock:

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from petahour.engines.local import supervisor
+from petahour.engines.slurm import hostlist
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program as a module; on a node the supervisor's file lies beside it."""
     path = Path(supervisor.__file__).parents[1] / "slurm" / "agent.py"
     monkeypatch.setitem(sys.modules, "supervisor", supervisor)
+    monkeypatch.setitem(sys.modules, "hostlist", hostlist)
     monkeypatch.setattr(sys, "path", list(sys.path))
     spec = importlib.util.spec_from_file_location("petahour_agent", path)
     assert spec is not None
@@ -35,8 +37,8 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         ("a,b[1]", ["a", "b1"]),
     ],
 )
-def test_host_lists(agent: ModuleType, text: str, names: list[str]) -> None:
-    assert agent.expand(text) == names
+def test_host_lists(text: str, names: list[str]) -> None:
+    assert hostlist.expand(text) == names
 
 
 def test_devices_that_a_job_holds_on_a_node(agent: ModuleType) -> None:

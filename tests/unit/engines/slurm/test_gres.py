@@ -82,3 +82,14 @@ def test_cpus_are_rented_where_the_table_says_so() -> None:
 )
 def test_states_and_reasons(state: str, flags: tuple[str, ...], reason: str, found: tuple[NodeState, str]) -> None:
     assert state_of(replace(HOST, state=state, flags=frozenset(flags), reason=reason)) == found
+
+
+def test_a_hosts_switch_is_its_nodes() -> None:
+    two = replace(HOST, name="n1", gres="gpu:a100:4,gpu:l40:4")
+    made = discover([HOST, two], SETTINGS, "slurm", {"n0": "leaf-0", "n1": "leaf-1"})
+    assert {node.name: node.switch for node in made.nodes} == {
+        "n0": "leaf-0", "n1-a100-80g-sxm": "leaf-1", "n1-l40": "leaf-1",
+    }  # fmt: skip
+    assert {name: (place.accelerators, place.whole) for name, place in made.places.items()} == {
+        "n0": (8, True), "n1-a100-80g-sxm": (4, False), "n1-l40": (4, False),
+    }  # fmt: skip

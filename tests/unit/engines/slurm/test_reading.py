@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from petahour.engines.slurm.reading import errors_of, jobs_of, nodes_of
+from petahour.engines.slurm.reading import errors_of, jobs_of, leaf_switches_of, nodes_of
 from petahour.model.errors import UnavailableError
 
 OLD = {
@@ -48,3 +48,23 @@ def test_an_answer_that_is_none_is_slurm_being_away(answer: object) -> None:
 
 def test_errors_in_words() -> None:
     assert errors_of({"errors": [{"description": "no", "error": "why"}, {"error_number": 3}]}) == "no: why; 3"
+
+
+TREE = """\
+SwitchName=leaf-0 Level=0 LinkSpeed=1 Nodes=n[0-1],x0
+SwitchName=leaf-1 Level=0 LinkSpeed=1 Nodes=n[02-03]
+SwitchName=spine Level=1 LinkSpeed=1 Nodes=n[0-1],n[02-03],x0 Switches=leaf-[0-1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"),
+    [
+        ("", {}),
+        ("There are no topology records available", {}),
+        (TREE, {"n0": "leaf-0", "n1": "leaf-0", "x0": "leaf-0", "n02": "leaf-1", "n03": "leaf-1"}),
+        ("BlockName=b0 BlockIndex=0 Nodes=a[1-2] BlockSize=2", {"a1": "b0", "a2": "b0"}),
+    ],
+)
+def test_the_switch_above_each_node(text: str, leaves: dict[str, str]) -> None:
+    assert leaf_switches_of(text) == leaves

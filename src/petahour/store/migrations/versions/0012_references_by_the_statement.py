@@ -6,8 +6,8 @@ from alembic import op
 
 from petahour.store.sql.guards import REFERENCES, guard
 
-revision = "0014"
-down_revision = "0013"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
