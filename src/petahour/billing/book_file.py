@@ -21,12 +21,16 @@ from petahour.billing.fields import (
     read_tier,
     refuse_unknown,
 )
+from petahour.billing.spot_file import describe_spot, read_spot
 from petahour.billing.tariff_file import FIELDS, describe_tariff, plain_price, read_tariff
 from petahour.model.jobs import Tier
 from petahour.model.money import check_currency
 from petahour.model.time import HOUR_MS, to_iso
 
-_KNOWN = {"id", "currency", "effective", "until", "utc_offset", "prices", "override", "discount", "tax", "tenant_tax"}
+_KNOWN = {
+    *("id", "currency", "effective", "until", "utc_offset", "prices", "spot"),
+    *("override", "discount", "tax", "tenant_tax"),
+}
 _Pairs = dict[tuple[str, Tier], Tariff]
 
 
@@ -72,6 +76,7 @@ def parse_price_book(
         overrides=_overrides(table.get("override"), currency, effective_ms, known_types, f"{field}.override"),
         discounts=_discounts(table.get("discount"), effective_ms, known_types, f"{field}.discount"),
         taxes=_taxes(table, field),
+        spot=read_spot(table.get("spot"), currency, tariffs, f"{field}.spot"),
         utc_offset_ms=read_offset(table.get("utc_offset"), f"{field}.utc_offset"),
         until_ms=read_end(table.get("until"), f"{field}.until", effective_ms),
     )
@@ -225,7 +230,7 @@ def _tax(table: Mapping[str, object], known: set[str], field: str) -> Tax:
 
 
 def _describe_terms(book: PriceBook) -> dict[str, object]:
-    terms: dict[str, object] = {}
+    terms: dict[str, object] = {"spot": describe_spot(book.spot, book.currency)} if book.spot else {}
     if book.overrides:
         terms["override"] = [
             {"tenant": tenant, "type": type_name, "tier": tier.value, **_end(own.until_ms)}

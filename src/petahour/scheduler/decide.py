@@ -9,7 +9,7 @@ from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.decisions import BLOCKING, CLOSEST, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
-from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.quota import Kept, Share, share_of
@@ -282,6 +282,9 @@ class _Pass:
             price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
+            asked = beyond_limit(money, ask, type_name)
+            if asked is not None:
+                return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
             micros = price
         share = self._share(ask, type_name)
         if share is Share.REFUSED:
@@ -337,6 +340,8 @@ class _Pass:
             holds = self._state.room.holds(ask, type_name)
             micros = hold_micros(money, job, type_name, holds) if money is not None else 0
             if share is Share.REFUSED or micros is None:
+                continue
+            if money is not None and beyond_limit(money, ask, type_name) is not None:
                 continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
