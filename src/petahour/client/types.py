@@ -114,7 +114,7 @@ class HeldSlot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allocation:
-    """One attempt of a job. ``price_micros`` is of one accelerator-hour."""
+    """One attempt of a job. ``price_micros`` is of one accelerator-hour; ``reservation``: what pays instead."""
 
     id: str
     attempt: int
@@ -130,6 +130,7 @@ class Allocation:
     stop_cause: str | None
     price_micros: int
     currency: str
+    reservation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
