@@ -117,7 +117,8 @@ def _lock(data_dir: Path, name: str, kind: int) -> int:
     except OSError:
         os.close(lock)
         if name == "lock":
-            rule, remedy = "one control plane a data directory", "Stop the other one, or choose another directory."
+            rule = "one control plane a data directory"
+            remedy = "Stop the other one, choose another directory, or run both as replicas with --replica NAME."
             if kind == fcntl.LOCK_SH:
                 remedy = "Stop the one that runs there without --replica, and start it with a name of its own."
         else:

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, ForeignKeyConstraint, create_engine, inspect, make_url, text
 
 from petahour.model.errors import ConflictError
+from petahour.model.leases import Replica
 from petahour.store.migrations.run import configuration
 from petahour.store.sql.guards import REFERENCES
 from petahour.store.sql.schema import metadata
@@ -104,6 +105,19 @@ def test_a_newer_schema_is_refused(url: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
     with pytest.raises(ConflictError, match="not newer than this Petahour"):
+        open_store(url)
+
+
+def test_a_database_is_not_migrated_under_a_leader_of_another_version(url: str) -> None:
+    store = open_store(url)
+    with store.write() as tx:
+        tx.lease.take(Replica(name="a", site="here", boot="b", url="http://a"), ttl_ms=600_000)
+    store.close()
+    engine = _plain_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    engine.dispose()
+    with pytest.raises(ConflictError, match="a control plane of another version leads on it"):
         open_store(url)
 
 

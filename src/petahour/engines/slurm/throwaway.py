@@ -26,6 +26,7 @@ from petahour.engines.slurm import throwaway_accounting as accounting_
 from petahour.engines.slurm.commands import Commands
 from petahour.engines.slurm.settings import RestSettings
 from petahour.engines.slurm.throwaway_conf import VirtualNode, device_files, gres_conf, slurm_conf, topology_conf
+from petahour.engines.slurm.throwaway_left import PREFIX, end_all, of_cluster, own, sweep, variables
 from petahour.model.errors import UnavailableError
 
 START_S = 30.0
@@ -58,7 +59,9 @@ class ThrowawaySlurm:
                 remedy="Debian: apt install slurmctld slurmd slurm-client slurmrestd slurm-wlm-jwt-plugin munge.",
             )
         # A short path of its own, as munge's socket is in it and slurmrestd, as somebody else, reads slurm.conf.
-        self.directory = directory = Path(tempfile.mkdtemp(prefix="petahour-slurm-"))
+        sweep()
+        self.directory = directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        own(directory)
         self.nodes = tuple(nodes)
         self._ports = _free_ports(len(nodes) + 2)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -133,14 +136,7 @@ class ThrowawaySlurm:
             process.kill()
             process.wait()
         self._processes.clear()
-        for _ in range(20):
-            left = self._left()
-            for one in left:
-                with contextlib.suppress(psutil.Error):
-                    one.kill()
-            if not left:
-                break
-            time.sleep(0.05)
+        end_all(self.conf)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start_accounting(self) -> None:
@@ -191,9 +187,9 @@ class ThrowawaySlurm:
     def kill_node(self, name: str) -> None:
         """A node's sudden death: its slurmd and all that runs on it."""
         self.kill(name)
-        for one in self._left():
+        for one in of_cluster(self.conf):
             with contextlib.suppress(psutil.Error):
-                if one.environ().get("SLURMD_NODENAME") == name or _is_step_of(one, self.directory, name):
+                if variables(one).get("SLURMD_NODENAME") == name or _is_step_of(one, self.directory, name):
                     for below in one.children(recursive=True):
                         below.kill()
                     one.kill()
@@ -216,14 +212,6 @@ class ThrowawaySlurm:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-
-    def _left(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("SLURM_CONF") == str(self.conf) and process.pid != os.getpid():
-                    found.append(process)
-        return found
 
     def _answers(self) -> bool:
         try:
