@@ -71,14 +71,6 @@ class Discount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tax:
-    """A tax on the month's total: its name as invoices show it, and per cent."""
-
-    name: str
-    percent: Decimal
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PriceBook:
     """One version of the prices in one currency, in force from ``effective_ms`` until a later one is.
 
@@ -86,7 +78,7 @@ class PriceBook:
     sale under this book, which is another thing than a price of zero. ``tariffs`` has the pairs whose price
     changes within the week or falls with volume. ``utc_offset_ms`` says when this book's week begins: an offset
     in whole hours, not a zone, so that every week has its 168 hours whatever clocks do. ``until_ms``: nothing is
-    sold from then on unless a later book is in force. ``taxes`` by tenant; that of the empty name is everybody's.
+    sold from then on unless a later book is in force.
     ``spot`` has the types whose price as spot is posted hour by hour; what ``prices`` says of them holds before the
     first one is.
     """
@@ -98,7 +90,6 @@ class PriceBook:
     tariffs: Mapping[tuple[str, Tier], Tariff] = field(default_factory=dict)
     overrides: Mapping[tuple[str, str, Tier], Override] = field(default_factory=dict)
     discounts: Mapping[str, tuple[Discount, ...]] = field(default_factory=dict)
-    taxes: Mapping[str, Tax] = field(default_factory=dict)
     spot: Mapping[str, SpotRule] = field(default_factory=dict)
     utc_offset_ms: int = 0
     until_ms: int | None = None
@@ -170,11 +161,6 @@ def varies(
     own = (tenant, type, tier) in book.overrides
     listed = (type, tier) in book.tariffs or (tier is Tier.SPOT and type in book.spot)
     return own or listed or any(one.until_ms for one in book.discounts.get(tenant, ()))
-
-
-def tax_of(book: PriceBook, tenant: str) -> Tax | None:
-    """The tax on a tenant's use: its own rate, else everybody's, else none."""
-    return book.taxes.get(tenant) or book.taxes.get("")
 
 
 def book_at(books: Iterable[PriceBook], *, currency: str, at_ms: int) -> PriceBook | None:

@@ -115,7 +115,7 @@ class HeldSlot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allocation:
-    """One attempt of a job. ``price_micros`` is of one accelerator-hour when it was placed; ``reservation``: what pays
+    """One attempt of a job. ``price_micros``: of one accelerator-hour when it was placed; ``reservation``: what pays
     instead."""
 
     id: str

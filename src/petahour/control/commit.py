@@ -206,7 +206,7 @@ def _terms(
         price = 0  # No book sells it; the reservation does.
     if book is None or price is None:
         raise _stale(job.id, f"{accelerator_type} has a price")
-    if _above_limit(context, book, job, accelerator_type, now_ms):
+    if not seated and _above_limit(context, book, job, accelerator_type, now_ms):
         raise _stale(job.id, f"{accelerator_type} costs no more than the job pays at most")
     return _Terms(book=book, price_micros=price, for_ms=(job.spec.walltime_ms or 0) if kept is None else kept[1])
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from petahour.billing.book import PriceBook
-from petahour.billing.book_file import parse_price_book
+from petahour.billing.book_file import parse_stored_book
 from petahour.control.bars import Bars, bars_from
 from petahour.control.conduct import Conduct
 from petahour.control.posted import Posted
@@ -74,7 +74,7 @@ class Follower:
             elif event.kind is EventKind.QUOTA_SET:
                 self._quota(_name(event.tenant), event.data)
             elif event.kind is EventKind.PRICES_PUBLISHED:
-                book = parse_price_book(event.data["book"])
+                book = parse_stored_book(event.data["book"])
                 self._published[book.id] = book
             elif event.kind is EventKind.SPOT_POSTED:
                 self._post(event.data)

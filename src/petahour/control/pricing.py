@@ -51,19 +51,16 @@ def seated(allocation: Allocation, at_ms: int) -> bool:
 
 
 def price_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
-    """The book's id and what an accelerator-hour is charged at in micro-units.
-
-    Nothing on seats that are paid for, and never more than the job's limit.
-    """
-    if seated(allocation, at_ms):
-        return allocation.price_book, 0
+    """The book's id and what an accelerator-hour is charged at in micro-units: never more than the job's limit."""
     book, price = asked_at(prices, allocation, at_ms, used_ams=used_ams)
     limit = allocation.limit_micros
     return book, price if limit is None else min(price, limit)
 
 
 def asked_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
-    """The same before the job's limit: what tells that the limit is passed."""
+    """The same before the job's limit, which tells that the limit is passed: nothing on seats that are paid for."""
+    if seated(allocation, at_ms):
+        return allocation.price_book, 0
     book = book_for(prices, allocation, at_ms)
     price = None if book is None else _price(prices, book, allocation, at_ms, used_ams)
     if book is None or price is None:

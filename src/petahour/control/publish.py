@@ -203,7 +203,7 @@ def _check_effect(stored: Iterable[PriceBook], book: PriceBook, now_ms: int) -> 
 
 
 def _check_tenants(tx: Transaction, book: PriceBook) -> None:
-    named = {tenant for tenant, _, _ in book.overrides} | set(book.discounts) | (set(book.taxes) - {""})
+    named = {tenant for tenant, _, _ in book.overrides} | set(book.discounts)
     for name in sorted(named):
         tenant = tx.people.tenant(name)
         if tenant is None or tenant.currency != book.currency:

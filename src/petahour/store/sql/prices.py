@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, func, select
 
 from petahour.billing.book import PriceBook
-from petahour.billing.book_file import describe_price_book, parse_price_book
+from petahour.billing.book_file import describe_price_book, parse_stored_book
 from petahour.billing.spot import SpotPrice
 from petahour.model.jobs import Tier
 from petahour.store.sql.schema import usage_records
@@ -86,7 +86,7 @@ class SqlPrices:
 
 def _published_of(row: Mapping[str, Any]) -> PublishedBook:
     return PublishedBook(
-        book=parse_price_book(orjson.loads(row["document"])),
+        book=parse_stored_book(orjson.loads(row["document"])),
         published_ms=row["published_ms"],
         published_by=row["published_by"],
     )
