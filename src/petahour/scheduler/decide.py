@@ -365,21 +365,18 @@ class _Pass:
         """Keep for a blocked gang what it will need at the earliest instant it can start."""
         if not self._policy.reserves(self._state, job, self._now_ms):
             return
-        held = self._state.reserved
+        held, veil = self._state.reserved, self._veil
         if held is not None and self._policy.predicts and held.job == job.id and self._now_ms < held.until_ms:
-            self._reservation = held.renewed(self._state)
+            found: Reservation | None = held.renewed(self._state)
         else:
-            self._reservation = earliest(
-                self._state, job, self._now_ms, None if self._veil is None else self._veil.shown
-            )
-        if self._reservation is not None and self._veil is not None:
-            pool = self._state.room.pools[self._reservation.pool]
-            self._reservation = replace(self._reservation, claimed=self._veil.seen(pool, self._reservation.claimed))
-        self._made.reserved = self._reservation
-        if self._reservation is not None:
-            pool = self._state.room.pools[self._reservation.pool]
-            pool.take(self._reservation.claimed)
-            self._taken.append((pool, self._reservation.claimed))
+            found = earliest(self._state, job, self._now_ms, None if veil is None else veil.shown)
+        if found is not None:
+            pool = self._state.room.pools[found.pool]
+            if veil is not None:
+                found = replace(found, claimed=veil.seen(pool, found.claimed))
+            pool.take(found.claimed)
+            self._taken.append((pool, found.claimed))
+        self._reservation = self._made.reserved = found
 
     def _before_reservation(self, job: Waiting, pool: Pool) -> tuple[Grant, ...] | None:
         """What is over before the reservation begins may use what it keeps; the rest of it stays kept."""
