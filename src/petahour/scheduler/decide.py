@@ -341,9 +341,8 @@ class _Pass:
             share = self._share(ask, type_name)
             holds = self._state.room.holds(ask, type_name)
             micros = hold_micros(money, job, type_name, holds) if money is not None else 0
-            if share is Share.REFUSED or micros is None:
-                continue
-            if money is not None and beyond_limit(money, ask, type_name) is not None:
+            dear = money is not None and beyond_limit(money, ask, type_name) is not None
+            if share is Share.REFUSED or micros is None or dear:
                 continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
