@@ -27,6 +27,7 @@ from petahour.cli import (
     quote,
     recording,
     report,
+    reserve,
     tenant,
     trace,
 )
@@ -55,6 +56,7 @@ account.add_to(app)
 job.add_to(app)
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(node.app, name="node")
+app.add_typer(reserve.app, name="reserve")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(quote.app, name="quote")
 app.add_typer(tenant.app, name="tenant")

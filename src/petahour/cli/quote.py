@@ -181,20 +181,17 @@ def _live(request: QuoteRequest) -> Quote | None:
 
 
 def _offline(request: QuoteRequest, prices: Path | None, currency: str | None, overlay: Path | None) -> Quote:
-    from dataclasses import asdict
-
     from petahour.catalog import load_catalog
     from petahour.cli.render import plain
     from petahour.cli.session import now_ms
     from petahour.client.decode import decode
     from petahour.client.quotes import Quote as Shown
     from petahour.control.quotes.offline import chosen_book, quote_offline
-    from petahour.control.quotes.request import QuoteRequest as Asked
     from petahour.control.quotes.view import quote_view
 
     catalog = load_catalog(overlay)
     book = chosen_book(catalog, prices, currency, now_ms())
-    quote = quote_offline(catalog, Asked(**asdict(request)), book, now_ms())
+    quote = quote_offline(catalog, request, book, now_ms())
     return decode(Shown, plain(quote_view(quote)))
 
 

@@ -1,4 +1,4 @@
-"""Promises: the part of the client that speaks of maintenance windows."""
+"""Promises: the part of the client that speaks of maintenance windows and reservations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from petahour.client.decode import decode
-from petahour.client.transport import Transport, json_of, segment
+from petahour.client.transport import Query, Transport, json_of, segment
 
 T = TypeVar("T")
 
@@ -28,6 +28,39 @@ class Maintenance:
     runs_on: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seat:
+    """Accelerators of a node that are kept."""
+
+    node: str
+    indexes: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reservation:
+    """``nodes`` x ``per_node`` accelerators that are a tenant's in a window. ``billed_ms``: charged up to then."""
+
+    id: str
+    tenant: str
+    type: str
+    nodes: int
+    per_node: int
+    accelerators: int
+    from_ms: int
+    to_ms: int
+    price_micros: int
+    currency: str
+    lends: bool
+    rehearsal: bool
+    seats: tuple[Seat, ...]
+    of: str
+    billed_ms: int | None
+    state: str
+    created_ms: int
+    created_by: str
+    fee_micros: int = 0
+
+
 class Promises:
     """Methods of the client, one per route. Errors are those of the client; instants are ISO texts with a zone."""
 
@@ -43,17 +76,76 @@ class Promises:
 
     def maintenance(self, *, past: bool = False) -> tuple[Maintenance, ...]:
         """The windows that are not over, the next first; with ``past`` the latest of all."""
-        return self._list("/v1/maintenance", "windows", Maintenance, past=past)
+        return self._list("/v1/maintenance", "windows", Maintenance, {"past": "true" if past else "false"})
 
     def cancel_maintenance(self, window: str) -> Maintenance:
         """Call a window off."""
         return self._post(Maintenance, f"/v1/maintenance/{segment('maintenance', window)}/cancel", {}, again=True)
 
+    # Reservations
+
+    def reserve(
+        self,
+        tenant: str,
+        accelerator_type: str,
+        *,
+        count: int | None = None,
+        nodes: int | None = None,
+        per_node: int | None = None,
+        begins: str | None = None,
+        to: str | None = None,
+        months: int | None = None,
+        price: str | None = None,
+        lends: bool = False,
+    ) -> Reservation:
+        """Reserve ``count`` accelerators, or ``nodes`` x ``per_node``, from now or later, to an end or for months."""
+        body: dict[str, object] = {
+            "tenant": tenant,
+            "type": accelerator_type,
+            "count": count,
+            "nodes": nodes,
+            "per_node": per_node,
+            "from": begins,
+            "to": to,
+            "months": months,
+            "price": price,
+            "lends": lends,
+        }
+        return self._post(Reservation, "/v1/reservations", body)
+
+    def reservations(self, tenant: str | None = None) -> tuple[Reservation, ...]:
+        """Those of a tenant, or all that one may see."""
+        return self._list("/v1/reservations", "reservations", Reservation, {"tenant": tenant})
+
+    def reservation(self, name: str) -> Reservation:
+        """One of them."""
+        path = _reservation(name)
+        return decode(Reservation, json_of(self._transport.send("GET", path, repeatable=True)))
+
+    def confirm_reservation(self, name: str, *, price: str | None = None) -> Reservation:
+        """Promise what a tenant requested."""
+        return self._post(Reservation, f"{_reservation(name)}/confirm", {"price": price}, again=True)
+
+    def end_reservation(self, name: str) -> Reservation:
+        """End it early; ``fee_micros`` of the answer: what that costs."""
+        return self._post(Reservation, f"{_reservation(name)}/cancel", {}, again=True)
+
+    def extend_reservation(self, name: str, to: str) -> Reservation:
+        """Renew it until a later hour."""
+        return self._post(Reservation, f"{_reservation(name)}/extend", {"to": to})
+
+    def upgrade_reservation(self, name: str, count: int, *, price: str | None = None) -> Reservation:
+        """Enlarge it by so many accelerators; the answer is the reservation beside it."""
+        return self._post(Reservation, f"{_reservation(name)}/upgrade", {"count": count, "price": price})
+
     def _post(self, kind: type[T], path: str, body: dict[str, object], *, again: bool = False) -> T:
         return decode(kind, json_of(self._transport.send("POST", path, body=body, repeatable=again)))
 
-    def _list(self, path: str, name: str, kind: type[T], *, past: bool) -> tuple[T, ...]:
-        query = {"past": "true" if past else "false"}
+    def _list(self, path: str, name: str, kind: type[T], query: Query) -> tuple[T, ...]:
         value = json_of(self._transport.send("GET", path, query=query, repeatable=True))
         items = decode(list, value.get(name) if isinstance(value, dict) else value, place=name)
         return tuple(decode(kind, item, place=f"{name}[{index}]") for index, item in enumerate(items))
+
+
+def _reservation(name: str) -> str:
+    return f"/v1/reservations/{segment('reservation', name)}"

@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from petahour.client.requests import JobRequest
 from petahour.model.errors import ValidationError
+from petahour.model.quotes import QuoteRequest as Asked
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuoteRequest:
-    """Work to quote: exactly one of ``model`` (a name), ``config`` (a Hugging Face config.json), ``measured`` (a
-    finished job whose output told its throughput, with ``amount``) and ``hours`` (plain accelerator-hours).
+class QuoteRequest(Asked):
+    """Work to quote, as the API is asked."""
 
-    ``tokens`` and ``amount`` are numbers or text such as ``"2T"``. ``gang`` None: the best number of accelerators;
-    ``plan`` such as ``"tp=8,pp=4,zero=1"`` needs one.
-    ``objective`` is cheapest, fastest or least-energy. ``tenant`` is for operators only.
-    """
-
-    model: str | None = None
-    config: Mapping[str, object] | None = None
-    measured: str | None = None
-    hours: float | None = None
-    tokens: str | int | None = None
-    sequence: int | None = None
-    batch: int | None = None
-    amount: str | int | None = None
-    types: tuple[str, ...] = ()
-    gang: int | None = None
-    plan: str | None = None
-    objective: str = "cheapest"
-    deadline: str | int | None = None
-    tier: str = "on-demand"
-    tenant: str | None = None
+    __slots__ = ()
 
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/quotes``; what is not said is left out.
@@ -45,24 +25,10 @@ class QuoteRequest:
             raise ValidationError(
                 field="hours", value=self.hours, rule="accelerator-hours above zero", remedy="Write it like 5000."
             )
-        full: dict[str, object] = {
-            "model": self.model,
-            "config": None if self.config is None else dict(self.config),
-            "measured": self.measured,
-            "hours": self.hours,
-            "tokens": self.tokens,
-            "sequence": self.sequence,
-            "batch": self.batch,
-            "amount": self.amount,
-            "types": list(self.types),
-            "gang": self.gang,
-            "plan": self.plan,
-            "objective": self.objective,
-            "deadline": self.deadline,
-            "tier": self.tier,
-            "tenant": self.tenant,
-        }
-        return {name: value for name, value in full.items() if value is not None}
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.config is not None:
+            said["config"] = dict(self.config)
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

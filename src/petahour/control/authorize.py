@@ -38,6 +38,9 @@ class Action(StrEnum):
     READ_USAGE = "read-usage"
     READ_INVOICE = "read-invoice"
     MANAGE_INVOICES = "manage-invoices"
+    READ_RESERVATIONS = "read-reservations"
+    REQUEST_RESERVATION = "request-reservation"
+    SET_RESERVATION = "set-reservation"
     READ_REPORTS = "read-reports"
     AUDIT = "audit"
     READ_EVENTS = "read-events"
@@ -77,6 +80,9 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.READ_USAGE: _EVERYONE,
     Action.READ_INVOICE: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT_ADMIN}),
     Action.MANAGE_INVOICES: _READ_ALL,
+    Action.READ_RESERVATIONS: _EVERYONE,
+    Action.REQUEST_RESERVATION: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT_ADMIN}),
+    Action.SET_RESERVATION: _READ_ALL,
     Action.READ_REPORTS: _READ_ALL,
     Action.AUDIT: _READ_ALL,
     Action.READ_EVENTS: frozenset({Role.OPERATOR}),

@@ -84,7 +84,8 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
     if job is None or job.state is not JobState.QUEUED:
         raise _stale(place.job, "the job is still queued")
     node = _check_slots(tx, place)
-    terms = _terms(context, tx, job, place.type, now_ms)
+    until_ms = _reserved_until_ms(tx, job, place, now_ms)
+    terms = _terms(context, tx, job, place.type, now_ms, seated=until_ms is not None)
     attempt = job.attempt + 1
     allocation = Allocation(
         id=f"{job.id.replace('job-', 'alloc-')}-{attempt}",
@@ -104,6 +105,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         currency=context.live.currencies[job.tenant],
         postpaid=tx.credit.terms(job.tenant).postpaid,
         reservation=place.reservation,
+        reserved_until_ms=until_ms,
         state=AllocationState.STARTING,
         placed_ms=now_ms,
     )
@@ -138,7 +140,8 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
             "borrowed": held.borrowed,
             "price_book": held.price_book,
             "price_micros": held.price_micros,
-            "price_varies": not context.prices.is_newest(terms.book)
+            "price_varies": until_ms is not None
+            or not context.prices.is_newest(terms.book)
             or varies(terms.book, tenant=held.tenant, type=held.type, tier=held.tier),
             "currency": held.currency,
             **({"reservation": held.reservation} if held.reservation else {}),
@@ -172,7 +175,20 @@ class _Terms:
     for_ms: int
 
 
-def _terms(context: Context, tx: Transaction, job: Job, accelerator_type: str, now_ms: int) -> _Terms:
+def _reserved_until_ms(tx: Transaction, job: Job, place: Place, now_ms: int) -> int | None:
+    """Until when the reservations whose seats it takes are in force."""
+    if not place.reservation:
+        return None
+    found = [tx.promises.reservation(name) for name in place.reservation.split("+")]
+    ends = [one.to_ms for one in found if one is not None and one.in_force(now_ms) and one.tenant == job.tenant]
+    if len(ends) != len(found):
+        raise _stale(job.id, f"{place.reservation} is its tenant's now")
+    return min(ends)
+
+
+def _terms(
+    context: Context, tx: Transaction, job: Job, accelerator_type: str, now_ms: int, *, seated: bool
+) -> _Terms:
     """The book in force; or the one that the job's quote promised; or the one of the job's last attempt, while the
     job's walltime is not used up.
 
@@ -183,6 +199,8 @@ def _terms(context: Context, tx: Transaction, job: Job, accelerator_type: str, n
     price = None
     if book is not None:
         price = unit_price(book, tenant=job.tenant, type=accelerator_type, tier=job.spec.tier, at_ms=now_ms)
+    if seated and book is not None and price is None:
+        price = 0  # No book sells it; the reservation does.
     if book is None or price is None:
         raise _stale(job.id, f"{accelerator_type} has a price")
     return _Terms(book=book, price_micros=price, for_ms=(job.spec.walltime_ms or 0) if kept is None else kept[1])

@@ -14,7 +14,7 @@ from petahour.control.settings import Settings
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobState
-from petahour.model.promises import Maintenance
+from petahour.model.promises import Maintenance, Reservation, ReservationState
 from petahour.model.resources import Node
 from petahour.model.tenants import Quota
 from petahour.scheduler.plan import Hold, Plan
@@ -40,6 +40,10 @@ class LiveState:
         self.active: dict[str, Job] = {}
         self.allocations: dict[str, Allocation] = {}
         self.windows: dict[str, Maintenance] = {}  # those that are not over
+        self.reservations: dict[str, Reservation] = {}  # confirmed, and not charged to their end
+        self.committed: set[str] = set()  # hours of them that were looked at since they began
+        self.unseated: set[str] = set()  # reservations whose seats are lost, and that found no others
+        self.mended: tuple[dict[str, Node], dict[str, Reservation]] | None = None  # looked at for lost seats
         self.holds: Mapping[str, Hold] = MappingProxyType({})
         self.watch_now = True  # terms have changed: look at credit, dues and budgets with the next step
         self.books_now = False  # price books were published: take them in before anything is priced
@@ -113,6 +117,7 @@ class LiveState:
         self.queued, self.active, self.allocations = {}, {}, {}
         self._load_nodes(tx)
         self._load_windows(tx)
+        self._load_reservations(tx)
         self._put_jobs(tx.jobs.unfinished())
         self._put_allocations(tx.allocations.active())
         self._seq = self.loaded_seq = seq
@@ -139,6 +144,8 @@ class LiveState:
             self._load_nodes(tx)
         if EventKind.MAINTENANCE_SET in kinds:
             self._load_windows(tx)
+        if kinds & _RESERVATION_EVENTS:
+            self._load_reservations(tx)
         self._put_jobs(tx.jobs.many(jobs))
         self._put_allocations(tx.allocations.many(allocations))
         self._read_credit(tx, tenants)
@@ -155,6 +162,11 @@ class LiveState:
 
     def _load_windows(self, tx: Transaction) -> None:
         self.windows = {window.id: window for window in tx.promises.windows()}
+
+    def _load_reservations(self, tx: Transaction) -> None:
+        confirmed = tx.promises.reservations(state=ReservationState.CONFIRMED)
+        self.reservations = {one.id: one for one in confirmed if one.billed_ms is None or one.billed_ms < one.to_ms}
+        self.committed.clear()
 
     def _put_jobs(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
@@ -189,4 +201,5 @@ _MONEY_EVENTS = frozenset(
 _WATCHED_EVENTS = frozenset(
     {EventKind.TERMS_SET, EventKind.WRITTEN_OFF, EventKind.INVOICE_PAID, EventKind.INVOICE_VOIDED}
 )
+_RESERVATION_EVENTS = frozenset({EventKind.RESERVATION_SET, EventKind.RESERVATION_BILLED})
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

@@ -9,10 +9,11 @@ from fnmatch import fnmatchcase
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.fleet import change_state
+from petahour.control.reservation_floor import put_reservation, reseated
 from petahour.control.windows import came_from, reason_of, running_on, stops, surely_over_ms
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
-from petahour.model.promises import Maintenance, WindowState, maintenance_data
+from petahour.model.promises import Maintenance, ReservationState, WindowState, maintenance_data
 from petahour.model.resources import NodeState
 from petahour.model.tenants import Caller
 from petahour.model.time import DAY_MS, to_iso
@@ -66,6 +67,7 @@ def plan_maintenance(
             created_by=caller.user,
         )
         put_window(tx, window, now_ms, f"planned by {caller.user}")
+        _move_seats(context, tx, window, now_ms)
         runs_on = tuple(
             job.id
             for allocation, job in running_on(tx, window)
@@ -130,6 +132,24 @@ def give_back(tx: Transaction, window: Maintenance, now_ms: int) -> None:
         else:
             cause = f"maintenance {other.id} until {to_iso(other.to_ms)}"
             change_state(tx, node, NodeState.DRAINING, reason_of(other), cause, now_ms)
+
+
+def _move_seats(context: Context, tx: Transaction, window: Maintenance, now_ms: int) -> None:
+    """Reservations that have not begun get seats elsewhere; one that cannot is promised already, and goes before."""
+    nodes = set(window.nodes)
+    for known in tx.promises.reservations(state=ReservationState.CONFIRMED):
+        hit = sorted({slot.node for slot in known.seats} & nodes)
+        if not hit or known.to_ms <= max(now_ms, window.from_ms) or window.to_ms <= known.from_ms:
+            continue
+        moved = reseated(context, tx, known, now_ms) if known.from_ms > now_ms else None
+        if moved is None:
+            raise ConflictError(
+                field="nodes",
+                value=hit[0],
+                rule=f"{known.id} of {known.tenant} keeps accelerators of {hit[0]} until {to_iso(known.to_ms)}",
+                remedy="Choose another window, or end the reservation first.",
+            )
+        put_reservation(tx, moved, now_ms, f"its seats make way for {window.id}")
 
 
 def _check_window(from_ms: int, to_ms: int, now_ms: int) -> None:

@@ -17,6 +17,7 @@ from petahour.model.allocations import Allocation
 from petahour.model.errors import ConflictError, InvariantError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceDocument, InvoiceState, MonthClose, Seller
+from petahour.model.promises import ReservationState
 from petahour.model.tenants import Caller, Tenant
 from petahour.model.time import DAY_MS, month_bounds, to_datetime, to_iso
 from petahour.store.protocol import Transaction
@@ -66,6 +67,10 @@ def close_month(
         seller = require_seller(tx)
         tenants = tx.people.tenants() if tenant is None else (known_tenant(tx, tenant),)
         unmetered = _unmetered(tx.allocations.active(), to_ms)
+        for one in tx.promises.reservations(state=ReservationState.CONFIRMED):
+            if one.from_ms < to_ms and (one.billed_ms or one.from_ms) < min(one.to_ms, to_ms):
+                charged = to_iso(one.billed_ms or one.from_ms)
+                unmetered[one.tenant] = f"reservation {one.id} is charged up to {charged} only"
     results = []
     for owner in tenants:
         late = unmetered.get(owner.name)

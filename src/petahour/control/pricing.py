@@ -45,8 +45,15 @@ def why_book(allocation: Allocation, promise: Promise | None, at_ms: int) -> str
     return "in force when the job was first placed, and kept for its walltime"
 
 
+def seated(allocation: Allocation, at_ms: int) -> bool:
+    """Whether its reservations pay for what it uses at the instant. They end at whole hours, as usage records do."""
+    return allocation.reserved_until_ms is not None and at_ms < allocation.reserved_until_ms
+
+
 def price_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
-    """The book's id and the price of an accelerator-hour in micro-units."""
+    """The book's id and the price of an accelerator-hour in micro-units: nothing on seats that are paid for."""
+    if seated(allocation, at_ms):
+        return allocation.price_book, 0
     book = book_for(prices, allocation, at_ms)
     price = None if book is None else _price(book, allocation, at_ms, used_ams)
     if book is None or price is None:
@@ -90,7 +97,8 @@ def priced_pieces(
 ) -> Iterator[Piece]:
     """A usage record with its book and price; in several pieces where a volume band begins inside it."""
     book = book_for(prices, allocation, record.start_ms)
-    bands = () if book is None or record.rehearsal else _bands(book, allocation, record.start_ms)
+    free = book is None or record.rehearsal or seated(allocation, record.start_ms)
+    bands = () if free or book is None else _bands(book, allocation, record.start_ms)
     used_ams = volumes.before(record) if bands else 0
     for piece, before_ams in cut_at_bands(record, bands, used_ams=used_ams):
         price_book, price_micros = price_at(prices, allocation, record.start_ms, used_ams=before_ams)

@@ -19,6 +19,8 @@ class Settings:
     ``decide_ms``: while jobs wait, a scheduling pass is made at least so often, as claims change with time alone.
     ``memory_events``: from how many of the last events a control plane that starts learns what it knew.
     ``quotes_compared``: of how many quotes, the newest, the outcome is looked at and learned from.
+    ``unreserved_percent``: of a type's accelerators, how many are promised to nobody. ``early_end_percent``: of what
+    a reservation would still have cost, the fee for ending it early.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
@@ -37,6 +39,8 @@ class Settings:
     lost_limit: int = 10
     quote_validity_ms: int = 7 * 24 * HOUR_MS
     quotes_compared: int = 500
+    unreserved_percent: int = 10
+    early_end_percent: int = 50
     reconcile_ms: int = 30 * SECOND_MS
     decide_ms: int = 10 * SECOND_MS
     memory_events: int = 50_000

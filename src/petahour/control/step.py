@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from petahour.control.await_jobs import cancel_hopeless
 from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
+from petahour.control.commitments import charge_reservations
 from petahour.control.conduct import conduct_of
 from petahour.control.context import Context
 from petahour.control.corrections import expire_holds
@@ -20,6 +21,7 @@ from petahour.control.funding import extend_or_stop
 from petahour.control.hear import hear
 from petahour.control.keep_windows import keep_windows
 from petahour.control.launch import launch_of
+from petahour.control.mend_seats import mend_seats
 from petahour.control.passes import Passes
 from petahour.control.publish import reload_books, take_in_books
 from petahour.engines.protocol import Phase, Report
@@ -88,6 +90,8 @@ class Reconciler:
         closed = self._meter()
         self._watch()
         keep_windows(self._context)
+        mend_seats(self._context)
+        charge_reservations(self._context)
         self._refresh()
         while cancel_hopeless(self._context):
             # Who waited for one of these is hopeless in turn.

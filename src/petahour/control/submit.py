@@ -119,12 +119,15 @@ def _repeated(tx: Transaction, tenant: str, key: str, digest: str) -> Job | None
 
 def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: str, now_ms: int) -> None:
     live = context.live
-    why = why_impossible(spec, live.nodes.values(), live.quotas, tenant)
+    promised = _promised(context, tenant, now_ms)
+    why = why_impossible(spec, live.nodes.values(), live.quotas, tenant, promised)
     if why is not None:
         raise why
     prices = context.prices
     book = prices.in_force(currency, now_ms) if spec.promise is None else prices.named(spec.promise.price_book)
     sold = () if book is None else tuple(name for name in spec.types if _sells(book, tenant, name, spec.tier, now_ms))
+    if spec.tier is Tier.RESERVED:
+        sold = tuple(name for name in spec.types if name in sold or name in promised)
     if not sold:
         raise ImpossibleError(
             field="types",
@@ -133,9 +136,18 @@ def _require_possible(context: Context, tenant: str, spec: JobSpec, currency: st
             remedy="Ask for a type or tier in the price list (petahour prices).",
         )
     # What fits on one type and is sold on another could still never run.
-    why = why_impossible(replace(spec, types=sold), live.nodes.values(), live.quotas, tenant)
+    why = why_impossible(replace(spec, types=sold), live.nodes.values(), live.quotas, tenant, promised)
     if why is not None:
         raise why
+
+
+def _promised(context: Context, tenant: str, now_ms: int) -> dict[str, int]:
+    """Accelerators by type of the tenant's reservations that are not over."""
+    promised: dict[str, int] = {}
+    for one in list(context.live.reservations.values()):
+        if one.tenant == tenant and one.kept(now_ms):
+            promised[one.type] = promised.get(one.type, 0) + one.accelerators
+    return promised
 
 
 def _sells(book: PriceBook, tenant: str, accelerator_type: str, tier: Tier, now_ms: int) -> bool:

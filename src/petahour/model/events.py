@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     BARRED = "barred"
     MAINTENANCE_SET = "maintenance-set"
     RESERVATION_SET = "reservation-set"
+    RESERVATION_BILLED = "reservation-billed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

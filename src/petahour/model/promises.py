@@ -56,7 +56,8 @@ class Reservation:
 
     ``seats`` are the accelerators that are kept, all of one pool; a confirmed one has them all. ``lends``: what is
     unused of them may be lent to spot. ``price_micros``: of one accelerator-hour, owed for every hour, used or not.
-    ``of``: the reservation that this one enlarges. An early end moves ``to_ms``.
+    ``of``: the reservation that this one enlarges. An early end moves ``to_ms``. ``billed_ms``: up to when its hours
+    are charged; None: none is yet.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Reservation:
     rehearsal: bool = False
     seats: tuple[Slot, ...] = ()
     of: str = ""
+    billed_ms: int | None = None
     state: ReservationState = ReservationState.REQUESTED
     created_ms: int = 0
     created_by: str = ""
@@ -79,6 +81,12 @@ class Reservation:
     @property
     def accelerators(self) -> int:
         return self.nodes * self.per_node
+
+    def shown_state(self, at_ms: int) -> str:
+        """Its state in words: a confirmed one is ``active`` within its window and ``ended`` after it."""
+        if self.state is not ReservationState.CONFIRMED or at_ms < self.from_ms:
+            return self.state.value
+        return "active" if at_ms < self.to_ms else "ended"
 
     def kept(self, at_ms: int) -> bool:
         """Whether it is a promise still at the instant, or will be one."""

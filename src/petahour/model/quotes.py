@@ -18,6 +18,35 @@ class Objective(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteRequest:
+    """Work to quote, as text and numbers from outside, before any rule was applied.
+
+    It is exactly one of ``model`` (a name), ``config`` (a Hugging Face config.json), ``measured`` (a finished job
+    whose output told its throughput) and ``hours`` (plain accelerator-hours). ``tokens`` and ``amount``, which goes
+    with ``measured``, are numbers or text such as ``"2T"``. ``types`` empty: all that there are. ``gang`` is a number
+    of accelerators, None: the best; ``plan`` such as ``"tp=8,pp=4,zero=1"`` says how the model lies on them, None:
+    the fastest that fits. ``objective`` is cheapest, fastest or least-energy. ``deadline`` is a duration that the
+    run may take at most. ``tenant`` is for operators only.
+    """
+
+    model: str | None = None
+    config: Mapping[str, object] | None = None
+    measured: str | None = None
+    hours: float | None = None
+    tokens: str | int | None = None
+    sequence: int | None = None
+    batch: int | None = None
+    amount: str | int | None = None
+    types: tuple[str, ...] = ()
+    gang: int | None = None
+    plan: str | None = None
+    objective: str = "cheapest"
+    deadline: str | int | None = None
+    tier: str = "on-demand"
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
     """What is expected, between bounds that eight of ten outcomes should lie in. Prevents quoting a single number.
 

@@ -64,6 +64,14 @@ def month_bounds(month: str) -> tuple[int, int]:
     return to_ms(datetime(year, number, 1, tzinfo=UTC)), to_ms(datetime(*after, 1, tzinfo=UTC))
 
 
+def add_months(at_ms: int, months: int) -> int:
+    """The same day and time of a later UTC month, or the month's last day where it has no such day."""
+    at = to_datetime(at_ms)
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    last = (to_datetime(month_bounds(f"{year:04d}-{month + 1:02d}")[1] - 1)).day
+    return to_ms(at.replace(year=year, month=month + 1, day=min(at.day, last)))
+
+
 def month_of(at_ms: int) -> str:
     """The UTC month of an instant as ``YYYY-MM``."""
     return to_datetime(at_ms).strftime("%Y-%m")

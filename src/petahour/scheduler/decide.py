@@ -238,7 +238,7 @@ class _Pass:
                 return None
             refusals.append(why)
         closest = min(refusals, key=lambda why: CLOSEST.index(why.code))
-        if closest.code is HoldCode.QUOTA and self._veil:
+        if closest.code in (HoldCode.QUOTA, HoldCode.PRICE) and self._veil:
             own = self._veil.reservation(job)
             if own is not None:
                 return Why(HoldCode.RESERVATION, own.type, promise=own.id)

@@ -11,11 +11,21 @@ from petahour.model.tenants import Quota
 
 
 def why_impossible(
-    spec: JobSpec, nodes: Iterable[Node], quotas: Mapping[tuple[str, str], Quota], tenant: str
+    spec: JobSpec,
+    nodes: Iterable[Node],
+    quotas: Mapping[tuple[str, str], Quota],
+    tenant: str,
+    promised: Mapping[str, int] | None = None,
 ) -> ImpossibleError | None:
-    """None when some type could run the gang if all its nodes were up and free; else the error to answer with."""
+    """None when some type could run the gang if all its nodes were up and free; else the error to answer with.
+
+    ``promised``: accelerators by type of the tenant's reservations that are not over.
+    """
     fleet = list(nodes)
-    reasons = [_fleet_limit(spec, name, fleet) or _quota_limit(spec, name, quotas, tenant) for name in spec.types]
+    reasons = [
+        _fleet_limit(spec, name, fleet) or _quota_limit(spec, name, quotas, tenant, promised or {})
+        for name in spec.types
+    ]
     if any(reason is None for reason in reasons):
         return None
     rule, remedy = next(reason for reason in reasons if reason is not None)
@@ -59,14 +69,17 @@ def _fleet_limit(spec: JobSpec, type_name: str, nodes: list[Node]) -> tuple[str,
 
 
 def _quota_limit(
-    spec: JobSpec, type_name: str, quotas: Mapping[tuple[str, str], Quota], tenant: str
+    spec: JobSpec, type_name: str, quotas: Mapping[tuple[str, str], Quota], tenant: str, promised: Mapping[str, int]
 ) -> tuple[str, str] | None:
     quota = quotas.get((tenant, type_name))
+    if spec.tier is Tier.RESERVED and spec.gang.accelerators <= promised.get(type_name, 0):
+        return None
     nominal = quota.nominal if quota else 0
     if spec.tier is Tier.RESERVED and spec.gang.accelerators > nominal:
+        lies = f"reserved work lies within a reservation, or the quota of {nominal} {type_name}"
         return (
-            f"reserved work lies within the quota of {nominal} {type_name}, the gang wants {spec.gang.accelerators}",
-            "Ask for a smaller gang, use the on-demand tier, or ask the operator for a larger quota.",
+            f"{lies}; the gang wants {spec.gang.accelerators}",
+            "Ask for a smaller gang, use the on-demand tier, or ask the operator for a reservation or more quota.",
         )
     if quota is None or quota.borrowing_limit is None:
         return None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from petahour.server.schemas import Body, Text
+from petahour.server.schemas import Body, Text, Whole
 
 Instant = Annotated[Text, Field(examples=["2027-01-01T00:00:00Z"])]
 
@@ -17,3 +17,29 @@ class MaintenanceBody(Body):
     to: Instant
     reason: Text = ""
     empties: bool = Field(False, description="Stop what could not go on elsewhere, too.")
+
+
+class ReservationBody(Body):
+    tenant: Text
+    type: Text
+    count: Whole | None = Field(None, description="Accelerators; or nodes and per_node.")
+    nodes: Whole | None = None
+    per_node: Whole | None = None
+    begins: Instant | None = Field(None, alias="from", description="A whole hour of UTC; now without it.")
+    to: Instant | None = Field(None, description="A whole hour of UTC; or months.")
+    months: Whole | None = None
+    price: Text | None = Field(None, description="Agreed per accelerator-hour; else that of the price book.")
+    lends: bool = Field(False, description="What is unused may be lent to spot.")
+
+
+class ConfirmBody(Body):
+    price: Text | None = None
+
+
+class ExtendBody(Body):
+    to: Instant
+
+
+class UpgradeBody(Body):
+    count: Whole
+    price: Text | None = None

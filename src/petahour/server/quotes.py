@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from petahour.control.quotes.request import QuoteRequest
+from petahour.model.quotes import QuoteRequest
 from petahour.server.schemas import Body, Text, Whole
 
 Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]

@@ -85,6 +85,7 @@ def main(arguments: list[str]) -> int:
     reading, idle = Reading(), threading.Event()
     try:
         signal.signal(signal.SIGTERM, stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # It may have come already.
         meter = meter_of(arguments[0], [int(one) for one in arguments[1].split(",")])
         while not isinstance(meter, NoMeter) and os.getppid() == parent:
             _sample(meter, reading)

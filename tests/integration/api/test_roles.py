@@ -18,6 +18,9 @@ JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
 QUOTE = {"tenant": "acme", "hours": 100.0, "types": ["a100-80g-sxm"]}
 SOON_MS = (time.time_ns() // 3_600_000_000_000 + 48) * 3_600_000  # in two days, at a whole hour
 WINDOW = {"nodes": ["a100-0"], "from": to_iso(SOON_MS), "to": to_iso(SOON_MS + 21_600_000), "reason": "disks"}
+RESERVED = {"tenant": "acme", "type": "a100-80g-sxm", "count": 1, "from": to_iso(SOON_MS)} | {
+    "to": to_iso(SOON_MS + 21_600_000)
+}
 ALL, READ_ALL = tuple(PLACES), ("operator", "finance")
 OWN = ("operator", "finance", "tenant-admin", "member", "viewer")
 WORKERS = ("operator", "tenant-admin", "member")
@@ -44,6 +47,13 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/maintenance"): (ALL, None),
     ("POST", "/v1/maintenance"): (("operator",), WINDOW),
     ("POST", "/v1/maintenance/{window_id}/cancel"): (("operator",), {}),
+    ("GET", "/v1/reservations"): (ALL, None),
+    ("POST", "/v1/reservations"): (("operator", "finance", "tenant-admin"), RESERVED),
+    ("GET", "/v1/reservations/{reservation_id}"): (OWN, None),
+    ("POST", "/v1/reservations/{reservation_id}/confirm"): (READ_ALL, {}),
+    ("POST", "/v1/reservations/{reservation_id}/cancel"): (("operator", "finance", "tenant-admin"), {}),
+    ("POST", "/v1/reservations/{reservation_id}/extend"): (READ_ALL, {"to": to_iso(SOON_MS + 32_400_000)}),
+    ("POST", "/v1/reservations/{reservation_id}/upgrade"): (READ_ALL, {"count": 1}),
     ("GET", "/v1/tenants"): (ALL, None),
     ("POST", "/v1/tenants"): (("operator",), {"name": "new", "currency": "USD"}),
     ("GET", "/v1/tenants/{tenant}"): (OWN, None),
@@ -108,7 +118,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/explain/{subject}/{money_id}"): (OWN, None),
 }
 PUBLIC = {("GET", "/healthz")}
-NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys"), ("POST", "/v1/quotes")}
+NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys"), ("POST", "/v1/quotes"), ("POST", "/v1/reservations")}
 
 
 def routes(api: Api) -> set[tuple[str, str]]:
@@ -129,6 +139,9 @@ def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int
     rest_of_path = {"currency": "CNY", "role": "finance", "key": "wire-1", "contact_id": "", "project": "default"}
     if "{key}" in path:
         _wait_for_a_second(api)
+    if "{reservation_id}" in path:
+        made = api.ask("operator", "POST", "/v1/reservations", json=RESERVED).json()
+        rest_of_path["reservation_id"] = made["id"]
     if "{window_id}" in path:
         rest_of_path["window_id"] = api.ask("operator", "POST", "/v1/maintenance", json=WINDOW).json()["id"]
     if "{contact_id}" in path:
@@ -224,7 +237,7 @@ def test_every_caller_gets_what_his_role_allows(api: Api, method: str, path: str
             assert 200 <= status < 300 or status == 409, (who, status)
         elif who == "stranger":
             # What is another tenant's does not exist; what is the operator's alone is forbidden to all alike.
-            parts = ("{job_id}", "{tenant}", "{key_id}", "{quote_id}", "{number}", "{money_id}")
+            parts = ("{job_id}", "{tenant}", "{key_id}", "{quote_id}", "{number}", "{money_id}", "{reservation_id}")
             named = any(part in path for part in parts)
             hidden = (named and allowed not in (("operator",), READ_ALL)) or (method, path) in NAMED_IN_BODY
             assert status == (404 if hidden else 403), (who, status)

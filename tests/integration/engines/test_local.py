@@ -68,6 +68,45 @@ def test_a_killed_rank_fails_and_a_killed_supervisor_is_lost(engine: LocalEngine
     until(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "the rank to be gone")
 
 
+METER = """
+import signal, sys, time
+def stop(*_):
+    print("petahour: power 1.0 W over 1.0 s by test, told at", time.time_ns() // 1_000_000, flush=True)
+    time.sleep(0.1)
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+signal.pause()
+"""
+
+
+def test_a_meter_beside_the_first_rank_has_the_last_word_and_no_time(
+    engine: LocalEngine, home: Path, tmp_path: Path
+) -> None:
+    slots = (Slot(node="n1", indexes=(0, 1)),)
+    engine.start(launch(tmp_path, "echo worked; sleep 0.2", slots=slots, meter=("-c", METER)))
+    await_phase(engine, "alloc-1", Phase.ENDED)
+    lines = output(engine, "alloc-1").splitlines()
+    assert lines[0] == "worked"
+    assert lines[1].startswith("petahour: power")
+    ended_ms = _status(home)["ended_ms"]
+    assert isinstance(ended_ms, int)
+    assert ended_ms <= int(lines[1].split()[-1])
+    assert output(engine, "alloc-1", 1).splitlines() == ["worked"]
+
+
+def test_a_meter_that_is_deaf_or_cannot_start_keeps_no_rank(engine: LocalEngine, tmp_path: Path) -> None:
+    for name, meter in (("alloc-1", ("-c", "import time; time.sleep(600)")), ("alloc-2", ("-m", "no.such.module"))):
+        engine.start(launch(tmp_path, "echo worked", name=name, meter=meter))
+        report = await_phase(engine, name, Phase.ENDED)
+        assert (report.end_kind, report.exit_code) == (EndKind.SUCCEEDED, 0)
+        assert output(engine, name) == "worked\n"
+    left = [
+        one for one in psutil.process_iter(["cmdline"]) if "time.sleep(600)" in " ".join(one.info["cmdline"] or ())
+    ]
+    assert left == []
+
+
 def test_a_killed_owner_loses_nothing_and_the_next_engine_adopts(home: Path, tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[3]);"

@@ -103,7 +103,7 @@ ENDED = {
     "hold_transfer": "trf-hold-alloc-1-0",
 }
 USAGE = UsageRecord(
-    id="use-1",
+    id=f"use-alloc-1-{HOUR}",
     allocation="alloc-1",
     job="job-1",
     tenant="acme",
@@ -120,8 +120,8 @@ USAGE = UsageRecord(
     waive_reason=WaiveReason.LOST,
 )
 CHARGE = Charge(
-    id="chg-1",
-    usage="use-1",
+    id=f"chg-alloc-1-{HOUR}",
+    usage=f"use-alloc-1-{HOUR}",
     tenant="acme",
     project="default",
     type="cpu",

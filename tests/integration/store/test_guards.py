@@ -114,17 +114,20 @@ def test_a_charge_needs_its_usage_and_a_usage_its_allocation(store: SqlStore) ->
 
 
 def test_one_usage_record_of_many_that_is_of_no_allocation_lets_none_in(store: SqlStore, engine: Engine) -> None:
-    later = [replace(samples.USAGE, id=f"use-{n}", start_ms=samples.HOUR + 10 * n) for n in (2, 3)]
-    later = [replace(one, end_ms=one.start_ms + 10) for one in later]
-    charges = [replace(samples.CHARGE, id=f"chg-{n}", usage=f"use-{n}") for n in (2, 3)]
-    rated = [RatedUsage(record, charge, None) for record, charge in zip(later, charges, strict=True)]
-    lost = rated[1]._replace(record=replace(later[1], allocation="alloc-none"))
+    def rated(allocation: str, start_ms: int) -> RatedUsage:
+        name = f"{allocation}-{start_ms}"
+        record = replace(
+            samples.USAGE, id=f"use-{name}", allocation=allocation, start_ms=start_ms, end_ms=start_ms + 10
+        )
+        return RatedUsage(record, replace(samples.CHARGE, id=f"chg-{name}", usage=record.id), None)
+
+    later = [rated("alloc-1", samples.HOUR + start_ms) for start_ms in (10, 20)]
     refused = r"FOREIGN KEY|allocation is alloc-none, which is not in allocations"
     with pytest.raises(IntegrityError, match=refused), store.write() as tx:
-        tx.ledger.post_usage([rated[0], lost])
+        tx.ledger.post_usage([later[0], rated("alloc-none", samples.HOUR)])
     with store.write() as tx:
         assert tx.ledger.usage_of("alloc-1") == [samples.USAGE]
-        assert tx.ledger.post_usage(rated) == rated
+        assert tx.ledger.post_usage(later) == later
 
 
 @pytest.mark.parametrize("column", ["debit", "credit"])

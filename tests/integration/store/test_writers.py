@@ -35,6 +35,26 @@ def test_a_failed_transaction_leaves_nothing(store: SqlStore) -> None:
         assert tx.allocations.held("n1") == {}
 
 
+def test_who_waits_writes_before_who_has_just_written(store: SqlStore) -> None:
+    """One that writes in batches, as the close of an hour does, lets others in between them."""
+    wrote: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def other() -> None:
+            with store.write():
+                wrote.append("other")
+
+        with store.write():
+            waiting = pool.submit(other)
+            while not store._writer.awaited:
+                assert not waiting.done()
+            wrote.append("first batch")
+        with store.write():
+            wrote.append("second batch")
+        waiting.result()
+    assert wrote == ["first batch", "other", "second batch"]
+
+
 @pytest.mark.parametrize("stores", [1, 2])
 def test_writers_are_serialised(url: str, stores: int) -> None:
     """Read, add one, write: no update is lost, within one process's store or between two."""

@@ -15,11 +15,10 @@ from petahour.control.audit import audit
 from petahour.control.audit.stream import audit_log
 from petahour.control.explanation import Subject, explain
 from petahour.control.quotes.make import make_quote
-from petahour.control.quotes.request import QuoteRequest
 from petahour.model.allocations import EndKind
 from petahour.model.errors import ConflictError
 from petahour.model.jobs import Job, JobState
-from petahour.model.quotes import Quote
+from petahour.model.quotes import Quote, QuoteRequest
 from petahour.model.time import HOUR_MS, MINUTE_MS, to_iso
 from petahour.model.usage import Charge
 from petahour.store.sql.store import sqlite_url

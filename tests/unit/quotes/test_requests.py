@@ -17,11 +17,10 @@ from petahour.client import QuoteRequest as ClientRequest
 from petahour.control.quotes.amounts import format_amount, parse_amount
 from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.offline import quote_offline
-from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
-from petahour.model.quotes import ExpectedStart, Interval, Objective, Quote
+from petahour.model.quotes import ExpectedStart, Interval, Objective, Quote, QuoteRequest
 from petahour.quoting.presets import presets
 
 LLAMA = QuoteRequest(model="llama-2-7b", tokens="100B", gang=64, types=("a100-80g-sxm", "ascend-910b3"))

@@ -21,10 +21,12 @@ def terms_faults(
     if allocation is not None:
         if charge.currency != allocation.currency:
             yield f"{charge.id} is in {charge.currency}, its allocation was placed in {allocation.currency}"
-        book = _book_due(charge, record, allocation, books)
+        until_ms = allocation.reserved_until_ms
+        paid = until_ms is not None and record.start_ms < until_ms
+        book = allocation.price_book if paid else _book_due(charge, record, allocation, books)
         if charge.price_book != book:
             yield f"{charge.id} is priced by {charge.price_book}, should be by {book}"
-        prices = _prices_due(books.get(book), record, allocation)
+        prices = {0} if paid else _prices_due(books.get(book), record, allocation)
         if charge.price_micros not in prices:
             yield f"{charge.id} has the price {charge.price_micros}, should have one of {sorted(prices)}"
     amount_micros = priced(record.billed_ams, charge.price_micros)

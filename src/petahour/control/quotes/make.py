@@ -11,7 +11,6 @@ from petahour.control.context import Context
 from petahour.control.keys import own_tenant
 from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.outcomes import ratios_of
-from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.start import expected_starts
 from petahour.control.quotes.throughput import measured_job
 from petahour.control.quotes.training import about_training, training_estimate, training_of
@@ -19,7 +18,7 @@ from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms, about_hours, hours_estimate, kind_of, measured_work, terms_of
 from petahour.control.tenants import known_tenant
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import NotQuoted, Quote
+from petahour.model.quotes import NotQuoted, Quote, QuoteRequest
 from petahour.model.tenants import Caller
 
 

@@ -9,10 +9,9 @@ from petahour.catalog.catalog import Catalog
 from petahour.control.prices import load_price_books
 from petahour.control.quotes.make import estimate_types
 from petahour.control.quotes.offer import Prices, best_first, offer
-from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.work import kind_of, terms_of
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import Quote
+from petahour.model.quotes import Quote, QuoteRequest
 
 
 def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | None, now_ms: int) -> Quote:

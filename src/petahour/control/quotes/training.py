@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from petahour.catalog.catalog import Catalog
 from petahour.control.quotes.amounts import format_amount, parse_amount
-from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import Choice
+from petahour.model.quotes import Choice, QuoteRequest
 from petahour.quoting.chips import Chip, chip_from_type
 from petahour.quoting.choice import best, estimates_up_to, pareto
 from petahour.quoting.estimate import Estimate, estimate

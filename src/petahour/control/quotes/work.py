@@ -10,12 +10,11 @@ from typing import TypeVar
 
 from petahour.control.quotes.amounts import parse_amount
 from petahour.control.quotes.layout import parse_plan
-from petahour.control.quotes.request import QuoteRequest
 from petahour.control.quotes.throughput import MeasuredJob
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
-from petahour.model.quotes import Objective
+from petahour.model.quotes import Objective, QuoteRequest
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, MAX_GANG_NODES
 from petahour.model.time import parse_duration
 from petahour.quoting.energy import Building, energy_kwh

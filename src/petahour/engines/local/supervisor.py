@@ -32,7 +32,7 @@ OVER = "over"  # beside an allocation's output: its end is on record, and nothin
 STATUS_BYTES = 4096
 PIPE_BYTES = 65536
 LINGER_S = 0.5  # for output that is still in the pipe when the rank has ended
-METER_S = 0.5  # for the meter to say what it read
+METER_S = 5.0  # for the meter to say what it read; on a busy host it may have only begun
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -152,7 +152,9 @@ class Supervisor:
         self.notify()
         self.start_meter()
         code = self.watch(output)
-        self.stop_meter(output)
+        if self.meter:
+            self.status["ended_ms"] = now_ms()  # What the meter takes is not the rank's time.
+            self.stop_meter(output)
         self.sweep(wait=True)
         self.drain(output)
         self.end(self.stopping or "exited", code, "")
@@ -248,13 +250,12 @@ class Supervisor:
                 os.environ,
                 file_actions=[(os.POSIX_SPAWN_DUP2, self.log, 1), (os.POSIX_SPAWN_DUP2, null, 2)],
                 setsigdef=usual,
+                setsigmask=[signal.SIGTERM],  # until it can obey
             )
             os.close(null)
 
     def stop_meter(self, output: int) -> None:
         """Its line comes after the rank's own output."""
-        if not self.meter:
-            return
         self.empty(output)
         until = time.monotonic() + METER_S
         with contextlib.suppress(OSError):
@@ -349,7 +350,7 @@ class Supervisor:
         # A rank that ended well before a stop reached it has succeeded all the same.
         self.status.update(
             phase="ended",
-            ended_ms=now_ms(),
+            ended_ms=self.status["ended_ms"] or now_ms(),
             kind="exited" if kind == "stopped" and code == 0 else kind,
             code=None if code is None else (128 - code if code < 0 else code),
             signal=-code if code is not None and code < 0 else None,

@@ -1,4 +1,4 @@
-"""Promises in time: maintenance windows."""
+"""Promises in time: maintenance windows and reservations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from fastapi.responses import JSONResponse
 
 from petahour.billing.fields import read_instant
 from petahour.control.maintenance import cancel_maintenance, plan_maintenance, windows_for
-from petahour.model.promises import maintenance_data
+from petahour.control.reservation_changes import end_reservation, extend, upgrade
+from petahour.control.reservations import Wish, confirm, reservation_for, reservations_for, reserve
+from petahour.model.promises import Reservation, maintenance_data, reservation_data
 from petahour.server.caller import TheCaller, TheContext
-from petahour.server.promise_schemas import MaintenanceBody
+from petahour.server.promise_schemas import ConfirmBody, ExtendBody, MaintenanceBody, ReservationBody, UpgradeBody
 from petahour.server.schemas import Body
 
 router = APIRouter(prefix="/v1", tags=["promises"])
@@ -48,3 +50,67 @@ def plan(body: MaintenanceBody, context: TheContext, caller: TheCaller) -> JSONR
 def call_off(window_id: str, context: TheContext, caller: TheCaller, body: Body | None = None) -> JSONResponse:
     """Call a window off; what it drained takes work again."""
     return JSONResponse(maintenance_data(cancel_maintenance(context, caller, window_id)))
+
+
+@router.get("/reservations")
+def reservations(context: TheContext, caller: TheCaller, tenant: str | None = None) -> JSONResponse:
+    """Reservations by their beginning: of a tenant, or all that one may see."""
+    found = reservations_for(context, caller, tenant=tenant)
+    return JSONResponse({"reservations": [_view(one, context) for one in found]})
+
+
+@router.get("/reservations/{reservation_id}")
+def reservation(reservation_id: str, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """One reservation."""
+    return JSONResponse(_view(reservation_for(context, caller, reservation_id), context))
+
+
+@router.post("/reservations", status_code=status.HTTP_201_CREATED)
+def create(body: ReservationBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Reserve accelerators for a window; a tenant's own request waits until it is confirmed."""
+    wish = Wish(
+        tenant=body.tenant,
+        type=body.type,
+        count=body.count,
+        nodes=body.nodes,
+        per_node=body.per_node,
+        from_ms=None if body.begins is None else read_instant(body.begins, "from"),
+        to_ms=None if body.to is None else read_instant(body.to, "to"),
+        months=body.months,
+        price=body.price,
+        lends=body.lends,
+    )
+    return JSONResponse(_view(reserve(context, caller, wish), context), status_code=status.HTTP_201_CREATED)
+
+
+@router.post("/reservations/{reservation_id}/confirm")
+def confirm_one(reservation_id: str, body: ConfirmBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Promise what a tenant requested."""
+    return JSONResponse(_view(confirm(context, caller, reservation_id, price=body.price), context))
+
+
+@router.post("/reservations/{reservation_id}/cancel")
+def end_one(reservation_id: str, context: TheContext, caller: TheCaller, body: Body | None = None) -> JSONResponse:
+    """End it with the present hour, or before it begins; ``fee_micros``: what that costs."""
+    ended, fee_micros = end_reservation(context, caller, reservation_id)
+    return JSONResponse(_view(ended, context) | {"fee_micros": fee_micros})
+
+
+@router.post("/reservations/{reservation_id}/extend")
+def extend_one(reservation_id: str, body: ExtendBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Renew it until a later hour."""
+    return JSONResponse(_view(extend(context, caller, reservation_id, to_ms=read_instant(body.to, "to")), context))
+
+
+@router.post("/reservations/{reservation_id}/upgrade", status_code=status.HTTP_201_CREATED)
+def upgrade_one(reservation_id: str, body: UpgradeBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Enlarge it: a reservation beside it, to the same end."""
+    made = upgrade(context, caller, reservation_id, count=body.count, price=body.price)
+    return JSONResponse(_view(made, context), status_code=status.HTTP_201_CREATED)
+
+
+def _view(one: Reservation, context: TheContext) -> dict[str, object]:
+    return reservation_data(one) | {
+        "state": one.shown_state(context.clock.now_ms()),
+        "accelerators": one.accelerators,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from psycopg import Error, sql
@@ -90,17 +90,23 @@ def _document(names: Sequence[str], rows: Sequence[Row]) -> str:
     return orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode()
 
 
-def known_ids(connection: Connection, column: Column[Any], ids: Collection[str]) -> set[str]:
-    """Which of the ids are stored."""
-    found: set[str] = set()
-    query = f"SELECT {column.name} FROM {column.table.name} WHERE {column.name}"
+def find_many(
+    connection: Connection, table: Table, names: Sequence[str], keys: Collection[str]
+) -> Sequence[tuple[Any, ...]]:
+    """These columns of the rows of which the first column is one of these keys."""
+    query = f"SELECT {', '.join(names)} FROM {table.name} WHERE {names[0]}"
     if connection.dialect.name != "sqlite":
         given = "SELECT json_array_elements_text(%s::json)"
-        return set(connection.exec_driver_sql(f"{query} IN ({given})", (orjson.dumps(list(ids)).decode(),)).scalars())
-    left = iter(ids)
+        parameters = (orjson.dumps(list(keys)).decode(),)
+        return connection.exec_driver_sql(f"{query} IN ({given})", parameters).all()
+    found: list[tuple[Any, ...]] = []
+    left = iter(keys)
     while batch := tuple(islice(left, _BINDS)):
         marks = ", ".join("?" * len(batch))
-        found.update(
-            cast("Sequence[str]", connection.exec_driver_sql(f"{query} IN ({marks})", batch).scalars().all())
-        )
+        found += connection.exec_driver_sql(f"{query} IN ({marks})", batch).all()
     return found
+
+
+def known_ids(connection: Connection, column: Column[Any], ids: Collection[str]) -> set[str]:
+    """Which of the ids are stored."""
+    return {row[0] for row in find_many(connection, column.table, (column.name,), ids)}

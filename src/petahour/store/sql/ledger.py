@@ -12,7 +12,7 @@ from petahour.billing.ledger import apply_all
 from petahour.model.usage import Balance, Charge, RatedUsage, Transfer, TransferKind, UsageRecord
 from petahour.store.protocol import Counts, StoredCharge, StoredTransfer, StoredUsage
 from petahour.store.sql import streams
-from petahour.store.sql.bulk import insert_many, known_ids, upsert_many
+from petahour.store.sql.bulk import find_many, insert_many, known_ids, upsert_many
 from petahour.store.sql.invoice_tables import invoiced_transfers, invoices
 from petahour.store.sql.rows import (
     BALANCE,
@@ -28,7 +28,7 @@ from petahour.store.sql.rows import (
     usage_row,
 )
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
-from petahour.store.sql.statements import Noun, batches, one, rows
+from petahour.store.sql.statements import Noun, batches, of_allocation, one, rows
 
 
 class SqlLedger:
@@ -46,7 +46,7 @@ class SqlLedger:
         return bool(fresh)
 
     def add_charge(self, charge: Charge) -> bool:
-        fresh = self._new(charges.c.id, {charge.id: charge})
+        fresh = self._new(charges.c.usage, {charge.usage: charge})
         insert_many(self._connection, charges, CHARGE, [charge_row(one) for one in fresh])
         return bool(fresh)
 
@@ -100,11 +100,9 @@ class SqlLedger:
         return self.many(transfer.pending for transfer in fresh if transfer.pending)
 
     def _balances_of(self, fresh: Iterable[Transfer]) -> dict[str, Balance]:
-        found: dict[str, Balance] = {}
-        for batch in batches(account for transfer in fresh for account in (transfer.debit, transfer.credit)):
-            query = select(accounts).where(accounts.c.account.in_(batch))
-            found |= {item.account: item for item in rows(self._connection, query, _balance_of)}
-        return found
+        wanted = {account for transfer in fresh for account in (transfer.debit, transfer.credit)}
+        found = find_many(self._connection, accounts, BALANCE, wanted)
+        return {row[0]: Balance(**dict(zip(BALANCE, row, strict=True))) for row in found}
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -138,7 +136,8 @@ class SqlLedger:
         return one(self._connection, select(usage_records).where(usage_records.c.id == usage_id), usage_of)
 
     def charge(self, charge_id: str) -> Charge | None:
-        return one(self._connection, select(charges).where(charges.c.id == charge_id), charge_of)
+        found = self.charge_of("use-" + charge_id.removeprefix("chg-"))
+        return found if found is not None and found.id == charge_id else None
 
     def charge_of(self, usage_id: str) -> Charge | None:
         return one(self._connection, select(charges).where(charges.c.usage == usage_id), charge_of)
@@ -158,7 +157,7 @@ class SqlLedger:
 
     def usage_of(self, allocation: str) -> Sequence[UsageRecord]:
         column = usage_records.c
-        query = select(usage_records).where(column.allocation == allocation).order_by(column.start_ms, column.end_ms)
+        query = select(usage_records).where(of_allocation(allocation)).order_by(column.start_ms, column.end_ms)
         return rows(self._connection, query, usage_of)
 
     def charges(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[Charge]:

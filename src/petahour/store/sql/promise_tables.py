@@ -39,6 +39,7 @@ reservations = Table(
     Column("rehearsal", Boolean, nullable=False),
     Column("seats", Text, nullable=False),
     Column("of", String(40), nullable=False),
+    Column("billed_ms", BigInteger),
     Column("state", String(20), nullable=False, index=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("created_by", String(80), nullable=False),

@@ -13,7 +13,7 @@ from petahour.model.jobs import Tier
 from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
 from petahour.store.protocol import Billed
 from petahour.store.sql.schema import allocations, charges, quotes, usage_records
-from petahour.store.sql.statements import batches, one, rows
+from petahour.store.sql.statements import batches, of_allocation, one, rows
 
 _COLUMNS = ("id", "tenant", "user", "created_ms", "valid_until_ms", "work", "job")
 
@@ -67,7 +67,7 @@ class SqlQuotes:
                     func.sum(charges.c.amount_micros),
                     func.max(charges.c.currency),
                 )
-                .join(usage_records, usage_records.c.allocation == allocations.c.id)
+                .join(usage_records, of_allocation(allocations.c.id))
                 .join(charges, charges.c.usage == usage_records.c.id)
                 .where(allocations.c.job.in_(batch))
                 .group_by(allocations.c.job)

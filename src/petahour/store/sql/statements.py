@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
 
-from sqlalchemy import Column, Connection, Select, Table
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, literal
 from sqlalchemy.dialects import postgresql, sqlite
+
+from petahour.store.sql.schema import usage_records
 
 Noun = TypeVar("Noun")
 Row: TypeAlias = Mapping[str, Any]
@@ -32,6 +34,13 @@ def insert_new(connection: Connection, table: Table, key: Column[Any], row: Mapp
     # Asked by RETURNING: the row count of such an insert is not to be had from every driver.
     statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[key]).returning(key)
     return connection.execute(statement, row).first() is not None
+
+
+def of_allocation(allocation: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """Of this allocation. The ids of its usage records begin with its own, so that their index finds them."""
+    name = literal(allocation) if isinstance(allocation, str) else allocation
+    column, stem = usage_records.c, literal("use-").concat(name)
+    return and_(column.id > stem.concat("-"), column.id < stem.concat("."), column.allocation == name)
 
 
 def batches(ids: Iterable[str]) -> Iterator[list[str]]:

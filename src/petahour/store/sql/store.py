@@ -76,12 +76,32 @@ class SqlTransaction:
         )
 
 
+class _Turns:
+    """A lock that whoever lets go of it cannot take again before somebody who has been waiting for it."""
+
+    def __init__(self) -> None:
+        self._next = threading.Lock()
+        self._taken = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._next:  # Held while waiting, so that one that comes later waits here.
+            self._taken.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._taken.release()
+
+    @property
+    def awaited(self) -> bool:
+        """Somebody waits for it."""
+        return self._next.locked()
+
+
 class SqlStore:
     """A Store over SQLite or PostgreSQL. Use ``open_store``, which also migrates."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writer = threading.Lock()
+        self._writer = _Turns()
         self._postgres = engine.dialect.name == "postgresql"
 
     @contextmanager

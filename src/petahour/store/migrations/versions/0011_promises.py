@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("rehearsal", sa.Boolean(), nullable=False),
         sa.Column("seats", sa.Text(), nullable=False),
         sa.Column("of", sa.String(length=40), nullable=False),
+        sa.Column("billed_ms", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.String(length=80), nullable=False),

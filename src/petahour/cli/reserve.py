@@ -1,0 +1,187 @@
+"""`petahour reserve`: capacity promised to a tenant for a window, at a committed price."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petahour.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from petahour.client.promises import Reservation
+
+app = typer.Typer(help="Reservations: create, list, show, confirm, extend, upgrade, cancel.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="RESERVATION", help="Its id, such as res-7q0w4v2m9x.")]
+Price = Annotated[str | None, typer.Option(help="Agreed per accelerator-hour; that of the price book without it.")]
+_HOUR = "a whole hour of UTC such as 2027-01-01T00:00:00Z"
+
+
+@app.command()
+def create(
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Whose it will be.")],
+    accelerator_type: Annotated[str, typer.Option("--type", help="The accelerator type.")],
+    count: Annotated[int | None, typer.Option(help="How many accelerators.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Instead of a count: on so many nodes ...")] = None,
+    per_node: Annotated[int | None, typer.Option(help="... so many each.")] = None,
+    begins: Annotated[str | None, typer.Option("--from", help=f"Its beginning, {_HOUR}; now without it.")] = None,
+    to: Annotated[str | None, typer.Option(help=f"Its end, {_HOUR}.")] = None,
+    months: Annotated[int | None, typer.Option(help="Instead of an end: for so many calendar months.")] = None,
+    price: Price = None,
+    lend: Annotated[bool, typer.Option("--lend", help="What is unused may be lent to spot.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Promise accelerators to a tenant for a window, charged for every hour of it, used or not.
+
+    Asked for by the tenant itself, it waits until the operator confirms it.
+    """
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        made = client.promises.reserve(
+            tenant,
+            accelerator_type,
+            count=count,
+            nodes=nodes,
+            per_node=per_node,
+            begins=begins,
+            to=to,
+            months=months,
+            price=price,
+            lends=lend,
+        )
+    _show(made, as_json)
+
+
+@app.command(name="list")
+def list_reservations(
+    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]", help="Those of one tenant.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List reservations by their beginning."""
+    from petahour.cli.render import Column, instant, show_json, show_table, yes
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        found = client.promises.reservations(tenant)
+    if as_json:
+        show_json({"reservations": found})
+        return
+    columns = (
+        Column(title="RESERVATION"),
+        Column(title="TENANT"),
+        Column(title="STATE", state=True),
+        Column(title="SHAPE"),
+        Column(title="TYPE"),
+        Column(title="FROM"),
+        Column(title="TO"),
+        Column(title="PER HOUR", right=True),
+        Column(title="LENDS"),
+        Column(title="SEATS", wraps=True),
+    )
+    rows = [
+        (
+            one.id,
+            one.tenant,
+            one.state,
+            f"{one.nodes}x{one.per_node}",
+            one.type + ("*" if one.rehearsal else ""),
+            instant(one.from_ms),
+            instant(one.to_ms),
+            _price(one),
+            yes(one.lends),
+            _seats(one),
+        )
+        for one in found
+    ]
+    show_table(columns, rows, empty="No reservations.")
+
+
+@app.command()
+def show(reservation: Name, as_json: AsJson = False) -> None:
+    """Show one reservation."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.reservation(reservation), as_json)
+
+
+@app.command()
+def confirm(reservation: Name, price: Price = None, as_json: AsJson = False) -> None:
+    """Promise what a tenant requested."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.confirm_reservation(reservation, price=price), as_json)
+
+
+@app.command()
+def extend(
+    reservation: Name, to: Annotated[str, typer.Option(help=f"Its new end, {_HOUR}.")], as_json: AsJson = False
+) -> None:
+    """Renew a reservation until a later hour, at its price."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.extend_reservation(reservation, to), as_json)
+
+
+@app.command()
+def upgrade(
+    reservation: Name,
+    count: Annotated[int, typer.Option(help="How many accelerators more.")],
+    price: Price = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enlarge a reservation by one beside it, to the same end; jobs lie on the seats of both."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.upgrade_reservation(reservation, count, price=price), as_json)
+
+
+@app.command()
+def cancel(reservation: Name, as_json: AsJson = False) -> None:
+    """End a reservation with the present hour, or before it begins, against a fee."""
+    from petahour.cli.render import instant, money, show_json
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        ended = client.promises.end_reservation(reservation)
+    if as_json:
+        show_json(ended)
+        return
+    when = f"ends at {instant(ended.to_ms)}" if ended.state in ("active", "ended") else "is cancelled"
+    fee = f", for a fee of {money(ended.fee_micros, ended.currency)} {ended.currency}" if ended.fee_micros else ""
+    typer.echo(f"{ended.id} {when}{fee}")
+
+
+def _show(one: Reservation, as_json: bool) -> None:
+    from petahour.cli.render import instant, show_facts, show_json
+
+    if as_json:
+        show_json(one)
+        return
+    show_facts(
+        (
+            ("reservation", one.id + (f", enlarges {one.of}" if one.of else "")),
+            ("state", one.state),
+            ("tenant", one.tenant),
+            ("accelerators", f"{one.nodes} x {one.per_node} {one.type}" + (" (rehearsal)" if one.rehearsal else "")),
+            ("window", f"{instant(one.from_ms)} to {instant(one.to_ms)}"),
+            ("price", f"{_price(one)} {one.currency} per accelerator-hour, used or not"),
+            ("unused part", "may be lent to spot" if one.lends else "is left idle"),
+            ("seats", _seats(one) or "none before it is confirmed"),
+            ("charged up to", instant(one.billed_ms) or "nothing yet"),
+        )
+    )
+
+
+def _price(one: Reservation) -> str:
+    from petahour.cli.render import money
+
+    return money(one.price_micros, one.currency)
+
+
+def _seats(one: Reservation) -> str:
+    return ", ".join(f"{seat.node}[{','.join(map(str, seat.indexes))}]" for seat in one.seats)

@@ -1,0 +1,118 @@
+"""Reservations change: end early against a fee, go on longer, or become larger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from petahour.billing.commitments import early_end_fee, fee_transfer
+from petahour.control.authorize import Action, authorize
+from petahour.control.context import Context
+from petahour.control.reservation_floor import floor_of, paid_from, put_reservation, refusal, seated
+from petahour.control.reservations import Wish, check_end, find, reserve
+from petahour.model.errors import ConflictError, ValidationError
+from petahour.model.promises import Reservation, ReservationState
+from petahour.model.tenants import Caller
+from petahour.model.time import HOUR_MS
+from petahour.scheduler.seating import Short, seat, still_seated
+
+
+def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tuple[Reservation, int]:
+    """End it with the present hour, or before it begins, and the fee for that in micro-units.
+
+    The fee is a part of what it would still have cost; a request that was never confirmed costs nothing. Ended twice
+    it is ended once, for one fee.
+    """
+    now_ms = context.clock.now_ms()
+    with context.store.write() as tx:
+        known = find(tx, caller, reservation_id)
+        authorize(caller, Action.REQUEST_RESERVATION, known.tenant)
+        if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
+            return known, 0
+        if known.state is ReservationState.REQUESTED:
+            ended, fee = replace(known, state=ReservationState.CANCELLED), 0
+        else:
+            begun = known.from_ms <= now_ms
+            end_ms = min(known.to_ms, now_ms - now_ms % HOUR_MS + HOUR_MS) if begun else known.from_ms
+            fee = early_end_fee(known, end_ms, context.settings.early_end_percent)
+            if fee:
+                tx.ledger.post(fee_transfer(known, paid_from(tx, known, fee), fee, at_ms=now_ms))
+            state = ReservationState.CONFIRMED if begun else ReservationState.CANCELLED
+            ended = replace(known, to_ms=end_ms, state=state)
+        put_reservation(tx, ended, now_ms, f"ended early by {caller.user}" if fee else f"cancelled by {caller.user}")
+    context.wake()
+    return ended, fee
+
+
+def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int) -> Reservation:
+    """Renew it until ``to_ms`` at its price. Raises ConflictError where its seats are promised to others by then."""
+    authorize(caller, Action.SET_RESERVATION)
+    now_ms = context.clock.now_ms()
+    with context.store.write() as tx:
+        known = _confirmed(find(tx, caller, reservation_id), now_ms)
+        check_end(to_ms, known.from_ms, now_ms)
+        if to_ms <= known.to_ms:
+            raise ValidationError(
+                field="to",
+                value=to_ms,
+                rule="later than it ends now",
+                remedy='To end it earlier use "petahour reserve cancel".',
+            )
+        longer = replace(known, to_ms=to_ms)
+        # What is asked of others is the time that is new: its own seats are its own until then.
+        added = replace(longer, from_ms=known.to_ms)
+        floor = floor_of(context, tx)
+        if not still_seated(added, floor, now_ms=now_ms):
+            if known.from_ms <= now_ms:
+                found = seat(added, floor, now_ms=now_ms)
+                short = found if isinstance(found, Short) else None
+                raise _moved(known) if short is None else refusal(added, short)
+            longer = seated(context, tx, longer, now_ms)
+        put_reservation(tx, longer, now_ms, f"extended by {caller.user}")
+    context.wake()
+    return longer
+
+
+def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int, price: str | None) -> Reservation:
+    """Enlarge it by ``count`` accelerators from now, or from its beginning, to its end: a reservation beside it.
+
+    Its price is that of the first unless another is given. Jobs lie on the seats of both.
+    """
+    authorize(caller, Action.SET_RESERVATION)
+    now_ms = context.clock.now_ms()
+    with context.store.read() as tx:
+        known = _confirmed(find(tx, caller, reservation_id), now_ms)
+    wish = Wish(
+        tenant=known.tenant,
+        type=known.type,
+        count=count,
+        from_ms=known.from_ms if known.from_ms > now_ms else None,
+        to_ms=known.to_ms,
+        price=price if price is not None else str(_decimal(known.price_micros)),
+        lends=known.lends,
+        of=known.of or known.id,
+    )
+    return reserve(context, caller, wish)
+
+
+def _confirmed(known: Reservation, now_ms: int) -> Reservation:
+    if not known.kept(now_ms):
+        raise ConflictError(
+            field="reservation",
+            value=known.id,
+            rule=f"one that is confirmed and not over: it is {known.shown_state(now_ms)}",
+            remedy="Make a new one.",
+        )
+    return known
+
+
+def _moved(known: Reservation) -> ConflictError:
+    return ConflictError(
+        field="to",
+        value=known.id,
+        rule="its own accelerators are promised to others by then, and work of its tenant may lie on them",
+        remedy="Make a reservation beside it for that time.",
+    )
+
+
+def _decimal(micros: int) -> str:
+    return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
