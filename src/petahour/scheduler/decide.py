@@ -9,7 +9,7 @@ from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.decisions import BLOCKING, CLOSEST, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
-from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.quota import Kept, Share, share_of
@@ -284,6 +284,9 @@ class _Pass:
             price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
+            asked = beyond_limit(money, ask, type_name)
+            if asked is not None:
+                return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
             micros = price
         share = self._share(ask, type_name)
         if share is Share.REFUSED:
@@ -340,6 +343,8 @@ class _Pass:
             micros = hold_micros(money, job, type_name, holds) if money is not None else 0
             if share is Share.REFUSED or micros is None:
                 continue
+            if money is not None and beyond_limit(money, ask, type_name) is not None:
+                continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
                 if money is not None and not pool.rehearsal and micros > self._available(ask.tenant):
@@ -360,21 +365,18 @@ class _Pass:
         """Keep for a blocked gang what it will need at the earliest instant it can start."""
         if not self._policy.reserves(self._state, job, self._now_ms):
             return
-        held = self._state.reserved
+        held, veil = self._state.reserved, self._veil
         if held is not None and self._policy.predicts and held.job == job.id and self._now_ms < held.until_ms:
-            self._reservation = held.renewed(self._state)
+            found: Reservation | None = held.renewed(self._state)
         else:
-            self._reservation = earliest(
-                self._state, job, self._now_ms, None if self._veil is None else self._veil.shown
-            )
-        if self._reservation is not None and self._veil is not None:
-            pool = self._state.room.pools[self._reservation.pool]
-            self._reservation = replace(self._reservation, claimed=self._veil.seen(pool, self._reservation.claimed))
-        self._made.reserved = self._reservation
-        if self._reservation is not None:
-            pool = self._state.room.pools[self._reservation.pool]
-            pool.take(self._reservation.claimed)
-            self._taken.append((pool, self._reservation.claimed))
+            found = earliest(self._state, job, self._now_ms, None if veil is None else veil.shown)
+        if found is not None:
+            pool = self._state.room.pools[found.pool]
+            if veil is not None:
+                found = replace(found, claimed=veil.seen(pool, found.claimed))
+            pool.take(found.claimed)
+            self._taken.append((pool, found.claimed))
+        self._reservation = self._made.reserved = found
 
     def _before_reservation(self, job: Waiting, pool: Pool) -> tuple[Grant, ...] | None:
         """What is over before the reservation begins may use what it keeps; the rest of it stays kept."""

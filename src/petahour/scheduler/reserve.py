@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from petahour.scheduler.ask import Grant, Running, Waiting
+from petahour.scheduler.funds import beyond_limit
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
 
@@ -51,6 +52,8 @@ def earliest(state: State, job: Waiting, now_ms: int, shown: Shown | None) -> Re
     """
     best: Reservation | None = None
     for type_name in job.ask.types:
+        if state.money is not None and beyond_limit(state.money, job.ask, type_name) is not None:
+            continue
         for pool in state.room.by_type.get(type_name, ()):
             found = _earliest_in(state, pool, job, now_ms, shown)
             if found is not None and (best is None or found.begins_ms < best.begins_ms):
