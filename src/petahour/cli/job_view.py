@@ -173,7 +173,7 @@ def _attempt(item: Allocation, now_ms: int) -> tuple[object, ...]:
     where += " (rehearsal)" if item.rehearsal else ""
     ran = None if item.started_ms is None else duration((item.ended_ms or now_ms) - item.started_ms)
     end = item.end_kind and item.end_kind + (f" ({item.stop_cause})" if item.stop_cause else "")
-    price = money(item.price_micros, item.currency)
+    price = item.reservation or money(item.price_micros, item.currency)
     return item.attempt, item.state, where, instant(item.started_ms), ran, end, price
 
 

@@ -115,7 +115,8 @@ class HeldSlot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allocation:
-    """One attempt of a job. ``price_micros`` is of one accelerator-hour when it was placed."""
+    """One attempt of a job. ``price_micros``: of one accelerator-hour when it was placed; ``reservation``: what pays
+    instead."""
 
     id: str
     attempt: int
@@ -132,6 +133,7 @@ class Allocation:
     price_micros: int
     currency: str
     limit_micros: int | None = None
+    reservation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

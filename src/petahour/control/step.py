@@ -280,7 +280,7 @@ class Reconciler:
         waited_for = live.follower.waited_for
         now_ms, seen = context.clock.now_ms(), live.seen
         self._next_ms = now_ms + context.settings.decide_ms
-        self._edge_ms = live.state.promises.edge_after(now_ms) if live.state.promises else None
+        self._edge_ms = live.state.promises.edge_after(now_ms) if live.state.promises.some else None
         plan = live.decide(now_ms, self._conduct)
         if not waited_for:
             return 0, 0

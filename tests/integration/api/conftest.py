@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,28 +68,45 @@ class Api:
         return counts
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    fleet = tmp_path / "fleet.toml"
-    fleet.write_text(FLEET, "utf-8")
-    assembly = assemble(
-        data_dir=tmp_path / "data", database_url=None, fleet_file=fleet, prices_file=None, catalog_file=None, cpus=2
-    )
-    assert assembly.operator_key is not None
-    server = uvicorn.Server(uvicorn.Config(create_app(assembly.context), log_level="warning"))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as http:
-        keys = {"operator": assembly.operator_key}
-        made = Api(http=http, assembly=assembly, keys=keys, database=tmp_path / "data" / "petahour.db")
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A data directory with tenants, users and keys, which each test gets a copy of; and the keys."""
+    folder = tmp_path_factory.mktemp("api")
+    keys: dict[str, str] = {}
+    with _serving(folder, keys) as made:
         for tenant in ("acme", "beta"):
             made.make("/v1/tenants", {"name": tenant, "currency": "CNY"})
         for name, (tenant, role) in PLACES.items():
             made.make(f"/v1/tenants/{tenant}/users" if tenant else "/v1/users", {"name": f"u-{name}", "role": role})
             made.keys[name] = made.make("/v1/keys", {"user": f"u-{name}", "tenant": tenant})["key"]
-        assembly.context.live.refresh(assembly.context.store, assembly.context.settings)
+    return folder, keys
+
+
+@pytest.fixture
+def api(tmp_path: Path, prepared: tuple[Path, dict[str, str]]) -> Iterator[Api]:
+    folder, keys = prepared
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+    with _serving(tmp_path, dict(keys)) as made:
+        made.assembly.context.live.refresh(made.assembly.context.store, made.assembly.context.settings)
         yield made
+
+
+@contextmanager
+def _serving(folder: Path, keys: dict[str, str]) -> Iterator[Api]:
+    """A control plane over a data directory. Where it makes an operator, its key is put among the keys."""
+    fleet = folder / "fleet.toml"
+    fleet.write_text(FLEET, "utf-8")
+    assembly = assemble(
+        data_dir=folder / "data", database_url=None, fleet_file=fleet, prices_file=None, catalog_file=None, cpus=2
+    )
+    if assembly.operator_key is not None:
+        keys["operator"] = assembly.operator_key
+    server = uvicorn.Server(uvicorn.Config(create_app(assembly.context), log_level="warning"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as http:
+        yield Api(http=http, assembly=assembly, keys=keys, database=folder / "data" / "petahour.db")
     server.should_exit = True
     thread.join()
     assembly.close()

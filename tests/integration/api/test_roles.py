@@ -18,9 +18,15 @@ JOB = {"tenant": "acme", "command": ["true"], "types": ["a100-80g-sxm"]}
 QUOTE = {"tenant": "acme", "hours": 100.0, "types": ["a100-80g-sxm"]}
 SOON_MS = (time.time_ns() // 3_600_000_000_000 + 48) * 3_600_000  # in two days, at a whole hour
 WINDOW = {"nodes": ["a100-0"], "from": to_iso(SOON_MS), "to": to_iso(SOON_MS + 21_600_000), "reason": "disks"}
-RESERVED = {"tenant": "acme", "type": "a100-80g-sxm", "count": 1, "from": to_iso(SOON_MS)} | {
-    "to": to_iso(SOON_MS + 21_600_000)
-}
+
+
+def reserved(day: int = 0) -> dict[str, object]:
+    """A window of six hours on some day, so that reservations of several days do not want the same accelerators."""
+    from_ms = SOON_MS + day * 86_400_000
+    times = {"from": to_iso(from_ms), "to": to_iso(from_ms + 21_600_000)}
+    return {"tenant": "acme", "type": "a100-80g-sxm", "count": 1, **times}
+
+
 ALL, READ_ALL = tuple(PLACES), ("operator", "finance")
 OWN = ("operator", "finance", "tenant-admin", "member", "viewer")
 WORKERS = ("operator", "tenant-admin", "member")
@@ -48,7 +54,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("POST", "/v1/maintenance"): (("operator",), WINDOW),
     ("POST", "/v1/maintenance/{window_id}/cancel"): (("operator",), {}),
     ("GET", "/v1/reservations"): (ALL, None),
-    ("POST", "/v1/reservations"): (("operator", "finance", "tenant-admin"), RESERVED),
+    ("POST", "/v1/reservations"): (("operator", "finance", "tenant-admin"), reserved()),
     ("GET", "/v1/reservations/{reservation_id}"): (OWN, None),
     ("POST", "/v1/reservations/{reservation_id}/confirm"): (READ_ALL, {}),
     ("POST", "/v1/reservations/{reservation_id}/cancel"): (("operator", "finance", "tenant-admin"), {}),
@@ -130,19 +136,17 @@ def routes(api: Api) -> set[tuple[str, str]]:
 
 
 def _ask(api: Api, who: str | None, method: str, path: str, body: object) -> int:
-    job = api.ask("operator", "POST", "/v1/jobs", json=JOB).json()["id"]
-    key = api.ask("operator", "POST", "/v1/keys", json={"user": "u-viewer", "tenant": "acme"}).json()["id"]
-    quote = api.ask("operator", "POST", "/v1/quotes", json=QUOTE).json()["id"]
-    api.ask(
-        "operator", "POST", "/v1/tenants/acme/topups", json={"amount": "1", "currency": "CNY", "key": "explained"}
-    )
+    job = api.make("/v1/jobs", JOB)["id"] if "{job_id}" in path else ""
+    key = api.make("/v1/keys", {"user": "u-viewer", "tenant": "acme"})["id"] if "{key_id}" in path else ""
+    quote = api.make("/v1/quotes", QUOTE)["id"] if "{quote_id}" in path else ""
+    api.make("/v1/tenants/acme/topups", {"amount": "1", "currency": "CNY", "key": "explained"})
     month = month_of(api.assembly.context.clock.now_ms())
     number = _issued(api) if "{number}" in path else ""
     rest_of_path = {"currency": "CNY", "role": "finance", "key": "wire-1", "contact_id": "", "project": "default"}
     if "{key}" in path:
         _wait_for_a_second(api)
     if "{reservation_id}" in path:
-        made = api.ask("operator", "POST", "/v1/reservations", json=RESERVED).json()
+        made = api.make("/v1/reservations", reserved([None, *PLACES].index(who) if "upgrade" in path else 0))
         rest_of_path["reservation_id"] = made["id"]
     if "{window_id}" in path:
         rest_of_path["window_id"] = api.ask("operator", "POST", "/v1/maintenance", json=WINDOW).json()["id"]

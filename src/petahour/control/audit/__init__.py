@@ -14,6 +14,7 @@ from petahour.control.audit.invoices import invoice_checks
 from petahour.control.audit.jobs import job_checks
 from petahour.control.audit.ledger import ledger_checks
 from petahour.control.audit.log import log_check
+from petahour.control.audit.reservations import reservation_checks
 from petahour.control.audit.spot import spot_checks
 from petahour.control.audit.usage import usage_checks
 from petahour.model.errors import PetahourError, UnavailableError
@@ -36,6 +37,7 @@ def audit(tx: Transaction) -> tuple[Check, ...]:
             *usage_checks(tx, facts),
             *spot_checks(facts),
             *ledger_checks(tx, facts),
+            *reservation_checks(tx, facts),
             *invoice_checks(tx),
             log_check(tx),
         ),
@@ -55,6 +57,7 @@ def verify(tx: Transaction, *, anchor: str | None = None) -> tuple[Check, ...]:
             *usage_checks(tx, facts),
             *spot_checks(facts),
             *ledger_checks(tx, facts, anchor=anchor),
+            *reservation_checks(tx, facts),
             *invoice_checks(tx),
         ),
     )

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from petahour.billing.postings import posting_id
 from petahour.control.audit.check import Check, checked
 from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState
 from petahour.model.money import MINOR_DIGITS
+from petahour.model.usage import TransferKind
 from petahour.store.protocol import BoundSum, InvoiceFilter, Transaction
 
 TOTALS = "every invoice's totals are those of its lines"
@@ -112,8 +114,14 @@ def _settled(
     if note:
         return
     off = sum(-(one.total_micros - one.prepaid_micros) for one in notes.get(document.number, ()))
+    written_off = tx.ledger.transfer(posting_id(TransferKind.WRITE_OFF, document.tenant, document.number))
+    if written_off is not None:
+        off += written_off.amount_micros
     if document.credited_micros != off:
-        yield f"{document.number} is credited {document.credited_micros}, its credit notes come to {off}"
+        yield (
+            f"{document.number} is credited {document.credited_micros}, "
+            f"its credit notes and what was written off of it come to {off}"
+        )
     came = paid.get(document.number, 0)
     if document.paid_micros != came:
         yield f"{document.number} is paid {document.paid_micros}, its payments come to {came}"
