@@ -284,8 +284,7 @@ class _Pass:
             price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
-            asked = beyond_limit(money, ask, type_name)
-            if asked is not None:
+            if (asked := beyond_limit(money, ask, type_name)) is not None:
                 return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
             micros = price
         share = self._share(ask, type_name)
