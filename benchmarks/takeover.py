@@ -127,6 +127,7 @@ def by_hand(process: Process, kills: int, queued: int) -> list[float]:
             at_s = process.kill()
             process.start()
             took.append(first_start(process, at_s))
+        end_jobs(process)
     finally:
         process.close()
     return took
@@ -149,6 +150,7 @@ def taken_over(pair: list[Process], kills: int, queued: int) -> tuple[list[float
             started.append(await_start(follower, job) / 1_000 - at_s)
             leader.start()
             leader, follower = follower, leader
+        end_jobs(leader)
     finally:
         for process in pair:
             process.close()
@@ -161,6 +163,16 @@ def fill(process: Process, queued: int) -> None:
     process.submit(3_600)
     for _ in range(queued):
         process.submit(1, gang={"accelerators_per_node": 2}, types=["cpu"])
+
+
+def end_jobs(process: Process) -> None:
+    """What runs outlives its control plane, so that it is cancelled first, and its end waited for."""
+    listed = "/v1/jobs?limit=1000&state=queued&state=starting&state=running&state=stopping"
+    while jobs := process.http.get(listed).raise_for_status().json()["jobs"]:
+        for job in jobs:
+            if job["state"] != "stopping":
+                process.http.post(f"/v1/jobs/{job['id']}/cancel", json={})
+        time.sleep(0.2)
 
 
 def urgent(process: Process) -> str:
