@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import Connection, Select, and_, func, select
@@ -17,23 +18,27 @@ _CHARGE = [charges.c[name] for name in StoredCharge._fields]
 _TRANSFER = [transfers.c[name] for name in StoredTransfer._fields]
 
 
+# What ``_make`` does, without a step in Python: it is done for every row.
+_usage: Callable[[Any], StoredUsage] = partial(tuple.__new__, StoredUsage)
+_charge: Callable[[Any], StoredCharge] = partial(tuple.__new__, StoredCharge)
+_transfer: Callable[[Any], StoredTransfer] = partial(tuple.__new__, StoredTransfer)
+
+
 def every_usage(connection: Connection) -> Iterator[tuple[StoredUsage, StoredCharge]]:
     """Usage records in no order, each with its charge, if it has one."""
     joined = usage_records.outerjoin(charges, charges.c.usage == usage_records.c.id)
     size = len(_USAGE)
-    usage, charge = StoredUsage._make, StoredCharge._make
     for row in _rows(connection, select(*_USAGE, *_CHARGE).select_from(joined)):
-        yield usage(row[:size]), charge(row[size:])
+        yield _usage(row[:size]), _charge(row[size:])
 
 
 def every_transfer(connection: Connection) -> Iterator[tuple[StoredTransfer, str, StoredCharge]]:
     """Transfers in commit order, each with its hash, and where it posts a charge with that charge."""
     joined = transfers.outerjoin(charges, and_(transfers.c.kind == "charge", charges.c.usage == transfers.c.cause))
     size = len(_TRANSFER)
-    transfer, charge = StoredTransfer._make, StoredCharge._make
     query = select(*_TRANSFER, transfers.c.hash, *_CHARGE).select_from(joined).order_by(transfers.c.seq)
     for row in _rows(connection, query):
-        yield transfer(row[:size]), row[size], charge(row[size + 1 :])
+        yield _transfer(row[:size]), row[size], _charge(row[size + 1 :])
 
 
 def charges_without_usage(connection: Connection) -> Sequence[str]:
