@@ -7,7 +7,7 @@ from dataclasses import replace
 from petahour.model.collector import collector_paused
 from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
-from petahour.scheduler.decisions import BLOCKING, CLOSEST, Decisions, Start, Stop, Why
+from petahour.scheduler.decisions import BLOCKING, CLOSEST, TRIES, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
 from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
@@ -20,8 +20,6 @@ from petahour.scheduler.turns import any_turns, may_stop, takes_turns, turns_of
 from petahour.scheduler.veil import Veil
 from petahour.scheduler.victims import Freed, Victims
 
-# Of one ask in one pass: a later job of it may hold less money, or be over before what is promised begins.
-_TRIES = {HoldCode.FUNDS: 8, HoldCode.MAINTENANCE: 64, HoldCode.RESERVATION: 64}
 _BACKFILL_TRIES = 64  # of one shape in one pass, the most urgent ones, for what is kept for a blocked gang
 
 
@@ -142,7 +140,7 @@ class _Pass:
             if why is not None:
                 if why.code is HoldCode.PREEMPTING:
                     whys[job.id] = why
-                elif poor.setdefault(ask, 0) < _TRIES.get(why.code, 0):
+                elif poor.setdefault(ask, 0) < TRIES.get(why.code, 0):
                     poor[ask] += 1
                     whys[job.id] = why
                 else:

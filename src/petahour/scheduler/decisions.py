@@ -11,6 +11,8 @@ from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.reserve import Reservation
 from petahour.scheduler.turns import Turns
 
+# Of one ask in one pass: a later job of it may hold less money, or be over before what is promised begins.
+TRIES = {HoldCode.FUNDS: 8, HoldCode.MAINTENANCE: 64, HoldCode.RESERVATION: 64}
 # Who comes later is not looked at where nobody overtakes.
 BLOCKING = (HoldCode.CAPACITY, HoldCode.PREEMPTING, HoldCode.MAINTENANCE, HoldCode.RESERVATION)
 # Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.

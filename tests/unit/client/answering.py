@@ -168,6 +168,7 @@ def job_detail(**changes: object) -> dict[str, object]:
         "price_micros": 5_600_000,
         "limit_micros": None,
         "currency": "CNY",
+        "reservation": "",
     }
     history = [
         {
