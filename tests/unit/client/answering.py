@@ -167,6 +167,7 @@ def job_detail(**changes: object) -> dict[str, object]:
         "stop_cause": "preempted",
         "price_micros": 5_600_000,
         "limit_micros": None,
+        "reservation": "",
         "currency": "CNY",
         "reservation": "",
     }
