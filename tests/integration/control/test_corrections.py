@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tests.integration.control.house import OPERATOR, House, open_house
 
-from petahour.billing.postings import move
 from petahour.control.audit import audit
 from petahour.control.clock import SystemClock
 from petahour.control.corrections import expire_holds, reverse
@@ -16,7 +15,6 @@ from petahour.control.credit import balance_of
 from petahour.engines.protocol import Phase
 from petahour.model.allocations import EndKind
 from petahour.model.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
-from petahour.model.money import Money
 from petahour.model.resources import Slot
 from petahour.model.tenants import Caller, Role
 from petahour.model.time import HOUR_MS
@@ -96,14 +94,13 @@ def test_what_cannot_be_reversed_is_refused_and_nothing_is_written(house: House)
 
 def test_pending_transfers_end_when_their_time_is_over(house: House) -> None:
     store, now_ms = house.context.store, house.clock.at_ms
-    offered = move(TransferKind.COMMITMENT, tenant="acme", money=Money(40, "CNY"), key="offer", at_ms=now_ms)
     with store.write() as tx:
         for number, expires_ms in ((1, now_ms + HOUR_MS), (2, None)):
             held = Transfer(
                 id=f"trf-hold-offer-{number}",
                 kind=TransferKind.PENDING,
-                debit=offered.debit,
-                credit=offered.credit,
+                debit="prepaid:acme:CNY",
+                credit="revenue:operator:CNY:cpu/spot",
                 amount_micros=40,
                 currency="CNY",
                 at_ms=now_ms,
