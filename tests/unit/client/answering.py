@@ -169,7 +169,6 @@ def job_detail(**changes: object) -> dict[str, object]:
         "limit_micros": None,
         "reservation": "",
         "currency": "CNY",
-        "reservation": "",
     }
     history = [
         {
