@@ -1,11 +1,11 @@
 """A scheduling pass on a large floor: what an operator's control plane pays for each event.
 
-    python benchmarks/scheduler.py [--nodes 10000] [--queued 100000] [--tenants 500] [--passes 300]
+    python benchmarks/scheduler.py [--nodes 10000] [--running 50000] [--queued 100000] [--tenants 500] [--passes 300]
 
-The floor has eight accelerators a node and is filled with jobs of a generated trace; the queue holds further ones
-of many tenants, none of which fits at first. Measured is the pass after one event (a run ends, or a job is
-submitted), with the change itself, and the pass after a burst of 1,000 submissions. The baseline is what a scheduler
-that keeps nothing between passes pays: putting the same present together once.
+The floor has eight accelerators a node and is filled with jobs of a generated trace, the narrow ones first, so that
+so many run; the queue holds further ones of many tenants, none of which fits at first. Measured is the pass after one
+event (a run ends, or a job is submitted), with the change itself, and the pass after a burst of 1,000 submissions.
+The baseline is what a scheduler pays that keeps nothing between passes: putting the same present together once.
 """
 
 from __future__ import annotations
@@ -22,31 +22,39 @@ from petahour.scheduler.policies import policy_named
 from petahour.scheduler.state import State
 from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.generate import plain
+from petahour.simulator.trace import TraceJob
 from report import Figure, percentile, show
 
 WIDTH, BURST = 8, 1_000
+NARROW, NARROW_PART = 2, 0.85  # accelerators of a narrow job, and the part of all that run who are such
 HOUR_MS = 3_600_000
 
 
 class Floor:
     """A state with everything that the present holds, and further jobs to submit."""
 
-    def __init__(self, nodes: int, queued: int, tenants: int, extra: int) -> None:
+    def __init__(self, nodes: int, running: int, queued: int, tenants: int, extra: int) -> None:
         self.state = State(policy_named("petahour"), plain_nodes(nodes, WIDTH))
         self.now_ms = 40 * 24 * HOUR_MS
         # Long enough for the floor to fill: mean gangs of the profile hold a little over two accelerators.
         trace = plain(nodes * WIDTH + queued + extra, nodes, WIDTH, seed=1, load=0.9, tenants=tenants)
         self._jobs = iter(trace.jobs)
+        self._wide: list[TraceJob] = []
         self._seq = 0
         self.waiting = 0
+        narrow = int(running * NARROW_PART)
+        while len(self.state.running) < narrow:
+            self.submit(widest=NARROW)
+            if self.waiting >= 1_000:
+                self.act()
         while self.waiting < queued:
             self.submit()
             if self._seq % 20_000 == 0 or self.waiting == queued:
                 self.act()
 
-    def submit(self) -> None:
-        """One more job waits."""
-        job = next(self._jobs)
+    def submit(self, widest: int | None = None) -> None:
+        """One more job waits; of those that are not too wide, the next one."""
+        job = self._next(widest)
         full, rest = divmod(job.accelerators, WIDTH)
         gang = Gang(nodes=full, accelerators_per_node=WIDTH) if full else Gang(nodes=1, accelerators_per_node=rest)
         ask = self.state.asks.of(
@@ -60,6 +68,15 @@ class Floor:
         self.now_ms += 1
         self.state.enqueue(Waiting(f"job-{self._seq}", self._seq, ask, self.now_ms, job.walltime_ms, name=job.name))
         self.waiting += 1
+
+    def _next(self, widest: int | None) -> TraceJob:
+        if widest is None:
+            return self._wide.pop() if self._wide else next(self._jobs)
+        for job in self._jobs:
+            if job.accelerators <= widest:
+                return job
+            self._wide.append(job)
+        raise AssertionError("the trace is too short")
 
     def end(self, running_id: str) -> None:
         """A run ends of itself."""
@@ -106,11 +123,12 @@ def replace_sweep(job: Waiting) -> Waiting:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=10_000)
+    parser.add_argument("--running", type=int, default=50_000)
     parser.add_argument("--queued", type=int, default=100_000)
     parser.add_argument("--tenants", type=int, default=500)
     parser.add_argument("--passes", type=int, default=300)
     asked = parser.parse_args()
-    floor = Floor(asked.nodes, asked.queued, asked.tenants, asked.passes + 6 * BURST)
+    floor = Floor(asked.nodes, asked.running, asked.queued, asked.tenants, asked.passes + 6 * BURST)
     running = len(floor.state.running)
     print(f"{asked.nodes:,} nodes, {running:,} running, {floor.waiting:,} queued, {asked.tenants} tenants\n")
     whole_s = anew(floor)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from petahour.billing.spot import SpotRule
 from petahour.model.jobs import Tier
 from petahour.model.money import round_micros
 from petahour.model.time import HOUR_MS
@@ -36,12 +37,16 @@ class Tariff:
 
     def at(self, hour: int, used_ams: int) -> int:
         """The price in an hour of the week for a tenant that used so much of it in the month so far."""
+        return lowered(self.hours[hour], self.off(used_ams))
+
+    def off(self, used_ams: int) -> Decimal:
+        """How many per cent the bands take off for such a tenant."""
         off = Decimal(0)
         for band in self.bands:
             if band.from_ams > used_ams:
                 break
             off = band.off
-        return lowered(self.hours[hour], off)
+        return off
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,14 +71,6 @@ class Discount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tax:
-    """A tax on the month's total: its name as invoices show it, and per cent."""
-
-    name: str
-    percent: Decimal
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PriceBook:
     """One version of the prices in one currency, in force from ``effective_ms`` until a later one is.
 
@@ -81,7 +78,9 @@ class PriceBook:
     sale under this book, which is another thing than a price of zero. ``tariffs`` has the pairs whose price
     changes within the week or falls with volume. ``utc_offset_ms`` says when this book's week begins: an offset
     in whole hours, not a zone, so that every week has its 168 hours whatever clocks do. ``until_ms``: nothing is
-    sold from then on unless a later book is in force. ``taxes`` by tenant; that of the empty name is everybody's.
+    sold from then on unless a later book is in force.
+    ``spot`` has the types whose price as spot is posted hour by hour; what ``prices`` says of them holds before the
+    first one is.
     """
 
     id: str
@@ -91,7 +90,7 @@ class PriceBook:
     tariffs: Mapping[tuple[str, Tier], Tariff] = field(default_factory=dict)
     overrides: Mapping[tuple[str, str, Tier], Override] = field(default_factory=dict)
     discounts: Mapping[str, tuple[Discount, ...]] = field(default_factory=dict)
-    taxes: Mapping[str, Tax] = field(default_factory=dict)
+    spot: Mapping[str, SpotRule] = field(default_factory=dict)
     utc_offset_ms: int = 0
     until_ms: int | None = None
 
@@ -109,12 +108,15 @@ def unit_price(
     tier: Tier,
     at_ms: int,
     used_ams: int = 0,
+    posted_micros: int | None = None,
 ) -> int | None:
     """What a tenant pays for an accelerator-hour at an instant, in whole micro-units; None when it is not sold.
 
     The tenant's own tariff counts before the list, and is not lowered by discounts. ``used_ams`` is what the
-    tenant used of the pair in the calendar month so far; only volume bands look at it. The price is rounded to
-    a micro-unit here, before anything is multiplied, so that the price on the invoice is the price paid.
+    tenant used of the pair in the calendar month so far; only volume bands look at it. ``posted_micros``, the posted
+    price of the hour, takes the list's place for spot of a type that the book has a rule for, within that rule's
+    bounds; bands and then discounts lower it like the list. The price is rounded to a micro-unit by each of them
+    here, before anything is multiplied, so that the price on the invoice is the price paid.
     """
     hour = hour_of_week(at_ms, book.utc_offset_ms)
     own = book.overrides.get((tenant, type, tier)) if book.overrides else None
@@ -122,6 +124,10 @@ def unit_price(
         return own.tariff.at(hour, used_ams)
     tariff = book.tariffs.get((type, tier))
     price = book.prices.get((type, tier)) if tariff is None else tariff.at(hour, used_ams)
+    rule = book.spot.get(type) if tier is Tier.SPOT and posted_micros is not None else None
+    if rule is not None and posted_micros is not None:
+        price = rule.within(posted_micros)
+        price = price if tariff is None else lowered(price, tariff.off(used_ams))
     if price is None or tenant not in book.discounts:
         return price
     off = next(
@@ -153,12 +159,8 @@ def varies(
 ) -> bool:
     """Whether a tenant's price of a pair may be another one later under the same book."""
     own = (tenant, type, tier) in book.overrides
-    return own or (type, tier) in book.tariffs or any(one.until_ms for one in book.discounts.get(tenant, ()))
-
-
-def tax_of(book: PriceBook, tenant: str) -> Tax | None:
-    """The tax on a tenant's use: its own rate, else everybody's, else none."""
-    return book.taxes.get(tenant) or book.taxes.get("")
+    listed = (type, tier) in book.tariffs or (tier is Tier.SPOT and type in book.spot)
+    return own or listed or any(one.until_ms for one in book.discounts.get(tenant, ()))
 
 
 def book_at(books: Iterable[PriceBook], *, currency: str, at_ms: int) -> PriceBook | None:

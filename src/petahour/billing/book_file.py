@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from itertools import pairwise
 
-from petahour.billing.book import Discount, Override, PriceBook, Tariff, Tax
+from petahour.billing.book import Discount, Override, PriceBook, Tariff
 from petahour.billing.fields import (
     invalid,
     read_end,
@@ -21,12 +21,14 @@ from petahour.billing.fields import (
     read_tier,
     refuse_unknown,
 )
+from petahour.billing.spot_file import describe_spot, read_spot
 from petahour.billing.tariff_file import FIELDS, describe_tariff, plain_price, read_tariff
 from petahour.model.jobs import Tier
 from petahour.model.money import check_currency
 from petahour.model.time import HOUR_MS, to_iso
 
-_KNOWN = {"id", "currency", "effective", "until", "utc_offset", "prices", "override", "discount", "tax", "tenant_tax"}
+_KNOWN = {"id", "currency", "effective", "until", "utc_offset", "prices", "spot", "override", "discount"}
+_TAXES = ("tax", "tenant_tax")  # Books had them once, and no invoice ever looked at them.
 _Pairs = dict[tuple[str, Tier], Tariff]
 
 
@@ -59,6 +61,14 @@ def parse_price_book(
     floats are refused. ``effective`` is an aware datetime or such a text (``2026-01-01T00:00:00Z``).
     """
     table = read_table(raw, field)
+    for name in _TAXES:
+        if name in table:
+            raise invalid(
+                f"{field}.{name}",
+                None,
+                "taxes are of tenants, not of prices",
+                'Leave it out, and set it with "petahour invoices terms TENANT --tax-rate 6%".',
+            )
     refuse_unknown(table, _KNOWN, f"{field}.")
     currency = check_currency(read_name(table.get("currency"), f"{field}.currency"))
     effective_ms = read_instant(table.get("effective"), f"{field}.effective")
@@ -71,10 +81,16 @@ def parse_price_book(
         tariffs={pair: tariff for pair, tariff in tariffs.items() if tariff.bands or len(set(tariff.hours)) > 1},
         overrides=_overrides(table.get("override"), currency, effective_ms, known_types, f"{field}.override"),
         discounts=_discounts(table.get("discount"), effective_ms, known_types, f"{field}.discount"),
-        taxes=_taxes(table, field),
+        spot=read_spot(table.get("spot"), currency, tariffs, f"{field}.spot"),
         utc_offset_ms=read_offset(table.get("utc_offset"), f"{field}.utc_offset"),
         until_ms=read_end(table.get("until"), f"{field}.until", effective_ms),
     )
+
+
+def parse_stored_book(raw: object) -> PriceBook:
+    """A book as the store or the log has it, with what books of an earlier version had besides left out."""
+    table = read_table(raw, "price_book")
+    return parse_price_book({name: value for name, value in table.items() if name not in _TAXES})
 
 
 def describe_price_book(book: PriceBook) -> dict[str, object]:
@@ -204,28 +220,8 @@ def _discounts(
     return discounts
 
 
-def _taxes(table: Mapping[str, object], field: str) -> dict[str, Tax]:
-    taxes: dict[str, Tax] = {}
-    if table.get("tax") is not None:
-        taxes[""] = _tax(read_table(table["tax"], f"{field}.tax"), {"name", "percent"}, f"{field}.tax")
-    for own, where in read_tables(table.get("tenant_tax"), f"{field}.tenant_tax"):
-        tenant = read_name(own.get("tenant"), f"{where}.tenant")
-        if tenant in taxes:
-            raise invalid(f"{where}.tenant", tenant, "one tax rate of a tenant", "Remove one of the two.")
-        taxes[tenant] = _tax(own, {"tenant", "name", "percent"}, where)
-    return taxes
-
-
-def _tax(table: Mapping[str, object], known: set[str], field: str) -> Tax:
-    refuse_unknown(table, known, f"{field}.")
-    return Tax(
-        name=read_name(table.get("name"), f"{field}.name"),
-        percent=read_percent(table.get("percent"), f"{field}.percent"),
-    )
-
-
 def _describe_terms(book: PriceBook) -> dict[str, object]:
-    terms: dict[str, object] = {}
+    terms: dict[str, object] = {"spot": describe_spot(book.spot, book.currency)} if book.spot else {}
     if book.overrides:
         terms["override"] = [
             {"tenant": tenant, "type": type_name, "tier": tier.value, **_end(own.until_ms)}
@@ -240,14 +236,7 @@ def _describe_terms(book: PriceBook) -> dict[str, object]:
             for tenant, all_of_it in book.discounts.items()
             for one in all_of_it
         ]
-    if "" in book.taxes:
-        terms["tax"] = {"name": book.taxes[""].name, "percent": str(book.taxes[""].percent)}
-    own_taxes = [
-        {"tenant": tenant, "name": tax.name, "percent": str(tax.percent)}
-        for tenant, tax in book.taxes.items()
-        if tenant
-    ]
-    return terms | ({"tenant_tax": own_taxes} if own_taxes else {})
+    return terms
 
 
 def _end(until_ms: int | None) -> dict[str, object]:

@@ -14,6 +14,7 @@ from petahour.model.invoices import (
     InvoiceDocument,
     LineKind,
     PostedSum,
+    Posting,
     Seller,
 )
 from petahour.model.tenants import Tenant
@@ -85,7 +86,16 @@ def _add(sums: dict[_Key, _Sum], posting: PostedSum, used_in: str, *, late: bool
         line.price_max_micros = max(line.price_max_micros, posting.price_max_micros)
 
 
-def _key_of(posting: PostedSum, used_in: str, *, late: bool) -> _Key:
+def line_key(posting: Posting, month: str) -> tuple[LineKind, str, str, str, str, str]:
+    """The line that bills a posting on the invoice of a month: kind, month of use, project, type, tier, note."""
+    from_ms, _ = month_bounds(month)
+    used_in = month if posting.at_ms >= from_ms else month_of(posting.at_ms)
+    place, *rest = _key_of(posting, used_in, late=used_in != month)
+    used_in, project, type_name, tier, note = rest
+    return _ORDER[place], used_in, project, type_name, tier, note
+
+
+def _key_of(posting: PostedSum | Posting, used_in: str, *, late: bool) -> _Key:
     if posting.project:
         kind = LineKind.ADJUSTMENT if late else LineKind.USE
         return (_ORDER.index(kind), used_in, posting.project, posting.type, posting.tier, "")

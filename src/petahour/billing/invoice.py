@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from petahour.billing.invoice_form import render_text, to_json
 from petahour.billing.invoice_nouns import Invoice, InvoiceLine
@@ -14,8 +14,9 @@ from petahour.model.tenants import Tenant
 from petahour.model.time import month_bounds
 from petahour.model.usage import AccountKind, Charge, Transfer, TransferKind, UsageRecord, account_id
 
-__all__ = ["Invoice", "InvoiceLine", "make_invoice", "render_text", "to_json"]
+__all__ = ["CREDIT_OF_TENANT", "Invoice", "InvoiceLine", "make_invoice", "render_text", "to_json"]
 
+CREDIT_OF_TENANT = (AccountKind.PREPAID, AccountKind.COMMITTED, AccountKind.RECEIVABLE)
 _EARNED = (AccountKind.REVENUE, AccountKind.REHEARSAL_REVENUE)
 
 
@@ -94,7 +95,7 @@ class _Side:
 
     @classmethod
     def of(cls, tenant: Tenant, transfers: Iterable[Transfer], from_ms: int, *, rehearsal: bool) -> _Side:
-        kinds = (AccountKind.REHEARSAL_USE,) if rehearsal else (AccountKind.PREPAID, AccountKind.RECEIVABLE)
+        kinds = (AccountKind.REHEARSAL_USE,) if rehearsal else CREDIT_OF_TENANT
         own = frozenset(account_id(kind, tenant.currency, tenant.name) for kind in kinds)
         opening = topups = closing = 0
         held: dict[str, int] = {}
@@ -152,14 +153,24 @@ def _rated(tenant: Tenant, charges: list[Charge], usage: Iterable[UsageRecord]) 
 
 
 def _lines(rated: _Rated, side: _Side) -> tuple[InvoiceLine, ...]:
-    """Lines of use by project, type and tier, then one for every correction; checked against the ledger."""
+    """Lines of use by project, type and tier, one for each reservation or fee and one for every correction; checked
+    against the ledger.
+    """
     _check_posted(rated, side)
     groups: dict[tuple[str, str, str], _Rated] = {}
     for charge, record in rated:
         if record.billed_ams:
             groups.setdefault((charge.project, charge.type, charge.tier.value), []).append((charge, record))
     used = tuple(_use_line(*key, pairs) for key, pairs in sorted(groups.items()))
-    return used + tuple(_correction_line(one, side.own) for one in side.corrections)
+    fees: dict[tuple[str, str], InvoiceLine] = {}
+    for one in side.corrections:
+        if one.kind is TransferKind.FEE:
+            line = _correction_line(one, side.own)
+            known = fees.get((one.note, one.credit))
+            more = 0 if known is None else known.amount_micros
+            fees[one.note, one.credit] = replace(line, amount_micros=line.amount_micros + more)
+    others = (one for one in side.corrections if one.kind is not TransferKind.FEE)
+    return used + tuple(fees.values()) + tuple(_correction_line(one, side.own) for one in others)
 
 
 def _check_posted(rated: _Rated, side: _Side) -> None:
@@ -196,10 +207,13 @@ def _correction_line(reversal: Transfer, own: frozenset[str]) -> InvoiceLine:
         price_max_micros=0,
         amount_micros=-reversal.amount_micros if back else reversal.amount_micros,
         note=" ".join(_note(reversal).split()),
+        fee=reversal.kind is TransferKind.FEE,
     )
 
 
 def _note(transfer: Transfer) -> str:
     if transfer.kind is TransferKind.REVERSAL:
         return f"{transfer.cause} reversed: {transfer.note}"
+    if transfer.kind is TransferKind.FEE:
+        return transfer.note or transfer.cause
     return f"{transfer.kind.value} {transfer.cause}: {transfer.note}"

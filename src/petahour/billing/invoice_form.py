@@ -100,7 +100,7 @@ def _body(lines: tuple[InvoiceLine, ...], rows: list[tuple[str, ...]], widths: l
 def _row(line: InvoiceLine, digits: int, price_digits: int) -> tuple[str, ...]:
     amount = _amount(line.amount_micros, digits)
     if line.note:
-        return ("correction", line.type, line.tier, "", "", amount)
+        return ("fee" if line.fee else "correction", line.type, line.tier, "", "", amount)
     price = _amount(line.price_min_micros, price_digits)
     if line.price_max_micros != line.price_min_micros:
         price += " to " + _amount(line.price_max_micros, price_digits)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvoiceLine:
-    """The use of one project, type and tier; or, with a ``note``, one correction of an earlier charge.
+    """The use of one project, type and tier; or, with a ``note``, a reservation or ``fee``, or one correction of an
+    earlier charge.
 
     ``accelerator_ms`` is billed time; a correction has none. The prices are the lowest and the highest of the
     charges in the line, in micro-units per accelerator-hour.
@@ -21,6 +22,7 @@ class InvoiceLine:
     price_max_micros: int
     amount_micros: int
     note: str = ""
+    fee: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

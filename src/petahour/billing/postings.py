@@ -71,7 +71,7 @@ def move(
     if money.micros < 0:
         debit, credit = credit, debit
     return Transfer(
-        id=f"trf-{kind.value}-{tenant}:{key}",
+        id=posting_id(kind, tenant, key),
         kind=kind,
         debit=debit,
         credit=credit,
@@ -81,6 +81,11 @@ def move(
         cause=key,
         note=note,
     )
+
+
+def posting_id(kind: TransferKind, tenant: str, key: str) -> str:
+    """The id of a movement that a person makes: one per kind, tenant and key."""
+    return f"trf-{kind.value}-{tenant}:{key}"
 
 
 def _account(kind: AccountKind, currency: str, tenant: str, detail: str, side: AccountKind | None) -> str:

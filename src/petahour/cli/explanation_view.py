@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import typer
 
 from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
 from petahour.client.explanation import Charge, Explanation, Movement, Piece, ToldEvent
+from petahour.client.terms_nouns import SpotPrice
 from petahour.model.money import format_micros
-from petahour.model.time import HOUR_MS
+from petahour.model.time import HOUR_MS, hour_floor
 
 _CARRIED = ("cause", "stop_cause", "end_kind", "engine_started_ms", "engine_ended_ms", "heard_ms", "said", "believed")
 
@@ -18,9 +19,9 @@ def show_explanation(found: Explanation) -> None:
     """From the number asked about, step by step, to the job."""
     if found.movements:
         _show_movements("Transfers", found.movements)
-    for piece in found.pieces:
-        _show_piece(piece)
     allocation, job = found.allocation, found.job
+    for piece in found.pieces:
+        _show_piece(piece, None if allocation is None else allocation.limit_micros)
     if allocation is not None:
         typer.echo("\nAllocation")
         placed = ", ".join(f"{slot.node}{list(slot.indexes)}" for slot in allocation.slots)
@@ -50,7 +51,7 @@ def show_explanation(found: Explanation) -> None:
         )
 
 
-def _show_piece(piece: Piece) -> None:
+def _show_piece(piece: Piece, limit_micros: int | None) -> None:
     usage, charge = piece.usage, piece.charge
     if charge is not None:
         typer.echo(f"\nCharge {charge.id}: {money(charge.amount_micros, charge.currency)}")
@@ -59,6 +60,8 @@ def _show_piece(piece: Piece) -> None:
         )
         if piece.book_reason:
             typer.echo(f"  this book was {piece.book_reason}")
+        for line in _posted(piece.posted, charge, limit_micros):
+            typer.echo(f"  {line}")
     if piece.movements:
         _show_movements("Transfers", piece.movements)
     typer.echo("\nUsage record")
@@ -82,6 +85,22 @@ def _price(charge: Charge, effective_ms: int | None) -> str:
     return (
         f"{format_micros(charge.price_micros, charge.currency)} {charge.currency} (book {charge.price_book}{since})"
     )
+
+
+def _posted(posted: SpotPrice | None, charge: Charge, limit_micros: int | None) -> Iterator[str]:
+    """The posted spot price of the hour, what it came from, and whether the job's limit lowered it."""
+    if posted is not None:
+        before = format_micros(posted.before_micros, posted.currency)
+        price = format_micros(posted.price_micros, posted.currency)
+        text = f"posted spot price from {instant(posted.hour_ms)} on: {price}, after {before}"
+        if posted.capacity_ams:
+            held = 100 * min(1, posted.held_ams / posted.capacity_ams)
+            text += f" and {held:.1f} % held in the hour of {instant(hour_floor(posted.posted_ms) - HOUR_MS)}"
+        yield f"{text} (rule of book {posted.book})"
+    if limit_micros is not None:
+        limit = f"{format_micros(limit_micros, charge.currency)} {charge.currency}"
+        at_limit = ", which is what it is charged at" if charge.price_micros == limit_micros else ""
+        yield f"the job pays at most {limit}{at_limit}"
 
 
 def _show_movements(title: str, movements: Iterable[Movement]) -> None:

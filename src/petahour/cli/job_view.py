@@ -97,6 +97,10 @@ def _facts(job: JobDetail, now_ms: int) -> list[tuple[str, object]]:
         ("array", _array(job)),
         ("runs on", job.type and job.type + (" (rehearsal)" if job.rehearsal else "")),
         ("tier", f"{job.tier}, priority {job.priority}"),
+        (
+            "pays at most",
+            None if job.limit_micros is None else f"{job.limit_micros / 1e6:,.6g} an accelerator-hour",
+        ),
         ("walltime", None if job.walltime_ms is None else duration(job.walltime_ms)),
         ("memory", None if job.memory_bytes is None else f"{job.memory_bytes:,} bytes per rank"),
         ("checkpoints", job.checkpoint_dir),
@@ -169,7 +173,7 @@ def _attempt(item: Allocation, now_ms: int) -> tuple[object, ...]:
     where += " (rehearsal)" if item.rehearsal else ""
     ran = None if item.started_ms is None else duration((item.ended_ms or now_ms) - item.started_ms)
     end = item.end_kind and item.end_kind + (f" ({item.stop_cause})" if item.stop_cause else "")
-    price = money(item.price_micros, item.currency)
+    price = item.reservation or money(item.price_micros, item.currency)
     return item.attempt, item.state, where, instant(item.started_ms), ran, end, price
 
 

@@ -17,7 +17,8 @@ from petahour.control.clock import Clock, SystemClock
 from petahour.control.context import Context
 from petahour.control.ids import RandomIds
 from petahour.control.live import LiveState
-from petahour.control.prices import load_price_books
+from petahour.control.posted import Posted
+from petahour.control.prices import PriceBooks
 from petahour.model.tenants import Caller, Role
 from petahour.server.app import create_app
 from petahour.server.caller import caller
@@ -35,11 +36,13 @@ def offline(data_dir: Path, *, clock: Clock | None = None) -> Iterator[Client]:
     """
     catalog = load_catalog(None)
     with stored(data_dir, None) as store:
+        with store.read() as tx:
+            prices = PriceBooks(tx.prices.books(), Posted(tx.prices.posted()))
         context = Context(
             store=store,
             engines={},
             catalog=catalog,
-            prices=load_price_books(catalog),
+            prices=prices,
             clock=clock or SystemClock(),
             ids=RandomIds(),
             live=LiveState(),

@@ -103,6 +103,45 @@ def show(
         typer.echo("* less beyond a volume of the month")
 
 
+@app.command()
+def spot(
+    type_: Annotated[str | None, typer.Option("--type", help="Only of this accelerator type.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Only in this currency.")] = None,
+    hours: Annotated[int, typer.Option(min=1, max=10_000, help="So many of the last hours, and the next one.")] = 24,
+    as_json: AsJson = False,
+) -> None:
+    """Show the posted prices of spot, what each came from, and the next hour's; the newest last."""
+    from petahour.cli.render import Column, instant, show_json, show_table
+    from petahour.cli.session import connect
+    from petahour.model.money import format_micros
+
+    with connect() as client:
+        posted = client.terms.spot_prices(currency=currency, type_name=type_, hours=hours)
+    if as_json:
+        show_json({"prices": posted})
+        return
+    columns = (
+        Column(title="FROM"),
+        Column(title="TYPE"),
+        Column(title="PRICE", right=True),
+        Column(title="BEFORE", right=True),
+        Column(title="OCCUPANCY", right=True),
+        Column(title="BOOK"),
+    )
+    rows = [
+        (
+            instant(one.hour_ms),
+            one.type,
+            f"{format_micros(one.price_micros, one.currency)} {one.currency}",
+            f"{format_micros(one.before_micros, one.currency)} {one.currency}",
+            f"{100 * min(1, one.held_ams / one.capacity_ams):.1f} %" if one.capacity_ams else None,
+            one.book,
+        )
+        for one in posted
+    ]
+    show_table(columns, rows, empty="No posted spot prices: what is sold as spot has its book's price.")
+
+
 def _instant(text: str | None) -> int | None:
     from petahour.billing.fields import read_instant
 

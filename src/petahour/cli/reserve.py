@@ -152,7 +152,7 @@ def cancel(reservation: Name, as_json: AsJson = False) -> None:
         show_json(ended)
         return
     when = f"ends at {instant(ended.to_ms)}" if ended.state in ("active", "ended") else "is cancelled"
-    fee = f", for a fee of {money(ended.fee_micros, ended.currency)} {ended.currency}" if ended.fee_micros else ""
+    fee = f", for a fee of {money(ended.fee_micros, ended.currency)}" if ended.fee_micros else ""
     typer.echo(f"{ended.id} {when}{fee}")
 
 
@@ -169,7 +169,7 @@ def _show(one: Reservation, as_json: bool) -> None:
             ("tenant", one.tenant),
             ("accelerators", f"{one.nodes} x {one.per_node} {one.type}" + (" (rehearsal)" if one.rehearsal else "")),
             ("window", f"{instant(one.from_ms)} to {instant(one.to_ms)}"),
-            ("price", f"{_price(one)} {one.currency} per accelerator-hour, used or not"),
+            ("price", f"{_price(one)} per accelerator-hour, used or not"),
             ("unused part", "may be lent to spot" if one.lends else "is left idle"),
             ("seats", _seats(one) or "none before it is confirmed"),
             ("charged up to", instant(one.billed_ms) or "nothing yet"),

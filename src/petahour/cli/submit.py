@@ -71,6 +71,10 @@ def submit(
     array: Annotated[
         str | None, typer.Option(metavar="INDEXES", help="One job for each, such as 0-15%4: at most 4 at once.")
     ] = None,
+    max_price: Annotated[
+        str | None,
+        typer.Option(help="Of spot: the most it pays for an accelerator-hour, such as 5.50."),
+    ] = None,
     quote: Annotated[
         str | None, typer.Option(help="The quote it is submitted under; its best type, gang and tier unless given.")
     ] = None,
@@ -116,6 +120,7 @@ def submit(
         "after_ok": tuple(after_ok) if after_ok else None,
         "after_any": tuple(after_any) if after_any else None,
         "array": array,
+        "max_price": max_price,
     }
     said = {field: value for field, value in said.items() if value is not None}
     if quote is not None:

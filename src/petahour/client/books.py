@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from petahour.client.decode import decode
+from petahour.client.explanation import InvoiceExplanation
 from petahour.client.transport import Query, Transport, json_of, segment
 from petahour.model.invoices import PPM, BillingTerms, InvoiceDocument, Seller
 
@@ -77,6 +78,12 @@ class Books:
     def invoice(self, number: str) -> InvoiceDocument:
         """One document by its number (a draft by its id)."""
         return decode(InvoiceDocument, json_of(self._transport.send("GET", _path(number), repeatable=True)))
+
+    def explain(self, number: str, *, line: int | None = None, limit: int = 100) -> InvoiceExplanation:
+        """What each line of an invoice bills; of one line its first transfers, with the job behind each."""
+        path = f"/v1/explain/invoice/{segment('number', number)}" + ("" if line is None else f"/{line}")
+        found = self._transport.send("GET", path, query={"limit": limit}, repeatable=True)
+        return decode(InvoiceExplanation, json_of(found))
 
     def file(self, number: str, form: str, *, language: str | None = None) -> bytes:
         """The document as a file: ``pdf``, ``html``, ``csv``, ``json``, ``focus`` (CSV) or ``focus-parquet``."""

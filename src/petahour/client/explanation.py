@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from petahour.client.terms_nouns import SpotPrice
 from petahour.client.types import Allocation
 
 
@@ -62,12 +63,13 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """A usage record, its charge, and what the charge moved."""
+    """A usage record, its charge, and what the charge moved; ``posted``: the posted spot price of its hour."""
 
     usage: UsedPiece
     charge: Charge | None
     book_effective_ms: int | None
     movements: tuple[Movement, ...]
+    posted: SpotPrice | None = None
     book_reason: str | None = None
 
 
@@ -106,3 +108,57 @@ class Explanation:
     allocation: Allocation | None
     events: tuple[ToldEvent, ...]
     job: JobBrief | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BilledLine:
+    """A line of an invoice, numbered from 1. ``posted_micros``: what the transfers come to that are bound to it."""
+
+    number: int
+    kind: str
+    month: str
+    project: str
+    type: str
+    tier: str
+    accelerator_ms: int
+    price_min_micros: int
+    price_max_micros: int
+    exact_micros: int
+    amount_micros: int
+    transfers: int
+    posted_micros: int
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BilledEntry:
+    """A transfer of a line; of a charge with its usage record, allocation and job."""
+
+    cause: str
+    kind: str
+    at_ms: int
+    amount_micros: int
+    note: str
+    charge: str
+    price_book: str
+    price_micros: int
+    usage: str
+    accelerator_ms: int
+    allocation: str
+    job: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvoiceExplanation:
+    """What the lines of an invoice bill; ``entries`` are the first transfers of ``line``."""
+
+    number: str
+    month: str
+    tenant: str
+    currency: str
+    net_micros: int
+    line: int | None
+    lines: tuple[BilledLine, ...]
+    entries: tuple[BilledEntry, ...]

@@ -12,7 +12,10 @@ from petahour.client.requests import JobRequest
 from petahour.model.errors import TooLargeError, ValidationError
 
 MAX_FILE_BYTES = 1024 * 1024
-_TEXT = ("tenant", "project", "name", "workdir", "tier", "checkpoint_dir", "preemption_signal", "array", "quote")
+_TEXT = (
+    *("tenant", "project", "name", "workdir", "tier", "checkpoint_dir", "preemption_signal", "array"),
+    *("max_price", "quote"),
+)
 _WHOLE = ("priority", "retries")
 _EITHER = ("walltime", "grace", "memory")
 _LISTS = ("command", "types", "after_ok", "after_any")

@@ -13,6 +13,7 @@ class JobRequest:
     ``tenant`` is for operators only. ``walltime`` and ``grace`` are durations such as ``"1h30m"``, ``memory`` a
     size such as ``"8GiB"``, each also a plain number of seconds or bytes. ``after_ok`` and ``after_any`` are ids of
     jobs it waits for. ``array`` such as ``"0-15%4"`` makes one job for each index, at most four of them at once.
+    ``max_price`` such as ``"5.50"`` is the most it pays for an accelerator-hour of spot, in its tenant's currency.
     ``meter_power``: the output of the first rank ends with what its accelerators drew.
     """
 
@@ -38,6 +39,7 @@ class JobRequest:
     after_ok: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
     array: str | None = None
+    max_price: str | None = None
     quote: str | None = None
     meter_power: bool = False
 
@@ -68,6 +70,7 @@ class JobRequest:
             "after_ok": list(self.after_ok) or None,
             "after_any": list(self.after_any) or None,
             "array": self.array,
+            "max_price": self.max_price,
             "quote": self.quote,
             "meter_power": self.meter_power or None,
         }

@@ -76,7 +76,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvoiceLine:
-    """The use of one project, type and tier, or (with a note) a correction. Prices are per accelerator-hour."""
+    """The use of one project, type and tier, or (with a note) a fee or correction. Prices per accelerator-hour."""
 
     project: str
     type: str
@@ -86,6 +86,7 @@ class InvoiceLine:
     price_max_micros: int
     amount_micros: int
     note: str = ""
+    fee: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

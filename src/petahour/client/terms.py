@@ -15,6 +15,8 @@ from petahour.client.terms_nouns import (
     Notice,
     PricesAt,
     Runway,
+    SpotPrice,
+    SpotPrices,
     TopupRequest,
     TopupRule,
     WrittenOff,
@@ -47,6 +49,13 @@ class Terms:
         """What everything costs at an instant (now without one): for a tenant, by a book, or in a currency."""
         query: Query = {"at_ms": at_ms, "tenant": tenant, "book": book, "currency": currency}
         return self._get(PricesAt, "/v1/prices/at", query)
+
+    def spot_prices(
+        self, *, currency: str | None = None, type_name: str | None = None, hours: int = 24
+    ) -> tuple[SpotPrice, ...]:
+        """What was posted for spot in the last hours and for the next one, the oldest first."""
+        query: Query = {"currency": currency, "type": type_name, "hours": hours}
+        return self._get(SpotPrices, "/v1/prices/spot", query).prices
 
     # Credit
 

@@ -55,6 +55,32 @@ class TopupRule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SpotPrice:
+    """A posted price per accelerator-hour: it holds from ``hour_ms`` on until another one is posted.
+
+    ``held_ams`` of ``capacity_ams`` accelerator-milliseconds were held in the hour that it follows; ``book`` has the
+    rule by which it follows.
+    """
+
+    currency: str
+    type: str
+    hour_ms: int
+    price_micros: int
+    before_micros: int
+    held_ams: int
+    capacity_ams: int
+    book: str
+    posted_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpotPrices:
+    """The oldest first."""
+
+    prices: tuple[SpotPrice, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Runway:
     """How long a tenant's credit lasts: ``exhausted_ms`` None where nothing burns."""
 

@@ -102,6 +102,7 @@ class Job:
     losses: int = 0
     after: tuple[Awaited, ...] = ()
     array: ArrayPlace | None = None
+    limit_micros: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +115,8 @@ class HeldSlot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allocation:
-    """One attempt of a job. ``price_micros`` is of one accelerator-hour."""
+    """One attempt of a job. ``price_micros``: of one accelerator-hour when it was placed; ``reservation``: what pays
+    instead."""
 
     id: str
     attempt: int
@@ -130,6 +132,8 @@ class Allocation:
     stop_cause: str | None
     price_micros: int
     currency: str
+    limit_micros: int | None = None
+    reservation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

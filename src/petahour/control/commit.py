@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from petahour.billing.book import PriceBook, unit_price, varies
+from petahour.billing.book import PriceBook, varies
 from petahour.control.cancel import ask_to_stop
 from petahour.control.context import Context
 from petahour.control.credit_accounts import funds
@@ -104,6 +104,7 @@ def _place(context: Context, tx: Transaction, place: Place, now_ms: int) -> Allo
         price_for_ms=terms.for_ms,
         currency=context.live.currencies[job.tenant],
         postpaid=tx.credit.terms(job.tenant).postpaid,
+        limit_micros=job.spec.limit_micros,
         reservation=place.reservation,
         reserved_until_ms=until_ms,
         state=AllocationState.STARTING,
@@ -195,15 +196,29 @@ def _terms(
     A job without a walltime and a quote was promised nothing: from its next hour on it follows the book in force.
     """
     kept = _kept(context, tx, job) if job.attempt else _promised(context, job)
+    if kept is not None and _above_limit(context, kept[0], job, accelerator_type, now_ms):
+        kept = None  # It is placed as the book in force has it, or not at all.
     book = context.prices.in_force(context.live.currencies[job.tenant], now_ms) if kept is None else kept[0]
     price = None
     if book is not None:
-        price = unit_price(book, tenant=job.tenant, type=accelerator_type, tier=job.spec.tier, at_ms=now_ms)
+        price = context.prices.price(book, tenant=job.tenant, type=accelerator_type, tier=job.spec.tier, at_ms=now_ms)
     if seated and book is not None and price is None:
         price = 0  # No book sells it; the reservation does.
     if book is None or price is None:
         raise _stale(job.id, f"{accelerator_type} has a price")
+    if not seated and _above_limit(context, book, job, accelerator_type, now_ms):
+        raise _stale(job.id, f"{accelerator_type} costs no more than the job pays at most")
     return _Terms(book=book, price_micros=price, for_ms=(job.spec.walltime_ms or 0) if kept is None else kept[1])
+
+
+def _above_limit(context: Context, book: PriceBook, job: Job, accelerator_type: str, now_ms: int) -> bool:
+    """Whether the price of this hour or the next is more than the job pays at most."""
+    limit = job.spec.limit_micros
+    asked = (
+        context.prices.price(book, tenant=job.tenant, type=accelerator_type, tier=job.spec.tier, at_ms=at_ms)
+        for at_ms in (now_ms, now_ms + context.settings.hold_interval_ms)
+    )
+    return limit is not None and any(price is not None and price > limit for price in asked)
 
 
 def _promised(context: Context, job: Job) -> tuple[PriceBook, int] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from petahour.billing.book_file import describe_price_book, parse_price_book
+from petahour.billing.book_file import describe_price_book, parse_stored_book
 from petahour.control.prices import PriceBooks
 from petahour.control.settings import Settings
 
@@ -53,5 +53,5 @@ def conduct_data(conduct: Conduct) -> dict[str, object]:
 def conduct_from(data: Mapping[str, Any]) -> Conduct:
     """From the log again. Raises KeyError, TypeError, ValueError or ValidationError on another shape."""
     known = dict(data)
-    books = [parse_price_book(book) for book in known.pop("books")]
+    books = [parse_stored_book(book) for book in known.pop("books")]
     return Conduct(**known, prices=PriceBooks(books))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from petahour.billing.postings import posting_id
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
@@ -153,7 +154,7 @@ def write_off(context: Context, caller: Caller, number: str, *, reason: str) -> 
                 field="number", value=number, rule="no such invoice", remedy='"petahour invoices list" shows them.'
             )
         transfer = Transfer(
-            id=f"trf-{TransferKind.WRITE_OFF.value}-{found.tenant}:{number}",
+            id=posting_id(TransferKind.WRITE_OFF, found.tenant, number),
             kind=TransferKind.WRITE_OFF,
             debit=account_id(AccountKind.BAD_DEBT, found.currency),
             credit=account_id(AccountKind.RECEIVABLE, found.currency, found.tenant),

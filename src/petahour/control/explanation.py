@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from petahour.billing.book import PriceBook
+from petahour.billing.spot import SpotPrice
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.pricing import why_book
 from petahour.model.allocations import Allocation
 from petahour.model.errors import NotFoundError
 from petahour.model.events import Event
-from petahour.model.jobs import Job, Promise
+from petahour.model.jobs import Job, Promise, Tier
 from petahour.model.tenants import Caller
 from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord
 from petahour.store.protocol import Transaction
@@ -40,12 +42,14 @@ class Piece:
     """One usage record with its charge and every transfer that the charge caused, reversals included.
 
     ``book_effective_ms``: since when the price book of the charge is in force, None when it is no longer known;
-    ``book_reason``: why this book prices it.
+    ``book_reason``: why this book prices it. ``posted``: the posted spot price of its hour, with what it came from,
+    where the book posts one.
     """
 
     usage: UsageRecord
     charge: Charge | None
     book_effective_ms: int | None
+    posted: SpotPrice | None
     book_reason: str | None
     movements: tuple[Movement, ...]
 
@@ -84,7 +88,7 @@ class _Finder:
 
     def __init__(self, tx: Transaction, context: Context) -> None:
         self._tx = tx
-        self._effects = {book.id: book.effective_ms for book in context.prices.books}
+        self._prices = context.prices
 
     def find(self, subject: Subject, name: str) -> Explanation | None:
         if subject is Subject.TRANSFER:
@@ -165,13 +169,21 @@ class _Finder:
     def _piece(self, usage: UsageRecord, allocation: Allocation, promise: Promise | None) -> Piece:
         charge = self._tx.ledger.charge_of(usage.id)
         posted = None if charge is None else self._tx.ledger.transfer(f"trf-{charge.id}")
+        book = None if charge is None else self._prices.named(charge.price_book)
         return Piece(
             usage=usage,
             charge=charge,
-            book_effective_ms=None if charge is None else self._effects.get(charge.price_book),
+            book_effective_ms=None if book is None else book.effective_ms,
             book_reason=None if charge is None else why_book(allocation, promise, usage.start_ms),
+            posted=None if book is None else self._posted(usage, book),
             movements=() if posted is None else tuple(self._movements(posted)),
         )
+
+    def _posted(self, usage: UsageRecord, book: PriceBook) -> SpotPrice | None:
+        if usage.tier is not Tier.SPOT or usage.type not in book.spot:
+            return None
+        found = self._tx.prices.posted(currency=book.currency, type=usage.type, until_ms=usage.start_ms, limit=1)
+        return found[0] if found else None
 
     def _movements(self, first: Transfer) -> Iterator[Movement]:
         """The transfer, and after it what closed it or took it back, in order."""

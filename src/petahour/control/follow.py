@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from petahour.billing.book import PriceBook
-from petahour.billing.book_file import parse_price_book
+from petahour.billing.book_file import parse_stored_book
 from petahour.control.bars import Bars, bars_from
 from petahour.control.conduct import Conduct
+from petahour.control.posted import Posted
 from petahour.control.prices import PriceBooks, TenantPrices
 from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import InvariantError
@@ -50,6 +51,7 @@ class Follower:
         self._shut: dict[str, Waiting] = {}  # jobs that may not be looked at yet
         self.bars = Bars()
         self._published: dict[str, PriceBook] = {}
+        self._posted = Posted()
         self._projects: dict[str, str] = {}
         self._kept_out: dict[str, Waiting] = {}  # queued jobs that the bars keep out
         self.state.quotas = self.quotas
@@ -72,8 +74,10 @@ class Follower:
             elif event.kind is EventKind.QUOTA_SET:
                 self._quota(_name(event.tenant), event.data)
             elif event.kind is EventKind.PRICES_PUBLISHED:
-                book = parse_price_book(event.data["book"])
+                book = parse_stored_book(event.data["book"])
                 self._published[book.id] = book
+            elif event.kind is EventKind.SPOT_POSTED:
+                self._post(event.data)
             elif event.kind is EventKind.BARRED:
                 self._bar(bars_from(event.data))
             elif event.kind is EventKind.MAINTENANCE_SET:
@@ -116,9 +120,13 @@ class Follower:
         return plan_of(state, made)
 
     def _prices(self, conduct: Conduct) -> PriceBooks:
-        """The books a pass goes by: those the control plane started with, and those published since."""
+        """What a pass goes by: the books at the control plane's start and since, and what was posted for spot."""
         fresh = [book for book in self._published.values() if conduct.prices.named(book.id) is None]
-        return PriceBooks([*conduct.prices.books, *fresh]) if fresh else conduct.prices
+        return PriceBooks([*conduct.prices.books, *fresh], self._posted)
+
+    def _post(self, data: Mapping[str, Any]) -> None:
+        for one in data["prices"]:
+            self._posted.put(data["currency"], one["type"], data["hour_ms"], one["micros"])
 
     # -- who may wait in line --------------------------------------------------------------------------------------
 

@@ -131,6 +131,7 @@ _STOPPED = {
     StopCause.CREDIT: "stopped: its credit is used up",
     StopCause.DUES: "stopped: an invoice is overdue",
     StopCause.BUDGET: "stopped: its project's budget of the month is spent",
+    StopCause.LIMIT: "stopped: the spot price is above its limit",
     StopCause.MAINTENANCE: "stopped: its node is under maintenance",
     StopCause.ORPHAN: "stopped: it ran without a record",
 }

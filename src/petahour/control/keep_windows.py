@@ -12,7 +12,7 @@ from petahour.control.cancel import ask_to_stop
 from petahour.control.context import Context
 from petahour.control.fleet import change_state
 from petahour.control.maintenance import give_back, put_window
-from petahour.control.windows import STOPPING_MS, reason_of, running_on, stop_ms, stops, surely_over_ms
+from petahour.control.windows import STOPPING_MS, reason_of, running_on, stop_ms, stops
 from petahour.model.allocations import AllocationState, StopCause
 from petahour.model.promises import Maintenance, WindowState
 from petahour.model.resources import NodeState
@@ -50,8 +50,7 @@ def _due(context: Context, window: Maintenance, now_ms: int) -> bool:
             job is not None
             and allocation.state is not AllocationState.STOPPING
             and stops(window, job)
-            and now_ms >= stop_ms(window, job)
-            and surely_over_ms(allocation, job) > window.from_ms
+            and now_ms >= stop_ms(window, allocation, job)
             and any(slot.node in nodes for slot in allocation.slots)
         ):
             return True
@@ -80,8 +79,7 @@ def _keep(context: Context, window: Maintenance, now_ms: int) -> bool:
                     change_state(tx, node, NodeState.DRAINING, reason_of(stored), cause, now_ms)
                     wrote = True
         for allocation, job in running_on(tx, stored):
-            early = now_ms < stop_ms(stored, job) or surely_over_ms(allocation, job) <= stored.from_ms
-            if not early and stops(stored, job):
+            if stops(stored, job) and now_ms >= stop_ms(stored, allocation, job):
                 text = f"makes way for the maintenance {stored.id} of {len(stored.nodes)} nodes "
                 text += f"from {to_iso(stored.from_ms)}"
                 ask_to_stop(tx, job, allocation, cause=StopCause.MAINTENANCE, for_job="", at_ms=now_ms, text=text)

@@ -21,6 +21,7 @@ LASTING = frozenset(
         EventKind.TENANT_CREATED,
         EventKind.QUOTA_SET,
         EventKind.PRICES_PUBLISHED,
+        EventKind.SPOT_POSTED,
         EventKind.BARRED,
         EventKind.MAINTENANCE_SET,
         EventKind.RESERVATION_SET,

@@ -10,6 +10,7 @@ from pathlib import Path
 from petahour.billing.book import PriceBook, unit_price
 from petahour.billing.book_file import parse_price_books
 from petahour.catalog.catalog import Catalog
+from petahour.control.posted import Posted
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 
@@ -17,11 +18,13 @@ from petahour.model.jobs import Tier
 class PriceBooks:
     """The stored price books, kept in memory: finding the price of a piece of use asks no database.
 
-    Readers in other threads see the old books or the new ones, never some of each.
+    Readers in other threads see the old books or the new ones, never some of each. ``posted`` are the spot prices
+    that the books' rules have led to.
     """
 
-    def __init__(self, books: Iterable[PriceBook] = ()) -> None:
+    def __init__(self, books: Iterable[PriceBook] = (), posted: Posted | None = None) -> None:
         self.put(books)
+        self.posted = Posted() if posted is None else posted
 
     def put(self, books: Iterable[PriceBook]) -> None:
         """From now on these are the books."""
@@ -46,6 +49,22 @@ class PriceBooks:
         book = books[position - 1] if position else None
         return book if book is not None and (book.until_ms is None or at_ms < book.until_ms) else None
 
+    def price(
+        self,
+        book: PriceBook,
+        *,
+        tenant: str,
+        type: str,  # noqa: A002 - the word of the glossary
+        tier: Tier,
+        at_ms: int,
+        used_ams: int = 0,
+    ) -> int | None:
+        """``billing.book.unit_price`` with the posted price of the hour, where the tier has one."""
+        posted = self.posted.at(book.currency, type, at_ms) if tier is Tier.SPOT and book.spot else None
+        return unit_price(
+            book, tenant=tenant, type=type, tier=tier, at_ms=at_ms, used_ams=used_ams, posted_micros=posted
+        )
+
     def is_newest(self, book: PriceBook) -> bool:
         """Whether no other known book of its currency takes effect after it."""
         _, books = self._effects.get(book.currency, ([], []))
@@ -64,7 +83,14 @@ class PriceBooks:
         """What a book says that was promised, in force or not, as TenantPrices has it of the book in force."""
         book = self.named(book_id)
         instants = (now_ms, now_ms + ahead_ms)
-        return None if book is None else _highest(book, tenant, accelerator_type, tier, instants)
+        return None if book is None else self.highest(book, tenant, accelerator_type, tier, instants)
+
+    def highest(
+        self, book: PriceBook, tenant: str, accelerator_type: str, tier: Tier, instants: tuple[int, ...]
+    ) -> int | None:
+        """The highest price at these instants, None where the pair is not sold at the first of them."""
+        found = [self.price(book, tenant=tenant, type=accelerator_type, tier=tier, at_ms=at_ms) for at_ms in instants]
+        return None if found[0] is None else max(price for price in found if price is not None)
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -79,7 +105,7 @@ class TenantPrices(Mapping[tuple[str, str, Tier], int]):
     """
 
     def __init__(self, prices: PriceBooks, currencies: Mapping[str, str], now_ms: int, ahead_ms: int = 0) -> None:
-        self._currencies = currencies
+        self._prices, self._currencies = prices, currencies
         self._instants = (now_ms, now_ms + ahead_ms) if ahead_ms else (now_ms,)
         self._books = {currency: prices.in_force(currency, now_ms) for currency in set(currencies.values())}
         self._found: dict[tuple[str, str, Tier], int | None] = {}
@@ -94,7 +120,7 @@ class TenantPrices(Mapping[tuple[str, str, Tier], int]):
 
     def _look_up(self, tenant: str, accelerator_type: str, tier: Tier) -> int | None:
         book = self._books.get(self._currencies.get(tenant, ""))
-        return None if book is None else _highest(book, tenant, accelerator_type, tier, self._instants)
+        return None if book is None else self._prices.highest(book, tenant, accelerator_type, tier, self._instants)
 
     def __iter__(self) -> Iterator[tuple[str, str, Tier]]:
         for tenant, currency in self._currencies.items():
@@ -104,14 +130,6 @@ class TenantPrices(Mapping[tuple[str, str, Tier], int]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def _highest(
-    book: PriceBook, tenant: str, accelerator_type: str, tier: Tier, instants: tuple[int, ...]
-) -> int | None:
-    """The highest price at these instants, None where the pair is not sold at the first of them."""
-    found = [unit_price(book, tenant=tenant, type=accelerator_type, tier=tier, at_ms=at_ms) for at_ms in instants]
-    return None if found[0] is None else max(price for price in found if price is not None)
 
 
 def load_price_books(catalog: Catalog, path: Path | None = None) -> PriceBooks:

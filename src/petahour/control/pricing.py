@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple
 
 from petahour.billing.bands import cut_at_bands
-from petahour.billing.book import Band, PriceBook, bands_of, unit_price
+from petahour.billing.book import Band, PriceBook, bands_of
 from petahour.control.prices import PriceBooks
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Promise, Tier
@@ -27,7 +27,7 @@ def book_for(prices: PriceBooks, allocation: Allocation, at_ms: int) -> PriceBoo
     if allocation.price_for_ms is None or at_ms <= began_ms + allocation.price_for_ms:
         return own
     later = prices.in_force(allocation.currency, at_ms)
-    return own if later is None or _price(later, allocation, at_ms, 0) is None else later
+    return own if later is None or _price(prices, later, allocation, at_ms, 0) is None else later
 
 
 def why_book(allocation: Allocation, promise: Promise | None, at_ms: int) -> str:
@@ -51,11 +51,18 @@ def seated(allocation: Allocation, at_ms: int) -> bool:
 
 
 def price_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
-    """The book's id and the price of an accelerator-hour in micro-units: nothing on seats that are paid for."""
+    """The book's id and what an accelerator-hour is charged at in micro-units: never more than the job's limit."""
+    book, price = asked_at(prices, allocation, at_ms, used_ams=used_ams)
+    limit = allocation.limit_micros
+    return book, price if limit is None else min(price, limit)
+
+
+def asked_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
+    """The same before the job's limit, which tells that the limit is passed: nothing on seats that are paid for."""
     if seated(allocation, at_ms):
         return allocation.price_book, 0
     book = book_for(prices, allocation, at_ms)
-    price = None if book is None else _price(book, allocation, at_ms, used_ams)
+    price = None if book is None else _price(prices, book, allocation, at_ms, used_ams)
     if book is None or price is None:
         return allocation.price_book, allocation.price_micros
     return book.id, price
@@ -129,8 +136,8 @@ def affordable_ms(prices: PriceBooks, allocation: Allocation, *, start_ms: int, 
     return duration_ms
 
 
-def _price(book: PriceBook, allocation: Allocation, at_ms: int, used_ams: int) -> int | None:
-    return unit_price(
+def _price(prices: PriceBooks, book: PriceBook, allocation: Allocation, at_ms: int, used_ams: int) -> int | None:
+    return prices.price(
         book,
         tenant=allocation.tenant,
         type=allocation.type,

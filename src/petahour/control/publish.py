@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from petahour.billing.book import PriceBook, bands_of, hour_of_week, unit_price
+from petahour.billing.book import PriceBook, bands_of, hour_of_week
 from petahour.billing.book_file import check_succession, describe_price_book, parse_price_books
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
+from petahour.control.posted import Posted
 from petahour.control.prices import PriceBooks
+from petahour.control.spot import take_posted
 from petahour.control.tenants import known_tenant
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
@@ -84,16 +86,17 @@ def adopt_books(store: Store, read: PriceBooks, now_ms: int, *, sample: bool) ->
         check_succession([*stored.values(), *new])
         for book in new:
             tx.prices.add(PublishedBook(book=book, published_ms=now_ms, published_by=FROM_FILE))
-        return PriceBooks([*stored.values(), *new])
+        return PriceBooks([*stored.values(), *new], Posted(tx.prices.posted()))
 
 
 def reload_books(context: Context) -> None:
-    """Take in books that another control plane on the same database published."""
+    """Take in books that another control plane on the same database published, and the spot prices it posted."""
     known = {book.id for book in context.prices.books}
     with context.store.read() as tx:
         books = () if tx.prices.ids() <= known else tx.prices.books()
     if books:
         context.prices.put(books)
+    take_posted(context)
 
 
 def take_in_books(context: Context) -> None:
@@ -136,7 +139,7 @@ def prices_at(
             banded=bool(bands_of(found, tenant=tenant or "", type=name, tier=tier, at_ms=at_ms)),
         )
         for name, tier in sorted(pairs)
-        if (price := unit_price(found, tenant=tenant or "", type=name, tier=tier, at_ms=at_ms)) is not None
+        if (price := context.prices.price(found, tenant=tenant or "", type=name, tier=tier, at_ms=at_ms)) is not None
     ]
     return PricesAt(
         book=found,
@@ -200,7 +203,7 @@ def _check_effect(stored: Iterable[PriceBook], book: PriceBook, now_ms: int) -> 
 
 
 def _check_tenants(tx: Transaction, book: PriceBook) -> None:
-    named = {tenant for tenant, _, _ in book.overrides} | set(book.discounts) | (set(book.taxes) - {""})
+    named = {tenant for tenant, _, _ in book.overrides} | set(book.discounts)
     for name in sorted(named):
         tenant = tx.people.tenant(name)
         if tenant is None or tenant.currency != book.currency:

@@ -34,6 +34,7 @@ class JobRequest:
     after_ok: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
     array: str | None = None
+    max_price: str | None = None
     quote: str | None = None
     meter_power: bool = False
 
@@ -43,6 +44,8 @@ class JobRequest:
         # Requests of before there were quotes and meters keep their hash.
         if self.quote is None:
             del said["quote"]
+        if self.max_price is None:
+            del said["max_price"]
         if not self.meter_power:
             del said["meter_power"]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

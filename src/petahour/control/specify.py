@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from petahour.billing.fields import read_price
 from petahour.catalog.catalog import Catalog
 from petahour.control.request import JobRequest
 from petahour.control.settings import Settings
@@ -24,8 +25,10 @@ _SCALE = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
-def specify(request: JobRequest, project: Project, catalog: Catalog, settings: Settings) -> JobSpec:
-    """The validated job. Raises ValidationError or TooLargeError naming field, rule and remedy."""
+def specify(request: JobRequest, project: Project, catalog: Catalog, settings: Settings, *, currency: str) -> JobSpec:
+    """The validated job. ``currency`` is its tenant's. Raises ValidationError or TooLargeError naming field, rule and
+    remedy.
+    """
     root = Path(project.directory)
     gang = Gang(
         nodes=request.nodes,
@@ -34,6 +37,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         exclusive=request.exclusive,
     )
     command = _command(request.command, settings)
+    tier = _tier(request.tier)
     return JobSpec(
         name=_name(request.name or Path(command[0]).name or "job"),
         command=command,
@@ -41,7 +45,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         environment=_environment(request.environment, settings),
         gang=gang,
         types=_types(request.types, catalog),
-        tier=_tier(request.tier),
+        tier=tier,
         priority=_whole("priority", request.priority, -MAX_PRIORITY, MAX_PRIORITY),
         walltime_ms=_walltime(request.walltime, settings),
         retries=_whole("retries", request.retries, 0, settings.retries),
@@ -52,6 +56,7 @@ def specify(request: JobRequest, project: Project, catalog: Catalog, settings: S
         grace_ms=_grace(request.grace, settings),
         memory_bytes=None if request.memory is None else _memory(request.memory, settings),
         after=_after(request, settings),
+        limit_micros=None if request.max_price is None else _limit(request.max_price, tier, currency),
         meter_power=request.meter_power,
     )
 
@@ -163,6 +168,17 @@ def _tier(tier: str) -> Tier:
     except ValueError:
         known = ", ".join(Tier)
         raise ValidationError(field="tier", value=tier, rule="a known tier", remedy=f"Use one of {known}.") from None
+
+
+def _limit(price: str, tier: Tier, currency: str) -> int:
+    if tier is not Tier.SPOT:
+        raise ValidationError(
+            field="max_price",
+            value=price,
+            rule=f"a limit of spot work; {tier} work pays the price of its book",
+            remedy="Leave max_price out, or submit it as spot.",
+        )
+    return read_price(price, currency, "max_price")
 
 
 def _switch(name: str) -> Switch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from petahour.billing.conservation import Conservation, conserve
-from petahour.billing.invoice import Invoice, make_invoice
+from petahour.billing.invoice import CREDIT_OF_TENANT, Invoice, make_invoice
 from petahour.control.audit import Check, audit
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
@@ -30,8 +30,7 @@ def invoice_for(context: Context, caller: Caller, tenant: str, month: str) -> In
     with context.store.read() as tx:
         owner = known_tenant(tx, tenant)
         accounts = [
-            account_id(kind, owner.currency, tenant)
-            for kind in (AccountKind.PREPAID, AccountKind.RECEIVABLE, AccountKind.REHEARSAL_USE)
+            account_id(kind, owner.currency, tenant) for kind in (*CREDIT_OF_TENANT, AccountKind.REHEARSAL_USE)
         ]
         return make_invoice(
             tenant=owner,

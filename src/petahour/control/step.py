@@ -24,6 +24,7 @@ from petahour.control.launch import launch_of
 from petahour.control.mend_seats import mend_seats
 from petahour.control.passes import Passes
 from petahour.control.publish import reload_books, take_in_books
+from petahour.control.spot import post_prices, stop_above_limit
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.errors import NotLeaderError, UnavailableError
@@ -72,7 +73,7 @@ class Reconciler:
         self._reconciled_ms = None
 
     def step(self) -> Step:
-        """Hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind.
+        """Post, hear, refresh, reconcile, meter, decide, act. A failure leaves only whole transactions behind.
 
         Raises NotLeaderError where another replica leads, or may by now.
         """
@@ -83,11 +84,13 @@ class Reconciler:
                 rule="the lease has run out and is not renewed yet",
                 remedy="The control loop goes on as soon as it is.",
             )
+        post_prices(self._context)
         heard = self._hear()
         self._refresh()
         self._agree_on_nodes()
         self._reconcile()
         closed = self._meter()
+        stop_above_limit(self._context)
         self._watch()
         keep_windows(self._context)
         mend_seats(self._context)
@@ -277,7 +280,7 @@ class Reconciler:
         waited_for = live.follower.waited_for
         now_ms, seen = context.clock.now_ms(), live.seen
         self._next_ms = now_ms + context.settings.decide_ms
-        self._edge_ms = live.state.promises.edge_after(now_ms) if live.state.promises else None
+        self._edge_ms = live.state.promises.edge_after(now_ms) if live.state.promises.some else None
         plan = live.decide(now_ms, self._conduct)
         if not waited_for:
             return 0, 0

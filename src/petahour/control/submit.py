@@ -54,7 +54,7 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
             remedy=f'Create it with "petahour tenant project create {tenant} {request.project}".',
         )
     now_ms = context.clock.now_ms()
-    spec = specify(request, project, context.catalog, context.settings)
+    spec = specify(request, project, context.catalog, context.settings, currency=currency)
     specs = _each(context.ids.new("job"), spec, request.array, context.settings)
     if request.quote is not None:
         with context.store.read() as tx:

@@ -20,8 +20,10 @@ def stops(window: Maintenance, job: Job) -> bool:
     return window.empties or spec.tier is Tier.SPOT or (spec.checkpoint_dir is not None and spec.walltime_ms is None)
 
 
-def stop_ms(window: Maintenance, job: Job) -> int:
-    """When the job must be told, so that it is gone when the window begins."""
+def stop_ms(window: Maintenance, allocation: Allocation, job: Job) -> int:
+    """When the job must be told, so that it is gone when the window begins. What is over before is told then."""
+    if surely_over_ms(allocation, job) <= window.from_ms:
+        return window.from_ms
     return window.from_ms - job.spec.grace_ms - STOPPING_MS
 
 

@@ -27,6 +27,7 @@ class StopCause(StrEnum):
     ORPHAN = "orphan"
     DUES = "dues-overdue"
     BUDGET = "budget-spent"
+    LIMIT = "price-limit"
     MAINTENANCE = "maintenance"
 
 
@@ -50,6 +51,7 @@ class Allocation:
     running time the book it was placed under stays its own (None: for all of it); what it uses later is priced
     by the book then in force. ``funded_until_ms`` is set where credit covers less than the next stretch: then the
     job is asked to stop, unless credit was added. ``postpaid``: what it uses is owed, not taken from credit.
+    ``limit_micros``: the most that its job pays for an accelerator-hour, None without a limit.
     ``reservation``: the reservations, joined by "+", on whose seats it lies; until ``reserved_until_ms`` its time is
     paid for by them.
     """
@@ -81,6 +83,7 @@ class Allocation:
     price_for_ms: int | None = None
     funded_until_ms: int | None = None
     postpaid: bool = False
+    limit_micros: int | None = None
     reservation: str = ""
     reserved_until_ms: int | None = None
 

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     CREDIT_NOTE_ISSUED = "credit-note-issued"
     PASS_MADE = "pass-made"
     PRICES_PUBLISHED = "prices-published"
+    SPOT_POSTED = "spot-posted"
     CREDIT_WARNING = "credit-warning"
     CREDIT_OVERSPENT = "credit-overspent"
     TOPUP_REQUESTED = "topup-requested"

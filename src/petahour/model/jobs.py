@@ -102,6 +102,7 @@ class JobSpec:
 
     ``types`` are the acceptable accelerator types, the preferred first. ``walltime_ms`` None: unknown.
     ``retries`` bounds restarts after the job's own failures; losing a node or being preempted is not one.
+    ``limit_micros``: the most it pays for an accelerator-hour of spot, in its tenant's currency (None: no limit).
     ``promise`` is there where it was submitted under a quote with prices. ``meter_power``: the first rank's output
     ends with what its accelerators drew.
     """
@@ -121,6 +122,7 @@ class JobSpec:
     grace_ms: int = 30_000
     memory_bytes: int | None = None
     after: tuple[After, ...] = ()
+    limit_micros: int | None = None
     array: ArrayTask | None = None
     promise: Promise | None = None
     meter_power: bool = False

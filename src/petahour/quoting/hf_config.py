@@ -67,7 +67,7 @@ def transformer_from_config(config: _Config, *, name: str | None = None) -> Tran
             field="config.model_type",
             value=model_type,
             rule="a transformer decoder of a known kind",
-            remedy=f"Known kinds: {', '.join(sorted(_FAMILIES))}; describe another one by its shape.",
+            remedy=f"Known kinds: {', '.join(sorted(_FAMILIES))}; for another, name the one it is built like.",
         )
     hidden = _whole(config, "hidden_size", "n_embd", "d_model")
     heads = _whole(config, "num_attention_heads", "n_head", "n_heads")

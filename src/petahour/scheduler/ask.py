@@ -18,7 +18,8 @@ class Ask:
 
     ``types`` are acceptable, the preferred first; ``speeds`` (relative to the first) where they were measured.
     ``rest``: one further node with so many accelerators, for gangs that fill no whole number of nodes.
-    ``promise``: the prices that a quote promised.
+    ``limit_micros``: what an accelerator-hour may cost at most; None without a limit. ``promise``: the prices that a
+    quote promised.
     """
 
     tenant: str
@@ -28,6 +29,7 @@ class Ask:
     gang: Gang
     rest: int = 0
     speeds: tuple[float, ...] = ()
+    limit_micros: int | None = None
     promise: Promise | None = None
     accelerators: int = field(init=False)
     shape: Shape = field(init=False)
@@ -63,10 +65,11 @@ class Asks:
         priority: int = 0,
         rest: int = 0,
         speeds: tuple[float, ...] = (),
+        limit_micros: int | None = None,
         promise: Promise | None = None,
     ) -> Ask:
-        rules = gang.switch, gang.exclusive
-        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds, promise)
+        rules = gang.switch, gang.exclusive, limit_micros, promise
+        key = (tenant, tier, priority, types, gang.nodes, gang.accelerators_per_node, *rules, rest, speeds)
         known = self._known.get(key)
         if known is None:
             known = Ask(
@@ -77,6 +80,7 @@ class Asks:
                 gang=gang,
                 rest=rest,
                 speeds=speeds,
+                limit_micros=limit_micros,
                 promise=promise,
             )
             self._known[key] = known

@@ -9,7 +9,7 @@ from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.decisions import BLOCKING, CLOSEST, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
-from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.quota import Kept, Share, share_of
@@ -50,7 +50,7 @@ class _Pass:
         self._taken: list[tuple[Pool, tuple[Grant, ...]]] = []
         self._used: dict[tuple[str, str], int] = {}
         self._spent: dict[str, int] = {}
-        self._veil = Veil(state, now_ms)
+        self._veil = Veil(state, now_ms) if state.promises.some else None
         self._victims = Victims(state, now_ms, self._veil)
         self._reservation: Reservation | None = None
         self._turns = any_turns(state)
@@ -69,13 +69,15 @@ class _Pass:
         # Where firmer work stops some of those who take turns, the others are looked at when that has happened.
         if self._turns and not self._made.stops:
             self._take_turns()
-        self._veil.lift()
+        if self._veil is not None:
+            self._veil.lift()
         self._made.free_after = tuple([pool.free for pool in pools])
         self._made.least_claim = self._victims.least_claim
         return self._made
 
     def undo(self) -> None:
-        self._veil.lift()
+        if self._veil is not None:
+            self._veil.lift()
         for pool, grants in reversed(self._taken):
             pool.give(grants)
         if self._front is not None:
@@ -85,11 +87,11 @@ class _Pass:
 
     def _in_turn(self) -> None:
         """Nobody overtakes: the first that does not fit ends the pass. Whoever has seats overtakes nobody."""
-        if self._veil:
-            self._seat_all()
+        if self._veil is not None:
+            self._seat_all(self._veil)
         for line in self._state.lines.waiting():
             for job in line:
-                if job.id in self._seated:
+                if self._seated and job.id in self._seated:
                     continue
                 why = self._decide(job)
                 if why is not None:
@@ -97,14 +99,14 @@ class _Pass:
                     if why.code in BLOCKING:
                         return
 
-    def _seat_all(self) -> None:
+    def _seat_all(self, veil: Veil) -> None:
         """All reserved work that finds room on its tenant's seats, or has it made there."""
         for line in self._state.lines.waiting():
             for job in line:
-                types = self._veil.seated(job)
+                types = veil.seated(job)
                 if not types:
                     continue
-                why = self._seat(job, types)
+                why = self._seat(veil, job, types)
                 if why is None or why.code is HoldCode.PREEMPTING:
                     self._seated.add(job.id)
                     if why is not None:
@@ -211,7 +213,7 @@ class _Pass:
         for job in party.jobs:
             type_name = turns.on.get(job.id)
             if job.id in state.lines and type_name is not None:
-                if self._veil:
+                if self._veil is not None:
                     self._veil.over(job)
                 why = self._place(job, type_name)
                 if why is None:
@@ -224,10 +226,10 @@ class _Pass:
 
     def _decide(self, job: Waiting) -> Why | None:
         """Start the job on the first acceptable type that takes it now, else free room for it, else say why not."""
-        if self._veil:
+        if self._veil is not None:
             types = self._veil.seated(job)
             if types:
-                seated = self._seat(job, types)
+                seated = self._seat(self._veil, job, types)
                 if seated is None or seated.code is HoldCode.PREEMPTING:
                     return seated
             self._veil.over(job)
@@ -238,7 +240,7 @@ class _Pass:
                 return None
             refusals.append(why)
         closest = min(refusals, key=lambda why: CLOSEST.index(why.code))
-        if closest.code in (HoldCode.QUOTA, HoldCode.PRICE) and self._veil:
+        if closest.code in (HoldCode.QUOTA, HoldCode.PRICE) and self._veil is not None:
             own = self._veil.reservation(job)
             if own is not None:
                 return Why(HoldCode.RESERVATION, own.type, promise=own.id)
@@ -246,7 +248,7 @@ class _Pass:
             freed = self._displace(job)
             if freed is not None:
                 return freed
-            if self._veil:
+            if self._veil is not None:
                 promise = self._veil.why(job)
                 if promise is not None:
                     code = HoldCode.MAINTENANCE if isinstance(promise, Maintenance) else HoldCode.RESERVATION
@@ -256,16 +258,16 @@ class _Pass:
                 self._reserve(job)
         return closest
 
-    def _seat(self, job: Waiting, types: list[str]) -> Why | None:
+    def _seat(self, veil: Veil, job: Waiting, types: list[str]) -> Why | None:
         """Start reserved work on the seats of its tenant's reservations, else free them for it, else say why not."""
-        self._veil.seats(job)
+        veil.seats(job)
         for type_name in types:
             for pool in self._state.room.by_type.get(type_name, ()):
                 grants = pool.fit(job.ask.gang, job.ask.rest)
                 if grants is not None:
                     pool.take(grants)
                     self._taken.append((pool, grants))
-                    names = self._veil.names(job.ask.tenant, pool, grants)
+                    names = veil.names(job.ask.tenant, pool, grants)
                     self._made.starts.append(Start(job, type_name, pool.index, grants, False, names))
                     return None
         for type_name in types:
@@ -282,6 +284,9 @@ class _Pass:
             price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
+            asked = beyond_limit(money, ask, type_name)
+            if asked is not None:
+                return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
             micros = price
         share = self._share(ask, type_name)
         if share is Share.REFUSED:
@@ -338,6 +343,8 @@ class _Pass:
             micros = hold_micros(money, job, type_name, holds) if money is not None else 0
             if share is Share.REFUSED or micros is None:
                 continue
+            if money is not None and beyond_limit(money, ask, type_name) is not None:
+                continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
                 if money is not None and not pool.rehearsal and micros > self._available(ask.tenant):
@@ -358,19 +365,18 @@ class _Pass:
         """Keep for a blocked gang what it will need at the earliest instant it can start."""
         if not self._policy.reserves(self._state, job, self._now_ms):
             return
-        held = self._state.reserved
+        held, veil = self._state.reserved, self._veil
         if held is not None and self._policy.predicts and held.job == job.id and self._now_ms < held.until_ms:
-            self._reservation = held.renewed(self._state)
+            found: Reservation | None = held.renewed(self._state)
         else:
-            self._reservation = earliest(self._state, job, self._now_ms, self._veil.shown)
-        if self._reservation is not None and self._veil:
-            pool = self._state.room.pools[self._reservation.pool]
-            self._reservation = replace(self._reservation, claimed=self._veil.seen(pool, self._reservation.claimed))
-        self._made.reserved = self._reservation
-        if self._reservation is not None:
-            pool = self._state.room.pools[self._reservation.pool]
-            pool.take(self._reservation.claimed)
-            self._taken.append((pool, self._reservation.claimed))
+            found = earliest(self._state, job, self._now_ms, None if veil is None else veil.shown)
+        if found is not None:
+            pool = self._state.room.pools[found.pool]
+            if veil is not None:
+                found = replace(found, claimed=veil.seen(pool, found.claimed))
+            pool.take(found.claimed)
+            self._taken.append((pool, found.claimed))
+        self._reservation = self._made.reserved = found
 
     def _before_reservation(self, job: Waiting, pool: Pool) -> tuple[Grant, ...] | None:
         """What is over before the reservation begins may use what it keeps; the rest of it stays kept."""
@@ -382,7 +388,7 @@ class _Pass:
             return None
         pool.give(held.claimed)
         unseen: tuple[Grant, ...] = ()
-        if self._veil:
+        if self._veil is not None:
             unseen = less(held.claimed, self._veil.seen(pool, held.claimed))
             pool.take(unseen)
         grants = pool.fit(job.ask.gang, job.ask.rest)

@@ -14,7 +14,7 @@ from petahour.scheduler.turns import Turns
 # Who comes later is not looked at where nobody overtakes.
 BLOCKING = (HoldCode.CAPACITY, HoldCode.PREEMPTING, HoldCode.MAINTENANCE, HoldCode.RESERVATION)
 # Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
-CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.PRICE)
+CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.LIMIT, HoldCode.PRICE)
 
 
 class Start(NamedTuple):

@@ -13,7 +13,7 @@ from petahour.model.resources import Switch
 from petahour.model.time import to_iso
 from petahour.scheduler.ask import Ask, Waiting
 from petahour.scheduler.decisions import Decisions, Why
-from petahour.scheduler.funds import hold_micros
+from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.plan import Hold, HoldCode
 from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.room import Pool
@@ -64,6 +64,8 @@ class Holds(Mapping[str, Hold]):
             )
             if state.money is not None and hold_micros(state.money, job, type_name, 1) is None:
                 refusals.append(Why(HoldCode.PRICE, type_name))
+            elif state.money is not None and (asked := beyond_limit(state.money, ask, type_name)) is not None:
+                refusals.append(Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0))
             elif share is Share.REFUSED:
                 refusals.append(Why(HoldCode.QUOTA, type_name, state.used.get((ask.tenant, type_name), 0)))
             else:
@@ -77,6 +79,9 @@ class Holds(Mapping[str, Hold]):
         if why.code is HoldCode.PRICE:
             names = " or ".join(ask.types)
             return f"{names} is not for sale as {ask.tier} in your currency; choose another type or tier"
+        if why.code is HoldCode.LIMIT:
+            text = f"an hour of one {why.type} as {ask.tier} costs {_price(why.amount)} now or in the next hour, "
+            return text + f"above your limit of {_price(why.limit)}; it starts when the price is within it"
         if why.code is HoldCode.QUOTA:
             return self._quota(ask, why)
         if why.code is HoldCode.FUNDS:
@@ -190,6 +195,12 @@ def _where(ask: Ask) -> str:
     return ("under one switch" if one_switch else "in one pool") + (
         ", on nodes nobody else uses" if ask.gang.exclusive else ""
     )
+
+
+def _price(micros: int) -> str:
+    """All decimals that tell, at least two: a price and a limit may differ in the last."""
+    whole, _, fraction = f"{micros / 1_000_000:,.6f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0'):0<2}"
 
 
 def _decimal(micros: int) -> str:

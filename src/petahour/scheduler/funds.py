@@ -39,3 +39,11 @@ def hold_micros(money: Money, job: Waiting, type_name: str, accelerators: int) -
         return None
     duration_ms = min(job.walltime_ms or money.hold_interval_ms, money.hold_interval_ms)
     return -(-price * accelerators * duration_ms // HOUR_MS)
+
+
+def beyond_limit(money: Money, ask: Ask, type_name: str) -> int | None:
+    """The price of an accelerator-hour where it is above what the job pays at most; None where it is not."""
+    if ask.limit_micros is None:
+        return None
+    price = money.price_micros(ask, type_name)
+    return price if price is not None and price > ask.limit_micros else None

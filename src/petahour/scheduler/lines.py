@@ -57,7 +57,9 @@ class Lines:
             if self._kept and line.head() is job:
                 self._stale[line] = None
         self._places[job.id] = (line, rank, job)
-        heappush(self._oldest, (job.submitted_ms, job.id))
+        if job.ask.limit_micros is None:
+            # Who waits for a price may wait for ever, and would keep from others what is kept for the oldest.
+            heappush(self._oldest, (job.submitted_ms, job.id))
 
     def drop(self, job_id: str) -> Waiting | None:
         """The job no longer waits; None when it did not."""
@@ -100,7 +102,7 @@ class Lines:
         self._stale.clear()
 
     def oldest(self) -> Waiting | None:
-        """Who was submitted first of all that wait."""
+        """Who was submitted first of all that wait and have no limit."""
         while self._oldest:
             found = self._places.get(self._oldest[0][1])
             if found is not None:

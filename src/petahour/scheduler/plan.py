@@ -22,6 +22,7 @@ class HoldCode(StrEnum):
     KEPT = "kept"
     DUES = "dues"
     BUDGET = "budget"
+    LIMIT = "price-limit"
     DEPENDENCY = "dependency"
     ARRAY = "array"
     MAINTENANCE = "maintenance"

@@ -60,7 +60,7 @@ class Play:
             due_ms = [ends[0][0] for ends in (self._ends,) if ends]
             if self._again_ms is not None:
                 due_ms.append(self._again_ms)
-            edge_ms = state.promises.edge_after(self.now_ms) if state.promises else None
+            edge_ms = state.promises.edge_after(self.now_ms) if state.promises.some else None
             if edge_ms is not None:
                 due_ms.append(edge_ms)
             if not due_ms:

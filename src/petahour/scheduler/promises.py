@@ -20,11 +20,9 @@ class Promises:
     def __init__(self) -> None:
         self.windows: dict[str, Maintenance] = {}
         self.reservations: dict[str, Reservation] = {}
+        self.some = False  # whether there is any; read in every pass
         self._room: Room | None = None
         self._places: dict[str, tuple[Place, ...]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.windows or self.reservations)
 
     def put_window(self, window: Maintenance) -> None:
         """A window is this now."""
@@ -33,6 +31,7 @@ class Promises:
             self.windows.pop(window.id, None)
         else:
             self.windows[window.id] = window
+        self.some = bool(self.windows or self.reservations)
 
     def put_reservation(self, reservation: Reservation) -> None:
         """A reservation is this now."""
@@ -41,6 +40,7 @@ class Promises:
             self.reservations[reservation.id] = reservation
         else:
             self.reservations.pop(reservation.id, None)
+        self.some = bool(self.windows or self.reservations)
 
     def forget(self, now_ms: int) -> None:
         """What is over by now is of no more use."""
@@ -48,6 +48,7 @@ class Promises:
             self.windows.pop(promise.id, None)
             self.reservations.pop(promise.id, None)
             self._places.pop(promise.id, None)
+        self.some = bool(self.windows or self.reservations)
 
     def ahead(self, now_ms: int) -> list[Promise]:
         """What is not over, in the order of its beginning."""
@@ -74,7 +75,7 @@ class Promises:
     def copy(self) -> Promises:
         """The same, which then goes its own way."""
         other = Promises()
-        other.windows, other.reservations = dict(self.windows), dict(self.reservations)
+        other.windows, other.reservations, other.some = dict(self.windows), dict(self.reservations), self.some
         return other
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from petahour.scheduler.ask import Grant, Running, Waiting
+from petahour.scheduler.funds import beyond_limit
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
 
@@ -44,13 +45,15 @@ def less(grants: tuple[Grant, ...], others: tuple[Grant, ...]) -> tuple[Grant, .
     return tuple(Grant(node, mask) for node, mask in left if mask)
 
 
-def earliest(state: State, job: Waiting, now_ms: int, shown: Shown) -> Reservation | None:
+def earliest(state: State, job: Waiting, now_ms: int, shown: Shown | None) -> Reservation | None:
     """Over the acceptable types, the soonest instant at which enough runs will have ended; None: unknown.
 
-    ``shown``: a run with what the job may see of its accelerators.
+    ``shown``: a run with what the job may see of its accelerators, where anything is hidden.
     """
     best: Reservation | None = None
     for type_name in job.ask.types:
+        if state.money is not None and beyond_limit(state.money, job.ask, type_name) is not None:
+            continue
         for pool in state.room.by_type.get(type_name, ()):
             found = _earliest_in(state, pool, job, now_ms, shown)
             if found is not None and (best is None or found.begins_ms < best.begins_ms):
@@ -58,13 +61,14 @@ def earliest(state: State, job: Waiting, now_ms: int, shown: Shown) -> Reservati
     return best
 
 
-def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int, shown: Shown) -> Reservation | None:
+def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int, shown: Shown | None) -> Reservation | None:
     ask = job.ask
     freed: list[tuple[Grant, ...]] = []
     found = None
     begins_ms = now_ms
     for ends_ms, running_id in state.upcoming(pool.index, now_ms):
-        grants = shown(pool, state.running[running_id]).grants
+        running = state.running[running_id]
+        grants = running.grants if shown is None else shown(pool, running).grants
         pool.give(grants)
         freed.append(grants)
         begins_ms = max(now_ms, ends_ms)

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from petahour.model.jobs import Tier
 from petahour.scheduler.ask import Ask, Waiting
-from petahour.scheduler.funds import Money, hold_micros
+from petahour.scheduler.funds import Money, beyond_limit, hold_micros
 from petahour.scheduler.play import Play
 from petahour.scheduler.present import Present
 from petahour.scheduler.state import State
@@ -64,7 +64,10 @@ def _offers(state: State, money: Money, job: Waiting) -> Iterator[tuple[Fraction
                 gang=ask.gang,
                 rest=ask.rest,
                 speeds=(ask.speed(type_name),) if type_name in ask.types else (),
+                limit_micros=ask.limit_micros if tier is ask.tier else None,
             )
+            if beyond_limit(money, changed, type_name) is not None:
+                continue
             other = job._replace(id=f"{job.id} otherwise", ask=changed, sweep=None)
             held = hold_micros(money, other, type_name, state.room.holds(ask, type_name))
             if price is None or held is None or held > money.available_micros.get(ask.tenant, 0):

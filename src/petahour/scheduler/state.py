@@ -166,7 +166,7 @@ class State:
 
     def may_yield(self) -> bool:
         """Whether anything runs that a stronger claim could stop."""
-        return any(self.spot.values()) or (bool(self.quotas or self.promises) and any(self.lent.values()))
+        return any(self.spot.values()) or ((bool(self.quotas) or self.promises.some) and any(self.lent.values()))
 
     def _index(self, running: Running) -> None:
         self.running[running.id] = running

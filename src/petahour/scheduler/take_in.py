@@ -19,6 +19,7 @@ def waiting_of(state: State, job: Job) -> Waiting:
         types=spec.types,
         gang=spec.gang,
         priority=spec.priority,
+        limit_micros=spec.limit_micros,
         promise=spec.promise,
     )
     return Waiting(

@@ -10,6 +10,7 @@ import numpy as np
 from petahour.model.jobs import Tier
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
+from petahour.scheduler.funds import beyond_limit
 from petahour.scheduler.shares.chips import Promise, Rules, choose, promise
 from petahour.scheduler.shares.demand import Demand
 from petahour.scheduler.shares.finish_time import alone_speeds, finish_time
@@ -98,7 +99,7 @@ def party_of(state: State, now_ms: int) -> Party:
     capacities = [sum(pool.free for pool in state.room.by_type[name]) for name in types]
     here: list[tuple[int, Waiting, float, int]] = []
     for job in state.lines.every():
-        if takes_turns(state, job):
+        if takes_turns(state, job) and any(_within_limit(state, job, name) for name in job.ask.types):
             here.append((job.seq, job, _left_ms(state, job, 0, 1.0), NOWHERE))
     for running in state.running.values():
         if may_stop(state, running, now_ms):
@@ -108,9 +109,9 @@ def party_of(state: State, now_ms: int) -> Party:
             here.append((running.job.seq, running.job, _left_ms(state, running.job, ran_ms, speed), place))
     here.sort(key=lambda item: item[0])
     speeds = np.zeros((len(here), len(types)))
-    for row, (_, job, _, _) in enumerate(here):
+    for row, (_, job, _, place) in enumerate(here):
         for name in job.ask.types:
-            if name in number:
+            if name in number and (number[name] == place or _within_limit(state, job, name)):
                 speeds[row, number[name]] = job.ask.speed(name)
     gangs = np.array([job.ask.accelerators for _, job, _, _ in here], np.int64)
     return Party(
@@ -121,6 +122,10 @@ def party_of(state: State, now_ms: int) -> Party:
         elapsed_s=np.array([(now_ms - job.submitted_ms) / SECOND_MS for _, job, _, _ in here]),
         before=np.array([place for _, _, _, place in here], np.int64),
     )
+
+
+def _within_limit(state: State, job: Waiting, type_name: str) -> bool:
+    return state.money is None or beyond_limit(state.money, job.ask, type_name) is None
 
 
 def _fastest_first(state: State) -> tuple[str, ...]:

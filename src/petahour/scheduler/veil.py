@@ -24,20 +24,17 @@ Key = tuple[str, tuple[int, ...]]  # whose seats alone are to be seen, and which
 
 
 class Veil:
-    """Hides what is promised from whom it is not promised to, in one pass. Without promises it is false, and free.
+    """Hides what is promised from whom it is not promised to, in one pass. Without promises there is none.
 
     What a job takes while the veil is over it stays taken when that is lifted.
     """
 
     def __init__(self, state: State, now_ms: int) -> None:
         self._state, self._now_ms = state, now_ms
-        self._promises = state.promises.ahead(now_ms) if state.promises else []
+        self._promises = state.promises.ahead(now_ms)
         self._known: dict[Key, dict[int, _Cover]] = {}
         self._worn: Key = ("", ())
         self._taken: list[tuple[Pool, tuple[Grant, ...]]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._promises)
 
     def over(self, job: Waiting) -> None:
         """Hide what the job may not use."""

@@ -37,7 +37,7 @@ class Victims:
     on seats of a reservation yields to its owner's reserved work, however often it did.
     """
 
-    def __init__(self, state: State, now_ms: int, veil: Veil) -> None:
+    def __init__(self, state: State, now_ms: int, veil: Veil | None) -> None:
         self._state, self._now_ms, self._veil = state, now_ms, veil
         self.least_claim = inf  # of those that asked
         self._taken: set[str] = set()
@@ -48,8 +48,8 @@ class Victims:
         """What to stop in the pool for the job; an empty list where room is on its way; None: no set suffices."""
         coming = [run for run in self._state.yielding.get(job.id, ()) if run.pool == pool.index]
         weaker = self._seated(job, pool) if seated else self._weaker(job, pool, within_nominal)
-        if self._veil:
-            coming, weaker = self._shown(pool, coming), self._shown(pool, weaker)
+        if self._veil is not None:
+            coming, weaker = _shown(self._veil, pool, coming), _shown(self._veil, pool, weaker)
         if not coming and not weaker:
             return None
         for running in coming:
@@ -104,10 +104,6 @@ class Victims:
         )
         return [row.running for row in rows]
 
-    def _shown(self, pool: Pool, runs: list[Running]) -> list[Running]:
-        shown = (self._veil.shown(pool, running) for running in runs)
-        return [running for running in shown if running.grants]
-
     def _rows(self, pool: Pool, runs: dict[int, dict[str, Running]], known: dict[int, list[_Row]]) -> list[_Row]:
         """Runs of the pool that the bounds on preemption allow to stop, in the order of yielding."""
         rows = known.get(pool.index)
@@ -122,6 +118,11 @@ class Victims:
             rows.sort()
             known[pool.index] = rows
         return rows
+
+
+def _shown(veil: Veil, pool: Pool, runs: list[Running]) -> list[Running]:
+    shown = (veil.shown(pool, running) for running in runs)
+    return [running for running in shown if running.grants]
 
 
 def _fewest(pool: Pool, job: Waiting, weaker: list[Running]) -> list[Running] | None:

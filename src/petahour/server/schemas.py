@@ -78,6 +78,11 @@ class JobBody(Body):
     after_ok: list[Text] = Field(default_factory=list, description="Jobs that must have succeeded before it starts.")
     after_any: list[Text] = Field(default_factory=list, description="Jobs that must be over before it starts.")
     array: Text | None = Field(None, description="Indexes, one job each; %N: so many at once.", examples=["0-15%4"])
+    max_price: Text | None = Field(
+        None,
+        description="The most it pays for an accelerator-hour of spot, in its tenant's currency.",
+        examples=["5.50"],
+    )
     quote: Text | None = Field(None, description="The quote it is submitted under: type and gang are the quote's.")
     meter_power: bool = Field(False, description="Its first rank's output ends with what its accelerators drew.")
 
@@ -105,6 +110,7 @@ class JobBody(Body):
             after_ok=tuple(self.after_ok),
             after_any=tuple(self.after_any),
             array=self.array,
+            max_price=self.max_price,
             quote=self.quote,
             meter_power=self.meter_power,
         )

@@ -45,6 +45,7 @@ def job_view(job: Job, latest: Allocation | None, hold: Hold | None) -> View:
         "preemption_signal": spec.preemption_signal,
         "grace_ms": spec.grace_ms,
         "memory_bytes": spec.memory_bytes,
+        "limit_micros": spec.limit_micros,
         "submitted_ms": job.submitted_ms,
         "ended_ms": job.ended_ms,
         "attempt": job.attempt,

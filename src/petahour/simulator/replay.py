@@ -133,7 +133,7 @@ class _Run:
         if not len(self._state.lines):
             return True
         promises = self._state.promises
-        ahead = bool(promises) and promises.edge_after(self._now_ms) is not None
+        ahead = promises.some and promises.edge_after(self._now_ms) is not None
         return self._again_ms is None and not self._out.anything and not ahead
 
     # -- events --------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from petahour.billing.book import PriceBook
+from petahour.billing.spot import SpotPrice
 from petahour.model.credit import Budget, CreditTerms, DunningStep, RequestState, TopupRequest, TopupRule
 from petahour.model.jobs import Tier
 from petahour.model.notices import Contact, Notice
@@ -25,13 +26,25 @@ class PublishedBook:
 class Prices(Protocol):
     """Price books, which are added and never changed. ``add`` is a no-op (and says False) for a stored id.
 
-    ``volume_ams``: accelerator-milliseconds billed to a tenant in a window of whole hours, rehearsal apart.
+    ``volume_ams``: accelerator-milliseconds billed to a tenant in a window of whole hours, rehearsal apart. ``post``
+    adds a posted spot price, once for its currency, type and hour; ``posted`` gives those of the hours from
+    ``from_ms`` to ``until_ms`` in order, of a currency and a type where they are named, the last ``limit`` of them.
     """
 
     def add(self, published: PublishedBook) -> bool: ...
     def every(self) -> Sequence[PublishedBook]: ...
     def books(self) -> Sequence[PriceBook]: ...
     def ids(self) -> frozenset[str]: ...
+    def post(self, price: SpotPrice) -> bool: ...
+    def posted(
+        self,
+        *,
+        currency: str | None = None,
+        type: str | None = None,  # noqa: A002 - the glossary's word
+        from_ms: int = 0,
+        until_ms: int | None = None,
+        limit: int | None = None,
+    ) -> Sequence[SpotPrice]: ...
     def volume_ams(self, *, tenant: str, type: str, tier: Tier, from_ms: int, to_ms: int) -> int: ...  # noqa: A002
 
 

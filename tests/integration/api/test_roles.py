@@ -78,6 +78,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/prices"): (ALL, None),
     ("POST", "/v1/prices"): (READ_ALL, {"text": BOOK}),
     ("GET", "/v1/prices/at"): (ALL, None),
+    ("GET", "/v1/prices/spot"): (ALL, None),
     ("POST", "/v1/tenants/{tenant}/topups"): (READ_ALL, {"amount": "5", "currency": "CNY", "key": "k"}),
     ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/credit"): (OWN, None),
@@ -122,6 +123,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/standing"): (READ_ALL, None),
     ("POST", "/v1/transfers/{money_id}/reversal"): (READ_ALL, {"note": "test"}),
     ("GET", "/v1/explain/{subject}/{money_id}"): (OWN, None),
+    ("GET", "/v1/explain/invoice/{number}"): (("operator", "finance", "tenant-admin"), None),
 }
 PUBLIC = {("GET", "/healthz")}
 NAMED_IN_BODY = {("POST", "/v1/jobs"), ("POST", "/v1/keys"), ("POST", "/v1/quotes"), ("POST", "/v1/reservations")}

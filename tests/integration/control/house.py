@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from petahour.catalog import load_catalog
@@ -52,15 +52,23 @@ class House:
     clock: HandClock
 
     def submit(
-        self, name: str, *, nodes: int = 1, types: tuple[str, ...] = ("cpu",), tier: Tier = Tier.ON_DEMAND
+        self,
+        name: str,
+        *,
+        nodes: int = 1,
+        types: tuple[str, ...] = ("cpu",),
+        tier: Tier = Tier.ON_DEMAND,
+        **terms: object,
     ) -> Job:
+        """``terms``: further fields of the job's specification."""
+        spec = JobSpec(name=name, command=("true",), workdir="/", types=types, gang=Gang(nodes=nodes), tier=tier)
         job = Job(
             id=f"job-{name}",
             seq=0,
             tenant="acme",
             project="default",
             user="ann",
-            spec=JobSpec(name=name, command=("true",), workdir="/", types=types, gang=Gang(nodes=nodes), tier=tier),
+            spec=replace(spec, **terms),  # type: ignore[arg-type]  # Each term has its field's type.
             state=JobState.QUEUED,
             submitted_ms=self.clock.now_ms(),
         )
@@ -82,7 +90,7 @@ class House:
     def report(self, allocation: str, phase: Phase, *, started_ms: int | None = None, **rest: object) -> None:
         report = Report(allocation=allocation, phase=phase, started_ms=started_ms, **rest)  # type: ignore[arg-type]
         with self.context.store.write() as tx:
-            hear(tx, report, now_ms=self.clock.now_ms(), settings=SETTINGS)
+            hear(tx, report, now_ms=self.clock.now_ms(), settings=SETTINGS, prices=self.context.prices)
 
     def run(self, allocation: str) -> int:
         self.clock.at_ms += 250

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.property.control.floor import A100, HandPlane
+from tests.property.control.floor import A100, OPERATOR, HandPlane
 
 from petahour.control.audit.stream import RULES, audit_log
+from petahour.control.reservations import Wish, reserve
 from petahour.model.events import Event, EventKind
 from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -238,6 +239,64 @@ def test_too_many_preemptions_are_seen(clean: Log) -> None:
     strict = {**loaded, "max_preemptions": 0, "preemptions_per_hour": 0.0, "min_run_ms": HOUR_MS}
     log[place] = replace(log[place], data={**log[place].data, "loaded": strict})
     assert [finding.rule for finding in audit_log(log)] == [YIELD, YIELD]
+
+
+@pytest.fixture(scope="module")
+def promised(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """Two reservations beside each other: spot on lent seats yields to the owner, and a short job ends before."""
+    plane = HandPlane(tmp_path_factory.mktemp("promised"))
+    for tenant in ("acme", "beta"):
+        wish = Wish(tenant=tenant, type="cpu", count=4, months=1, price="0.01", lends=tenant == "acme")
+        reserve(plane.context, OPERATOR, wish)
+    hour_ms = plane.clock.at_ms - plane.clock.at_ms % HOUR_MS + 5 * HOUR_MS
+    later = Wish(tenant="coop", type=A100, nodes=2, per_node=4, months=1, price="1", from_ms=hour_ms)
+    reserve(plane.context, OPERATOR, later)
+    plane.submit("coop", tier="spot", accelerators_per_node=4, run_ms=HOUR_MS)
+    plane.submit("coop", types=(A100,), accelerators_per_node=4, run_ms=MINUTE_MS, walltime="1h")
+    plane.step(SECOND_MS)
+    plane.step(SECOND_MS)
+    plane.submit("acme", tier="reserved", accelerators_per_node=4, run_ms=HOUR_MS)
+    for _ in range(4):
+        plane.step(SECOND_MS)
+    log = plane.log()
+    plane.close()
+    return log
+
+
+def moved_seats(number: int, **changes: object) -> Tamper:
+    """The reservation was set on other terms."""
+
+    def tamper(log: Log) -> Event:
+        place = nth(log, EventKind.RESERVATION_SET, number)
+        told: dict[str, Any] = log[place].data["reservation"]  # type: ignore[assignment]
+        log[place] = replace(log[place], data={**log[place].data, "reservation": {**told, **changes}})
+        return log[place]
+
+    return tamper
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        moved_seats(0, per_node=3),
+        moved_seats(0, tenant="coop"),
+        moved_seats(0, lends=False),
+        moved_seats(0, to_ms=1),
+        moved_seats(1, seats=[{"node": "cpu-2", "indexes": [0, 1, 2, 3]}]),
+        moved_seats(1, seats=[{"node": "show-1", "indexes": [0, 1, 2, 3]}]),
+        moved_seats(1, seats=[{"node": "cpu-1", "indexes": [1, 2, 3, 4]}]),
+        moved_seats(2, from_ms=1),
+        terms(PLACED, -1, SEATS, tier="on-demand"),
+        terms(PLACED, 0, SEATS, walltime_ms=None),
+        change(PLACED, -1, reservation=""),
+        change(PLACED, -1, reservation="res-none"),
+    ],
+)
+def test_a_reservation_that_is_not_kept_is_seen(promised: Log, tamper: Tamper) -> None:
+    assert list(audit_log(promised)) == []
+    log = list(promised)
+    tamper(log)
+    assert SEATS in {finding.rule for finding in audit_log(log)}
 
 
 def test_a_log_of_an_older_petahour_is_judged_by_what_it_tells(clean: Log) -> None:

@@ -10,7 +10,8 @@ from tests.integration.store.samples import HOUR, people_and_node
 from petahour.billing.chain import GENESIS, link
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobState
-from petahour.model.resources import NodeState
+from petahour.model.promises import Maintenance, Reservation, ReservationState, WindowState
+from petahour.model.resources import NodeState, Slot
 from petahour.model.usage import Balance, RatedUsage, TransferKind
 from petahour.store.protocol import Billed, JobFilter, Submission
 from petahour.store.sql.store import SqlStore
@@ -55,6 +56,42 @@ def test_nodes(store: SqlStore) -> None:
         assert tx.fleet.get("n1") == up
         assert tx.fleet.get("n2") is None
         assert [node.name for node in tx.fleet.every()] == ["a0", "n1"]
+
+
+def test_promises(store: SqlStore) -> None:
+    window = Maintenance(id="mnt-1", nodes=("a", "b"), from_ms=HOUR, to_ms=2 * HOUR, reason="fan", created_by="op")
+    opened = replace(window, state=WindowState.OPEN, empties=True)
+    closed = replace(window, id="mnt-0", state=WindowState.CLOSED)
+    asked = Reservation(
+        id="res-1",
+        tenant="acme",
+        type="cpu",
+        nodes=2,
+        per_node=3,
+        from_ms=2 * HOUR,
+        to_ms=5 * HOUR,
+        price_micros=7,
+        currency="CNY",
+    )
+    seats = (Slot(node="a", indexes=(1, 2, 3)), Slot(node="b", indexes=(0, 1, 2)))
+    made = replace(asked, seats=seats, lends=True, state=ReservationState.CONFIRMED, billed_ms=3 * HOUR, of="res-0")
+    first = replace(asked, id="res-2", from_ms=HOUR)
+    with store.write() as tx:
+        tx.people.add_tenant(samples.TENANT)
+        for one in (window, closed, opened):
+            tx.promises.put_window(one)
+        for other in (asked, first, made):
+            tx.promises.put_reservation(other)
+    with store.read() as tx:
+        assert tx.promises.window("mnt-1") == opened
+        assert tx.promises.window("mnt-2") is None
+        assert tx.promises.windows() == [opened]
+        assert tx.promises.windows(over=True) == [closed, opened]
+        assert tx.promises.reservation("res-1") == made
+        assert tx.promises.reservation("res-3") is None
+        assert tx.promises.reservations() == tx.promises.reservations(tenant="acme") == [first, made]
+        assert tx.promises.reservations(tenant="beta") == []
+        assert tx.promises.reservations(state=ReservationState.CONFIRMED) == [made]
 
 
 def test_quotes(store: SqlStore) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from petahour.billing.bands import cut_at_bands
-from petahour.billing.book import Band, Discount, Override, PriceBook, Tariff, Tax, bands_of, hour_of_week, unit_price
+from petahour.billing.book import Band, Discount, Override, PriceBook, Tariff, bands_of, hour_of_week, unit_price
 from petahour.billing.book_file import describe_price_book, parse_price_book
 from petahour.model.jobs import Tier
 from petahour.model.time import HOUR_MS, to_ms
@@ -65,9 +65,6 @@ def books(draw: st.DrawFn) -> PriceBook:
         tariffs={pair: tariff for pair, tariff in listed.items() if tariff.bands or len(set(tariff.hours)) > 1},
         overrides={("acme", *pair): override for pair, override in own.items()},
         discounts={tenant: (draw(discount),) for tenant in draw(st.sets(tenants))},
-        taxes=draw(
-            st.dictionaries(st.sampled_from(["", "acme"]), st.builds(Tax, name=st.just("VAT"), percent=percents))
-        ),
         utc_offset_ms=draw(st.integers(-14, 14)) * HOUR_MS,
         until_ms=draw(ends),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from petahour.billing.book import tax_of, unit_price
-from petahour.billing.book_file import parse_price_books
+from petahour.billing.book import unit_price
+from petahour.billing.book_file import describe_price_book, parse_price_books, parse_stored_book
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 from petahour.model.time import HOUR_MS
@@ -17,7 +17,6 @@ WHOLE = (
     + """
 until = 2027-01-01T00:00:00Z
 utc_offset = "+08:00"
-tax = { name = "VAT", percent = 6 }
 prices.a100-80g-sxm.on-demand = "14.00"
 
 [price_book.prices.cpu.spot]
@@ -40,11 +39,6 @@ until = 2026-07-01T00:00:00+08:00
 tenant = "acme"
 percent = "7.5"
 types = ["a100-80g-sxm"]
-
-[[price_book.tenant_tax]]
-tenant = "acme"
-name = "VAT"
-percent = 0
 """
 )
 TWO_DISCOUNTS = """
@@ -72,7 +66,6 @@ def test_a_whole_book() -> None:
     # After the override's end the discount on the list counts.
     assert a100("acme", 1_782_835_200_000) == 12_950_000
     assert a100("acme", 1_782_835_199_999) == 12_000_000
-    assert [str(tax and tax.percent) for tax in (tax_of(book, "acme"), tax_of(book, "beta"))] == ["0", "6"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +126,6 @@ def test_a_whole_book() -> None:
         ('prices.cpu.spot = 1\nutc_offset = "+05:30"', "price_book[0].utc_offset", "whole hours"),
         ('prices.cpu.spot = 1\nutc_offset = "+15:00"', "price_book[0].utc_offset", "from -14:00"),
         ("prices.cpu.spot = 1\nuntil = 2026-01-01T00:00:00Z", "price_book[0].until", "later than"),
-        ("prices.cpu.spot = 1\ntax = { name = \"VAT\", percent = -1 }", "price_book[0].tax.percent", "from 0"),
         (
             'prices.cpu.spot = 1\noverride = [{ tenant = "a", type = "cpu", tier = "spot" }]',
             "price_book[0].override[0].hours",
@@ -162,9 +154,9 @@ def test_a_whole_book() -> None:
             "from 0 to 100",
         ),
         (
-            "prices.cpu.spot = 1\ntenant_tax = [" + '{ tenant = "a", name = "x", percent = 1 },' * 2 + "]",
-            "price_book[0].tenant_tax[1].tenant",
-            "one tax rate",
+            'prices.cpu.spot = 1\ntax = { name = "VAT", percent = 6 }',
+            "price_book[0].tax",
+            "taxes are of tenants",
         ),
     ],
 )  # fmt: skip
@@ -200,3 +192,9 @@ def test_books_follow_each_other_without_gap_or_overlap(until: str, rule: str | 
 def test_currencies_of_no_and_of_three_decimals(currency: str, price: str, micros: int) -> None:
     (book,) = parse_price_books(HEAD.replace("CNY", currency) + f'prices.cpu.spot = "{price}"')
     assert book.prices == {("cpu", Tier.SPOT): micros}
+
+
+def test_a_stored_book_of_an_earlier_version_is_read_without_its_taxes() -> None:
+    (book,) = parse_price_books(WHOLE)
+    old = {**describe_price_book(book), "tax": {"name": "VAT", "percent": "6"}, "tenant_tax": []}
+    assert parse_stored_book(old) == book

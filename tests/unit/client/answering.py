@@ -134,6 +134,7 @@ def job(**changes: object) -> dict[str, object]:
         "preemption_signal": "SIGTERM",
         "grace_ms": 30_000,
         "memory_bytes": None,
+        "limit_micros": None,
         "submitted_ms": 1_772_366_400_000,
         "ended_ms": None,
         "attempt": 0,
@@ -165,6 +166,7 @@ def job_detail(**changes: object) -> dict[str, object]:
         "end_kind": "stopped",
         "stop_cause": "preempted",
         "price_micros": 5_600_000,
+        "limit_micros": None,
         "currency": "CNY",
     }
     history = [

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from petahour.control.audit.check import Check, checked
 from petahour.control.audit.facts import Facts, read_facts
 from petahour.control.audit.holding import capacity_checks, life_checks
+from petahour.control.audit.invoices import invoice_checks
 from petahour.control.audit.jobs import job_checks
 from petahour.control.audit.ledger import ledger_checks
 from petahour.control.audit.log import log_check
+from petahour.control.audit.reservations import reservation_checks
+from petahour.control.audit.spot import spot_checks
 from petahour.control.audit.usage import usage_checks
 from petahour.model.errors import PetahourError, UnavailableError
 from petahour.store.protocol import Transaction
@@ -32,7 +35,10 @@ def audit(tx: Transaction) -> tuple[Check, ...]:
             *job_checks(facts),
             *capacity_checks(facts),
             *usage_checks(tx, facts),
+            *spot_checks(facts),
             *ledger_checks(tx, facts),
+            *reservation_checks(tx, facts),
+            *invoice_checks(tx),
             log_check(tx),
         ),
     )
@@ -46,7 +52,14 @@ def verify(tx: Transaction, *, anchor: str | None = None) -> tuple[Check, ...]:
     """
     return _judged(
         tx,
-        lambda facts: (*life_checks(facts), *usage_checks(tx, facts), *ledger_checks(tx, facts, anchor=anchor)),
+        lambda facts: (
+            *life_checks(facts),
+            *usage_checks(tx, facts),
+            *spot_checks(facts),
+            *ledger_checks(tx, facts, anchor=anchor),
+            *reservation_checks(tx, facts),
+            *invoice_checks(tx),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from petahour.billing.book import PriceBook
+from petahour.billing.spot import SpotPrice
 from petahour.model.allocations import Allocation, EndKind, StopCause
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
@@ -72,6 +73,8 @@ class Facts:
     held: Mapping[tuple[str, int], str]
     balances: Mapping[str, Balance]
     books: Mapping[str, PriceBook]
+    posted: Sequence[SpotPrice]
+    spot_events: Sequence[Event]
 
 
 def read_facts(tx: Transaction) -> Facts:
@@ -79,9 +82,12 @@ def read_facts(tx: Transaction) -> Facts:
     histories: dict[str, list[Event]] = defaultdict(list)
     lives: dict[str, Life] = defaultdict(Life)
     added: list[Event] = []
+    spot: list[Event] = []
     for event in _events(tx):
         if event.kind is EventKind.CREDIT_ADDED:
             added.append(event)
+        if event.kind is EventKind.SPOT_POSTED:
+            spot.append(event)
         if event.job and event.kind is not EventKind.REPORT_CONFLICT:
             histories[event.job].append(event)
         if event.allocation:
@@ -96,6 +102,8 @@ def read_facts(tx: Transaction) -> Facts:
         held=_held(tx),
         balances={balance.account: balance for balance in tx.ledger.balances()},
         books={book.id: book for book in tx.prices.books()},
+        posted=tx.prices.posted(),
+        spot_events=spot,
     )
 
 

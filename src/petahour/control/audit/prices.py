@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from petahour.billing.book import PriceBook, bands_of, unit_price
+from petahour.control.posted import Posted
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Tier
 from petahour.model.time import HOUR_MS
@@ -12,7 +13,11 @@ from petahour.store.protocol import StoredCharge, StoredUsage
 
 
 def terms_faults(
-    charge: StoredCharge, record: StoredUsage, allocation: Allocation | None, books: Mapping[str, PriceBook]
+    charge: StoredCharge,
+    record: StoredUsage,
+    allocation: Allocation | None,
+    books: Mapping[str, PriceBook],
+    posted: Posted,
 ) -> Iterator[str]:
     """What is wrong with the charge of a usage record."""
     about = (charge.tenant, charge.project, charge.type, charge.tier, bool(charge.rehearsal), charge.hour_ms)
@@ -26,7 +31,7 @@ def terms_faults(
         book = allocation.price_book if paid else _book_due(charge, record, allocation, books)
         if charge.price_book != book:
             yield f"{charge.id} is priced by {charge.price_book}, should be by {book}"
-        prices = {0} if paid else _prices_due(books.get(book), record, allocation)
+        prices = {0} if paid else _prices_due(books.get(book), record, allocation, posted)
         if charge.price_micros not in prices:
             yield f"{charge.id} has the price {charge.price_micros}, should have one of {sorted(prices)}"
     amount_micros = priced(record.billed_ams, charge.price_micros)
@@ -53,17 +58,25 @@ def _book_due(
     return latest.id if sold else allocation.price_book
 
 
-def _prices_due(book: PriceBook | None, record: StoredUsage, allocation: Allocation) -> set[int]:
-    """What the record may cost an accelerator-hour: the price of its hour, at any of the volume bands.
+def _prices_due(book: PriceBook | None, record: StoredUsage, allocation: Allocation, posted: Posted) -> set[int]:
+    """What the record may cost an accelerator-hour: the price of its hour, at any of the volume bands; and never more
+    than the limit of its job.
 
     Which band it was depends on the order in which use was closed, which no row tells.
     """
+    prices = _asked(book, record, allocation, posted)
+    limit = allocation.limit_micros
+    return prices if limit is None else {min(price, limit) for price in prices}
+
+
+def _asked(book: PriceBook | None, record: StoredUsage, allocation: Allocation, posted: Posted) -> set[int]:
     if book is None:
         return {allocation.price_micros}
     tenant, name, tier, at_ms = record.tenant, record.type, Tier(record.tier), record.start_ms
     bands = bands_of(book, tenant=tenant, type=name, tier=tier, at_ms=at_ms)
+    hourly = posted.at(book.currency, name, at_ms)
     found = {
-        unit_price(book, tenant=tenant, type=name, tier=tier, at_ms=at_ms, used_ams=used_ams)
+        unit_price(book, tenant=tenant, type=name, tier=tier, at_ms=at_ms, used_ams=used_ams, posted_micros=hourly)
         for used_ams in (0, *(band.from_ams for band in bands))
     }
     return {price for price in found if price is not None} or {allocation.price_micros}

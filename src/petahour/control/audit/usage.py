@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from petahour.control.audit.check import Check, Findings
 from petahour.control.audit.facts import EVER_MS, Facts, Life
 from petahour.control.audit.prices import terms_faults
+from petahour.control.posted import Posted
 from petahour.model.allocations import Allocation, EndKind
 from petahour.model.time import HOUR_MS
 from petahour.store.protocol import StoredUsage, Transaction
@@ -22,6 +23,7 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
     findings = Findings((COVERAGE, POLICY, CHARGES))
     told = {name: _Told.of(life, facts.allocations.get(name)) for name, life in facts.lives.items() if life.placed}
     spans: dict[str, _Span] = {}
+    posted = Posted(facts.posted)
     charged = 0
     for record, charge in tx.ledger.every_usage():
         span = spans.get(record.allocation)
@@ -35,7 +37,8 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
             findings.add(CHARGES, f"{record.id} has no charge")
             continue
         charged += 1
-        for fault in terms_faults(charge, record, facts.allocations.get(record.allocation), facts.books):
+        allocation = facts.allocations.get(record.allocation)
+        for fault in terms_faults(charge, record, allocation, facts.books, posted):
             findings.add(CHARGES, fault)
     if charged != tx.ledger.charge_count():
         for name in tx.ledger.charges_without_usage():

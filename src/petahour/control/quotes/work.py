@@ -15,13 +15,12 @@ from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 from petahour.model.quotes import Objective, QuoteRequest
-from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, MAX_GANG_NODES
 from petahour.model.time import parse_duration
 from petahour.quoting.energy import Building, energy_kwh
+from petahour.quoting.estimate import MOST_GANG
 from petahour.quoting.plan import ParallelPlan
 
 MOST_HOURS = 1e10
-MOST_GANG = MAX_GANG_NODES * MAX_ACCELERATORS_PER_NODE
 HOURS = "accelerator-hours"
 Named = TypeVar("Named", bound=StrEnum)
 _KINDS = ("model", "config", "measured", "hours")

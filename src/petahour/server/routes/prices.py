@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, status
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from petahour.billing.book_file import describe_price_book
 from petahour.control.publish import PricesAt, prices_at, publish, published_books
+from petahour.control.spot import MAX_SHOWN, history
 from petahour.server.caller import TheCaller, TheContext
 from petahour.server.schemas import PricesBody
 from petahour.store.terms_protocol import PublishedBook
@@ -41,6 +43,22 @@ def prices_then(
     """What everything costs at an instant: for a tenant (a tenant's key: itself), in a currency, or by a book."""
     found = prices_at(context, caller, at_ms=at_ms, tenant=tenant, book=book, currency=currency)
     return JSONResponse(_prices_at(found))
+
+
+@router.get("/prices/spot")
+def spot_prices(
+    context: TheContext,
+    caller: TheCaller,
+    currency: str | None = None,
+    type_name: Annotated[str | None, Query(alias="type")] = None,
+    hours: Annotated[int, Query(ge=1, le=MAX_SHOWN)] = 24,
+) -> JSONResponse:
+    """The posted prices of spot in the last hours and the next one, with what each came from.
+
+    A tenant sees those of its currency.
+    """
+    found = history(context, caller, currency=currency, type_name=type_name, hours=hours)
+    return JSONResponse({"prices": [asdict(one) for one in found]})
 
 
 def _book(published: PublishedBook, *, whole: bool) -> dict[str, object]:

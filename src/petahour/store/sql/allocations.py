@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from petahour.model.allocations import Allocation, AllocationState
@@ -100,6 +100,13 @@ class SqlAllocations:
 
     def every(self) -> Sequence[Allocation]:
         return rows(self._connection, select(allocations).order_by(allocations.c.placed_ms), allocation_of)
+
+    def overlapping(self, from_ms: int, to_ms: int) -> Sequence[Allocation]:
+        column = allocations.c
+        query = select(allocations).where(
+            column.placed_ms < to_ms, or_(column.ended_ms.is_(None), column.ended_ms > from_ms)
+        )
+        return rows(self._connection, query.order_by(column.placed_ms, column.id), allocation_of)
 
     def held(self, node: str) -> Mapping[int, str]:
         query = select(held_accelerators.c.accelerator, held_accelerators.c.allocation).where(

@@ -10,11 +10,11 @@ calls ``guard`` again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
-APPEND_ONLY = ("events", "usage_records", "charges", "transfers")
+APPEND_ONLY = ("events", "usage_records", "charges", "transfers", "spot_prices")
 
 # Table and column, and the table and column where its values must be; SQLite has foreign keys for them.
 REFERENCES = (
@@ -30,22 +30,29 @@ _RENAMED = "NEW.account <> OLD.account OR NEW.currency <> OLD.currency"
 
 
 def guard(connection: Connection) -> None:
-    """Put every trigger in place. Those that are there already are replaced."""
-    statements = _for_sqlite() if connection.dialect.name == "sqlite" else _for_postgresql()
+    """Put every trigger in place on the tables that there are. Those that are there already are replaced."""
+    tables = _present(connection)
+    statements = _for_sqlite(tables) if connection.dialect.name == "sqlite" else _for_postgresql(tables)
     for statement in statements:
         connection.exec_driver_sql(statement)
 
 
 def unguard(connection: Connection) -> None:
     """Take the triggers away, for a migration that changes old rows. Nothing else calls this."""
-    for table in (*APPEND_ONLY, "accounts", "allocations"):
+    for table in (*_present(connection), "accounts", "allocations"):
         for verb in ("update", "delete", "truncate"):
             on = "" if connection.dialect.name == "sqlite" else f" ON {table}"
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{on}")
 
 
-def _for_sqlite() -> Iterator[str]:
-    for table in APPEND_ONLY:
+def _present(connection: Connection) -> tuple[str, ...]:
+    """An early migration guards before the later tables are made."""
+    made = set(inspect(connection).get_table_names())
+    return tuple(table for table in APPEND_ONLY if table in made)
+
+
+def _for_sqlite(tables: Iterable[str]) -> Iterator[str]:
+    for table in tables:
         for verb in ("update", "delete"):
             yield from _sqlite_trigger(table, verb, "", f"{table} are append-only")
     yield from _sqlite_trigger("accounts", "delete", "", "accounts are kept for ever")
@@ -60,14 +67,14 @@ def _sqlite_trigger(table: str, verb: str, condition: str, said: str) -> Iterato
     yield f"CREATE TRIGGER {name} {event} BEGIN SELECT RAISE(ABORT, '{said}'); END"
 
 
-def _for_postgresql() -> Iterator[str]:
+def _for_postgresql(tables: Iterable[str]) -> Iterator[str]:
     yield """
         CREATE OR REPLACE FUNCTION petahour_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             RAISE EXCEPTION '%% are append-only', TG_TABLE_NAME
                 USING ERRCODE = 'restrict_violation';
         END $$"""
-    for table in APPEND_ONLY:
+    for table in tables:
         yield from _postgresql_trigger(table, "update", "FOR EACH ROW")
         yield from _postgresql_trigger(table, "delete", "FOR EACH ROW")
         yield from _postgresql_trigger(table, "truncate", "FOR EACH STATEMENT")

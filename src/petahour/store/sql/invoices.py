@@ -20,7 +20,8 @@ from petahour.model.invoices import (
     Posting,
     Seller,
 )
-from petahour.store.protocol import InvoiceFilter
+from petahour.model.usage import TransferKind
+from petahour.store.protocol import BoundSum, InvoiceFilter
 from petahour.store.sql.invoice_tables import billing_terms, invoiced_transfers, invoices, month_closes, sellers
 from petahour.store.sql.postings import marking, postings_query, sums_query, waived_query
 from petahour.store.sql.schema import accounts, transfers
@@ -130,6 +131,27 @@ class SqlInvoices:
         mine = select(invoiced_transfers.c.transfer).where(invoiced_transfers.c.invoice == invoice)
         query = postings_query(own).where(transfers.c.seq.in_(mine)).order_by(transfers.c.at_ms, transfers.c.seq)
         yield from self._postings(query)
+
+    def bound_sums(self) -> Sequence[BoundSum]:
+        """All that is bound to invoices, summed by invoice and accounts."""
+        keys = (invoiced_transfers.c.invoice, transfers.c.debit, transfers.c.credit)
+        query = (
+            select(*keys, func.sum(transfers.c.amount_micros))
+            .join_from(invoiced_transfers, transfers, transfers.c.seq == invoiced_transfers.c.transfer)
+            .group_by(*keys)
+            .order_by(*keys)
+        )
+        found = self._connection.execute(query)
+        return [BoundSum(invoice, debit, credit, int(micros)) for invoice, debit, credit, micros in found]
+
+    def payments(self) -> Mapping[str, int]:
+        """What came in for each invoice by its number, as the ledger says."""
+        query = (
+            select(transfers.c.cause, func.sum(transfers.c.amount_micros))
+            .where(transfers.c.kind == TransferKind.PAYMENT.value)
+            .group_by(transfers.c.cause)
+        )
+        return {number: int(micros) for number, micros in self._connection.execute(query)}
 
     def _postings(self, query: Select[Any]) -> Iterator[Posting]:
         found = self._connection.execute(query, execution_options={"yield_per": _READ_AT_ONCE})

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, func, select
 
 from petahour.billing.book import PriceBook
-from petahour.billing.book_file import describe_price_book, parse_price_book
+from petahour.billing.book_file import describe_price_book, parse_stored_book
+from petahour.billing.spot import SpotPrice
 from petahour.model.jobs import Tier
 from petahour.store.sql.schema import usage_records
 from petahour.store.sql.statements import insert_new, rows
-from petahour.store.sql.terms_schema import price_books
+from petahour.store.sql.terms_schema import price_books, spot_prices
 from petahour.store.terms_protocol import PublishedBook
 
 
@@ -46,6 +48,29 @@ class SqlPrices:
     def ids(self) -> frozenset[str]:
         return frozenset(self._connection.execute(select(price_books.c.id)).scalars())
 
+    def post(self, price: SpotPrice) -> bool:
+        return insert_new(self._connection, spot_prices, spot_prices.primary_key.columns.values(), asdict(price))
+
+    def posted(
+        self,
+        *,
+        currency: str | None = None,
+        type: str | None = None,  # noqa: A002
+        from_ms: int = 0,
+        until_ms: int | None = None,
+        limit: int | None = None,
+    ) -> Sequence[SpotPrice]:
+        column = spot_prices.c
+        query = select(spot_prices).where(column.hour_ms >= from_ms)
+        if until_ms is not None:
+            query = query.where(column.hour_ms <= until_ms)
+        if currency is not None:
+            query = query.where(column.currency == currency)
+        if type is not None:
+            query = query.where(column.type == type)
+        query = query.order_by(column.hour_ms.desc(), column.currency, column.type).limit(limit)
+        return rows(self._connection, query, lambda row: SpotPrice(**row))[::-1]
+
     def volume_ams(self, *, tenant: str, type: str, tier: Tier, from_ms: int, to_ms: int) -> int:  # noqa: A002
         column = usage_records.c
         query = select(func.coalesce(func.sum(column.billed_ams), 0)).where(
@@ -61,7 +86,7 @@ class SqlPrices:
 
 def _published_of(row: Mapping[str, Any]) -> PublishedBook:
     return PublishedBook(
-        book=parse_price_book(orjson.loads(row["document"])),
+        book=parse_stored_book(orjson.loads(row["document"])),
         published_ms=row["published_ms"],
         published_by=row["published_by"],
     )

@@ -179,6 +179,7 @@ allocations = Table(
     Column("price_for_ms", BigInteger),
     Column("funded_until_ms", BigInteger),
     Column("postpaid", Boolean, nullable=False, server_default=false()),
+    Column("limit_micros", BigInteger),
     Column("reservation", Text, nullable=False, server_default=""),
     Column("reserved_until_ms", BigInteger),
     UniqueConstraint("job", "attempt"),

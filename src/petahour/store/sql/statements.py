@@ -28,11 +28,14 @@ def one(connection: Connection, query: Select[Any], make: Callable[[Row], Noun])
     return None if row is None else make(cast(Row, row))
 
 
-def insert_new(connection: Connection, table: Table, key: Column[Any], row: Mapping[str, object]) -> bool:
-    """Insert unless the key is stored already; True when it was new."""
+def insert_new(
+    connection: Connection, table: Table, key: Column[Any] | Sequence[Column[Any]], row: Mapping[str, object]
+) -> bool:
+    """Insert unless the key, of one column or several, is stored already; True when it was new."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    columns = [key] if isinstance(key, Column) else list(key)
     # Asked by RETURNING: the row count of such an insert is not to be had from every driver.
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=columns).returning(*columns)
     return connection.execute(statement, row).first() is not None
 
 

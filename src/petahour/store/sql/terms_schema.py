@@ -34,6 +34,23 @@ price_books = Table(
     CheckConstraint("until_ms IS NULL OR until_ms > effective_ms", name="interval"),
 )
 
+# One row for each hour before which a price was posted: it holds from that hour on until the next one does.
+spot_prices = Table(
+    "spot_prices",
+    metadata,
+    Column("currency", String(3), primary_key=True),
+    Column("type", String(60), primary_key=True),
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("price_micros", BigInteger, nullable=False),
+    Column("before_micros", BigInteger, nullable=False),
+    Column("held_ams", BigInteger, nullable=False),
+    Column("capacity_ams", BigInteger, nullable=False),
+    Column("book", ForeignKey("price_books.id"), nullable=False),
+    Column("posted_ms", BigInteger, nullable=False),
+    CheckConstraint("price_micros >= 0", name="price"),
+    CheckConstraint("posted_ms < hour_ms", name="posted_before"),
+)
+
 contacts = Table(
     "contacts",
     metadata,
