@@ -14,6 +14,8 @@ from petahour.control.posted import Posted
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 
+EVER_MS = 2**62
+
 
 class PriceBooks:
     """The stored price books, kept in memory: finding the price of a piece of use asks no database.
@@ -64,6 +66,11 @@ class PriceBooks:
         return unit_price(
             book, tenant=tenant, type=type, tier=tier, at_ms=at_ms, used_ams=used_ams, posted_micros=posted
         )
+
+    def last_posted(self, book: PriceBook) -> dict[str, int]:
+        """By type, the last posted price of spot, the next hour's as a rule; without one, those it begins with."""
+        last = {name: self.posted.at(book.currency, name, EVER_MS) for name in book.spot}
+        return {name: book.prices[name, Tier.SPOT] if price is None else price for name, price in last.items()}
 
     def is_newest(self, book: PriceBook) -> bool:
         """Whether no other known book of its currency takes effect after it."""

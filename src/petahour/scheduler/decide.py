@@ -284,8 +284,7 @@ class _Pass:
             price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
-            asked = beyond_limit(money, ask, type_name)
-            if asked is not None:
+            if (asked := beyond_limit(money, ask, type_name)) is not None:
                 return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
             micros = price
         share = self._share(ask, type_name)
@@ -341,9 +340,8 @@ class _Pass:
             share = self._share(ask, type_name)
             holds = self._state.room.holds(ask, type_name)
             micros = hold_micros(money, job, type_name, holds) if money is not None else 0
-            if share is Share.REFUSED or micros is None:
-                continue
-            if money is not None and beyond_limit(money, ask, type_name) is not None:
+            dear = money is not None and beyond_limit(money, ask, type_name) is not None
+            if share is Share.REFUSED or micros is None or dear:
                 continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from tests.integration.control.crashing import CrashError, Crashing
 from tests.integration.control.house import BEGIN_MS, OPERATOR, SETTINGS, House, open_house
-from tests.integration.control.looks import Looks, settles
+from tests.integration.control.invoice_life import InvoiceLife
+from tests.integration.control.looks import settles
 from tests.integration.postgres import PostgresServer
 
 from petahour.billing.conservation import conserve
@@ -34,16 +35,14 @@ from petahour.control.close_hours import close_hours, due_for_closing
 from petahour.control.commit import commit
 from petahour.control.corrections import reverse
 from petahour.control.credit import add_credit
-from petahour.control.invoices import credit_invoice, pay_invoice, void_invoice
 from petahour.control.live import LiveState
-from petahour.control.month_close import close_month
 from petahour.control.prices import PriceBooks
 from petahour.control.publish import adopt_books, publish
 from petahour.control.spot import post_prices, take_posted
 from petahour.engines.protocol import Phase
 from petahour.model.allocations import Allocation, AllocationState, EndKind
-from petahour.model.errors import ConflictError, ValidationError
-from petahour.model.invoices import BillingTerms, InvoiceState, Party, Seller
+from petahour.model.errors import ConflictError
+from petahour.model.invoices import BillingTerms, Party, Seller
 from petahour.model.jobs import Job, JobState, Tier
 from petahour.model.resources import Slot
 from petahour.model.time import HOUR_MS, MINUTE_MS, hour_floor, month_bounds, month_of, to_iso
@@ -61,7 +60,7 @@ RARER = ("month", "price", "post", "pay", "correct")
 picks = st.integers(0, 10_000)
 
 
-class MoneyLife(Looks, RuleBasedStateMachine):
+class MoneyLife(InvoiceLife, RuleBasedStateMachine):
     """The test plays scheduler, engine, people and misfortune; what it knows of money is ``bought`` alone."""
 
     new_url: Callable[[], str]
@@ -161,52 +160,6 @@ class MoneyLife(Looks, RuleBasedStateMachine):
         """What the control loop does first in every hour."""
         for _ in range(2):
             post_prices(self.house.context)
-
-    @rule()
-    def close_month(self) -> None:
-        """Every month that is over, the first one first; once more, it is the same close."""
-        now_ms, month = self._now(), month_of(BEGIN_MS)
-        self._close_hours(hour_floor(now_ms - SETTINGS.settle_ms))
-        while (to_ms := month_bounds(month)[1]) + SETTINGS.settle_ms <= now_ms:
-            made = [close_month(self.house.context, OPERATOR, month) for _ in range(2)]
-            first, again = ([one.document and one.document.id for one in closes] for closes in made)
-            assert first == again
-            month = month_of(to_ms)
-
-    @rule(pick=picks)
-    def let_a_month_end(self, pick: int) -> None:
-        """Somebody works, the month ends, and it is closed; of this tenant's lives most end too early for it."""
-        self.run_one(pick=pick, tier=Tier.ON_DEMAND)
-        self.wall_ms += 20 * MINUTE_MS
-        if pick % 2:
-            self.wall_ms = max(self.wall_ms, month_bounds(month_of(self.wall_ms))[1] + SETTINGS.settle_ms)
-        self.close_month()
-
-    @rule(pick=picks)
-    def pay(self, pick: int) -> None:
-        """One key is one payment."""
-        due = [one for one in self._invoices(InvoiceState.ISSUED) if one.due_micros > 0]
-        if due:
-            found = due[pick % len(due)]
-            for _ in range(2):
-                pay_invoice(self.house.context, OPERATOR, found.number, amount=None, key=f"bank-{found.number}")
-            self.bought_micros += found.due_micros
-
-    @rule(pick=picks, what=st.sampled_from(["void", "credit"]))
-    def correct(self, pick: int, what: str) -> None:
-        """An invoice is taken back, or a cent of its first line; what may not be is refused and changes nothing."""
-        found = self._invoices(InvoiceState.ISSUED, InvoiceState.PAID)
-        if not found:
-            return
-        context, number, before = self.house.context, found[pick % len(found)].number, self._money()
-        try:
-            if what == "void":
-                void_invoice(context, OPERATOR, number, reason="wrong")
-            else:
-                key = f"note-{pick % 3}"
-                credit_invoice(context, OPERATOR, number, line=1, amount="0.01", reason="slow", key=key)
-        except (ConflictError, ValidationError):
-            assert self._money() == before
 
     # -- scheduler and engine ----------------------------------------------------------------------------------
 

@@ -94,6 +94,11 @@ def test_thirty_kills_lose_nothing(make_plane: MakePlane) -> None:
     plane = make_plane()
     plane.start()
     directory = plane.found_tenant()
+    # One preemption is sure, whatever chance makes of the others; the kills come upon it.
+    whole = {"gang": {"nodes": 2, "accelerators_per_node": 2}, "types": ["a100-80g-sxm"]}
+    spot = plane.submit(rank_command(10), name="yields", tier="spot", **whole)
+    plane.await_state(spot, "running")
+    plane.submit(rank_command(0.5), name="displaces", **whole)
     closing = threading.Event()
     tenants = [Tenant(plane, number, random.Random(seed + number), closing) for number in range(TENANTS)]
     failures: list[BaseException] = []

@@ -14,11 +14,13 @@ from petahour.control.explanation import Subject, explain
 from petahour.control.live import LiveState
 from petahour.control.prices import PriceBooks
 from petahour.control.publish import prices_at
+from petahour.control.quotes.make import make_quote
 from petahour.control.spot import history, post_prices
 from petahour.control.step import Reconciler
 from petahour.model.allocations import StopCause
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import JobState, Tier
+from petahour.model.quotes import QuoteRequest
 from petahour.model.tenants import Caller, Role
 from petahour.model.time import HOUR_MS, MINUTE_MS, to_iso
 from petahour.scheduler.plan import HoldCode
@@ -231,3 +233,20 @@ def test_a_tenant_sees_the_prices_of_its_currency(plane: Plane) -> None:
     assert {one.currency for one in seen} == {"CNY"}
     both = history(plane.context, OPERATOR, currency=None, type_name="cpu", hours=24)
     assert {one.currency for one in both} == {"CNY", "USD"}
+
+
+def test_a_quote_has_the_last_posted_price(plane: Plane) -> None:
+    plane.publish(book())
+    plane.topup("100")
+    request = QuoteRequest(tenant="acme", hours=10.0, types=("cpu",), tier="spot")
+
+    def quoted() -> int | None:
+        (line,) = make_quote(plane.context, OPERATOR, request).lines
+        return {price.tier: price.price_micros for price in line.prices}.get(Tier.SPOT)
+
+    plane.context.live.refresh(plane.context.store, plane.context.settings)
+    assert quoted() == 1_000_000
+    plane.submit("full", accelerators_per_node=8, tier="spot")
+    plane.step()
+    plane.advance(HOUR_MS, by_ms=10 * MINUTE_MS)
+    assert quoted() == 1_400_000

@@ -50,7 +50,8 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
     now_ms = context.clock.now_ms()
     book = context.prices.in_force(currency, now_ms)
     placed = expected_starts(context, tenant, estimated.estimates, terms.tier, now_ms)
-    prices = None if book is None else Prices(book=book, tenant=tenant, from_ms=now_ms)
+    posted = {} if book is None else context.prices.last_posted(book)
+    prices = None if book is None else Prices(book=book, tenant=tenant, from_ms=now_ms, posted=posted)
     lines = [
         offer(estimate, ratios=ratios.get(estimate.type, ()), prices=prices, start=one.start, gang=one.gang)
         for estimate, one in zip(estimated.estimates, placed, strict=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from petahour.billing.book import PriceBook
 from petahour.billing.mean_price import mean_price
@@ -17,11 +17,15 @@ from petahour.quoting.own_runs import LEAST_SPREAD, learn, spread_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prices:
-    """The book that a quote's prices are of, the tenant they are for, and the earliest begin of a run."""
+    """The book that a quote's prices are of, the tenant they are for, and the earliest begin of a run.
+
+    ``posted``: by type, the last posted price of spot.
+    """
 
     book: PriceBook
     tenant: str
     from_ms: int
+    posted: Mapping[str, int] = field(default_factory=dict)
 
 
 def offer(
@@ -111,6 +115,7 @@ def _prices(
             tier=tier,
             from_ms=begins_ms,
             duration_ms=run_ms.expected,
+            posted_micros=prices.posted.get(estimate.type),
         )
         if price is not None:
             total = Interval(
