@@ -53,6 +53,7 @@ class _Pass:
         self._reservation: Reservation | None = None
         self._turns = any_turns(state)
         self._kept = Kept(state.quotas)
+        self._some_yield = bool(state.yielding) or state.may_yield()
         self._nobody_yields = False
         self._seated: set[str] = set()
         self._front: Front | None = None
@@ -237,18 +238,16 @@ class _Pass:
             if why is None:
                 return None
             refusals.append(why)
-        closest = min(refusals, key=lambda why: CLOSEST.index(why.code))
+        closest = refusals[0] if len(refusals) == 1 else min(refusals, key=lambda why: CLOSEST.index(why.code))
         if closest.code in (HoldCode.QUOTA, HoldCode.PRICE) and self._veil is not None:
             own = self._veil.reservation(job)
             if own is not None:
                 return Why(HoldCode.RESERVATION, own.type, promise=own.id)
         if any(why.code in (HoldCode.CAPACITY, HoldCode.KEPT) for why in refusals):
-            freed = self._displace(job)
-            if freed is not None:
+            if self._some_yield and (freed := self._displace(job)) is not None:
                 return freed
             if self._veil is not None:
-                promise = self._veil.why(job)
-                if promise is not None:
+                if (promise := self._veil.why(job)) is not None:
                     code = HoldCode.MAINTENANCE if isinstance(promise, Maintenance) else HoldCode.RESERVATION
                     return Why(code, closest.type, promise=promise.id)
                 self._veil.over(job)
@@ -318,8 +317,11 @@ class _Pass:
             self._spent[job.ask.tenant] = self._spent.get(job.ask.tenant, 0) + micros
 
     def _share(self, ask: Ask, type_name: str) -> Share:
-        quota, used = self._state.quotas.get((ask.tenant, type_name)), self._uses(ask.tenant, type_name)
-        return share_of(quota, used, tier=ask.tier, accelerators=self._state.room.holds(ask, type_name))
+        quota = self._state.quotas.get((ask.tenant, type_name))
+        if quota is None:
+            return share_of(None, 0, tier=ask.tier, accelerators=0)
+        used, holds = self._uses(ask.tenant, type_name), self._state.room.holds(ask, type_name)
+        return share_of(quota, used, tier=ask.tier, accelerators=holds)
 
     def _uses(self, tenant: str, type_name: str) -> int:
         key = (tenant, type_name)
