@@ -94,7 +94,7 @@ def show_accuracy(found: QuoteAccuracy) -> None:
             _range(one.quoted_ms),
             span(one.run_ms),
             f"{one.error:+.1%}",
-            "yes" if one.within else "no",
+            "set aside" if one.set_aside else "yes" if one.within else "no",
             None if one.quoted_micros is None else money(one.quoted_micros, one.currency),
             money(one.charged_micros, one.currency),
             _correction(one.correction, one.own_runs),
@@ -102,9 +102,16 @@ def show_accuracy(found: QuoteAccuracy) -> None:
         for one in found.outcomes
     ]
     show_table(columns, rows, empty="No job under a quote has succeeded yet.")
+    aside: dict[str, list[str]] = {}
+    for one in found.outcomes:
+        if one.set_aside is not None:
+            aside.setdefault(one.set_aside, []).append(one.job)
+    for reason, jobs in aside.items():
+        typer.echo(f"\nSet aside, counted in no mean and not learned from: {', '.join(jobs)}: {reason}.")
     if found.mape is not None and found.bias is not None and found.coverage is not None:
+        compared = sum(1 for one in found.outcomes if one.set_aside is None)
         typer.echo(
-            f"\nRuns compared: {len(found.outcomes)}. Mean error {found.mape:.1%}, bias {found.bias:+.1%}; "
+            f"\nRuns compared: {compared}. Mean error {found.mape:.1%}, bias {found.bias:+.1%}; "
             f"{found.coverage:.0%} within their interval (80 % are promised)."
         )
     if found.waiting or found.other:

@@ -176,7 +176,10 @@ class QuotedJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteOutcome:
-    """A quote beside what its job took and was charged. ``error``: quoted over measured run time, less one."""
+    """A quote beside what its job took and was charged. ``error``: quoted over measured run time, less one.
+
+    ``set_aside``: why the run is no fair sample, counts in no mean and teaches nothing; None for a fair one.
+    """
 
     quote: str
     job: str
@@ -193,11 +196,12 @@ class QuoteOutcome:
     own_runs: int
     error: float
     within: bool
+    set_aside: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteAccuracy:
-    """Outcomes, newest first; the mean size of errors, their mean, and the part that lay within the interval.
+    """Outcomes, newest first; of the fair ones the mean size of errors, their mean, and the part within the interval.
 
     ``waiting`` quotes have a job that is not over; ``other`` one that did not succeed on one type.
     """

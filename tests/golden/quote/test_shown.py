@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,15 @@ def test_a_list_of_quotes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_quotes_beside_what_came_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     show_accuracy(QuoteAccuracy(outcomes=OUTCOMES, mape=0.08, bias=-0.08, coverage=0.5, waiting=1, other=2))
     golden(capsys, "accuracy.txt")
+
+
+def test_a_run_that_was_set_aside_is_named_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = replace(OUTCOMES[1], set_aside="it ran on rehearsal nodes")
+    show_accuracy(QuoteAccuracy(outcomes=(OUTCOMES[0], odd), mape=0.02, bias=-0.02, coverage=1.0, waiting=0, other=0))
+    shown = capsys.readouterr().out
+    assert "-13.7%  set aside" in shown
+    assert "Set aside, counted in no mean and not learned from: job-1: it ran on rehearsal nodes." in shown
+    assert "Runs compared: 1." in shown
 
 
 def test_a_calibration(capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,6 +187,13 @@ def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
     assert certain.run_ms == Interval(low=100_000, expected=100_000, high=100_000)
 
 
+@given(st.lists(st.floats(min_value=0.25, max_value=4.0), max_size=30), st.floats(min_value=1.0, max_value=1e6))
+def test_whatever_ran_the_interval_is_bounded(ratios: list[float], apart: float) -> None:
+    wide = TypeEstimate(type="cpu", accelerators=1, plan="", run_s=100, low_s=100 / apart, high_s=100 * apart)
+    run = offer(wide, ratios=ratios).run_ms
+    assert run.expected / 4 - 1 <= run.low <= run.expected <= run.high <= run.expected * 4 + 4
+
+
 @pytest.mark.parametrize("hours", [math.nan, math.inf])
 def test_hours_that_json_has_no_number_for_are_refused_before_they_are_sent(hours: float) -> None:
     with pytest.raises(ValidationError, match="above zero"):

@@ -46,7 +46,8 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
         estimated = estimate_types(context.catalog, request, terms, types, most)
     with context.store.read() as tx:
         currency = known_tenant(tx, tenant).currency
-        ratios = ratios_of(tx, estimated.work, context.settings.quotes_compared)
+        ratios = ratios_of(tx, tenant, estimated.work, context.settings.quotes_compared)
+    ratios = {name: seen for name, seen in ratios.items() if name not in _rehearsed(context)}
     now_ms = context.clock.now_ms()
     book = context.prices.in_force(currency, now_ms)
     placed = expected_starts(context, tenant, estimated.estimates, terms.tier, now_ms)
@@ -107,6 +108,12 @@ def estimate_types(
     work, about = about_hours(request.hours or 0.0) if training is None else about_training(training)
     refused = tuple(NotQuoted(type=name, reason=f"{error.rule}. {error.remedy}") for name, error in errors)
     return Estimated(work=work, about=about, estimates=tuple(estimates), refused=refused)
+
+
+def _rehearsed(context: Context) -> set[str]:
+    """Types of which this fleet has rehearsal nodes alone: what runs on accelerators says nothing of those."""
+    nodes = list(context.live.nodes.values())
+    return {node.type for node in nodes if node.rehearsal} - {node.type for node in nodes if not node.rehearsal}
 
 
 def _types_here(context: Context, request: QuoteRequest) -> tuple[tuple[str, ...], dict[str, int]]:

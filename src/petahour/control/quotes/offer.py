@@ -12,7 +12,7 @@ from petahour.model.jobs import Tier
 from petahour.model.quotes import ExpectedStart, Interval, Objective, QuoteLine, TierPrice
 from petahour.model.resources import Gang
 from petahour.model.time import HOUR_MS
-from petahour.quoting.own_runs import LEAST_SPREAD, learn, spread_of
+from petahour.quoting.own_runs import LEAST_SPREAD, MOST_REACH, learn, spread_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +95,7 @@ def _run(estimate: TypeEstimate, ratios: Sequence[float]) -> tuple[Interval, flo
         reach = known.spread / max(LEAST_SPREAD, spread_of(low_s, high_s))
         low_s = expected_s * (low_s / estimate.run_s) ** reach
         high_s = expected_s * (high_s / estimate.run_s) ** reach
+    low_s, high_s = max(low_s, expected_s / MOST_REACH), min(high_s, expected_s * MOST_REACH)
     whole = Interval(
         low=max(1, round(low_s * 1000)), expected=max(1, round(expected_s * 1000)), high=max(1, round(high_s * 1000))
     )
