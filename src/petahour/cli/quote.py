@@ -203,12 +203,16 @@ def _config(model: str | None) -> dict[str, object] | None:
     try:
         if path.stat().st_size > MOST_CONFIG_BYTES:
             raise _bad_config(model, f"at most {MOST_CONFIG_BYTES} bytes")
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise _bad_config(model, f"a readable JSON file ({getattr(error, 'strerror', None) or error})") from None
     if not isinstance(found, dict):
         raise _bad_config(model, "a JSON object, as config.json of a model's repository is")
     return found
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"it says {name}, which is no number in JSON")
 
 
 def _bad_config(model: str, rule: str) -> ValidationError:

@@ -19,7 +19,7 @@ class QuoteRequest(Asked):
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/quotes``; what is not said is left out.
 
-        Raises ValidationError for hours that JSON has no number for.
+        Raises ValidationError for hours, or a figure of the config, that JSON has no number for.
         """
         if self.hours is not None and not math.isfinite(self.hours):
             raise ValidationError(
@@ -27,6 +27,7 @@ class QuoteRequest(Asked):
             )
         said = {field.name: getattr(self, field.name) for field in fields(self)}
         if self.config is not None:
+            _require_finite(self.config, "config")
             said["config"] = dict(self.config)
         return {name: value for name, value in said.items() if value is not None}
 
@@ -236,3 +237,16 @@ class JobThroughput:
     power_by: str | None = None
     power_unknown: str | None = None
     joules: float | None = None
+
+
+def _require_finite(value: object, field: str) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _require_finite(inner, f"{field}.{name}")
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            _require_finite(inner, f"{field}[{place}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValidationError(
+            field=field, value=value, rule="a number that JSON has", remedy="Correct it in the model's config."
+        )

@@ -201,6 +201,7 @@ def test_a_quote_is_for_one_job_of_its_type_gang_and_time(running: Api) -> None:
         ({"config": {"model_type": "resnet"}, "tokens": "2T", "gang": 8}, "config.model_type"),
         ({"measured": "job-none", "amount": 5}, "job"),
         ({"hours": -1.0}, "hours"),
+        ({"model": "llama-2-70b", "tokens": "10000T", "types": ["a100-80g-sxm"], "gang": 16}, "tokens"),
         ({"hours": 1.0, "surprise": 1}, "surprise"),
     ],
 )
@@ -211,6 +212,16 @@ def test_a_wrong_request_is_refused_and_nothing_is_kept(api: Api, body: dict[str
     assert field in answer.json()["field"]
     assert answer.json()["remedy"]
     assert api.counts() == before
+
+
+def test_a_config_with_what_is_no_json_number_is_refused(api: Api) -> None:
+    body = '{"tokens": "1B", "gang": 8, "types": ["cpu"], "config": {"model_type": "llama", "hidden_size": %s}}'
+    for figure in ("NaN", "Infinity", "1e999"):
+        answer = api.ask(
+            "member", "POST", "/v1/quotes", content=body % figure, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["remedy"]
 
 
 def test_a_job_that_told_nothing_or_failed_is_no_calibration(running: Api) -> None:

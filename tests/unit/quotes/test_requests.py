@@ -67,7 +67,7 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"tokens": None}, "tokens"),
         ({"tokens": "0"}, "tokens"),
         ({"sequence": 0}, "sequence"),
-        ({"batch": 0}, "global_batch"),
+        ({"batch": 0}, "batch"),
         ({"gang": 0}, "gang"),
         ({"gang": None}, "gang"),
         ({"plan": "tp=8", "gang": None}, "plan"),
@@ -81,8 +81,13 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"plan": "tp=64"}, "plan.tp"),
         ({"plan": "pp=64"}, "plan.pp"),
         ({"plan": "ep=8"}, "plan.ep"),
+        ({"plan": "pp=4,interleave=9"}, "plan.interleave"),
+        ({"tokens": "10001T"}, "tokens"),
+        ({"tokens": "10000T", "gang": 8}, "tokens"),
+        ({"model": None, "tokens": None, "hours": 1e12}, "hours"),
+        ({"model": None, "tokens": None, "hours": 1e10, "gang": 1}, "hours"),
         ({"plan": "zero=4"}, "plan.zero"),
-        ({"plan": "tp=1", "batch": 8}, "global_batch"),
+        ({"plan": "tp=1", "batch": 8}, "batch"),
         ({"plan": "tp=1,micro-batch=64", "batch": 4096}, "plan"),
         ({"types": ()}, "types"),
         ({"types": ("a100",)}, "types"),
@@ -102,6 +107,39 @@ def test_a_wrong_request_names_its_field_and_a_remedy(change: dict[str, Any], fi
         quoted(replace(LLAMA, **change))
     assert caught.value.field == field
     assert caught.value.remedy
+
+
+def test_no_bound_is_crossed_silently() -> None:
+    with pytest.raises(ValidationError, match=r"at most 10,000T") as caught:
+        quoted(replace(LLAMA, tokens="1000000T"))
+    assert "2T" in caught.value.remedy
+    with pytest.raises(ValidationError, match="at most 1,000 years; on 64 x a100-80g-sxm this one takes 30,501"):
+        quoted(replace(LLAMA, model="gpt-3-175b", tokens="10000T", gang=64, types=("a100-80g-sxm",), batch=1024))
+    dear = replace(BOOK, prices={("a100-80g-sxm", Tier.ON_DEMAND): 10**15})
+    with pytest.raises(ValidationError, match="micro-units of money") as caught:
+        quoted(replace(LLAMA, model=None, tokens=None, hours=1e9, gang=1000, types=("a100-80g-sxm",)), dear)
+    assert caught.value.field == "hours"
+    with pytest.raises(ValidationError, match="pp 4 x interleave 9 = 36"):
+        quoted(replace(LLAMA, plan="pp=4,interleave=9"))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "batch", "steps", "told"),
+    [
+        (1, 64, 1, "1 step of 64 x 4,096 tokens"),
+        ("1B", 10_000_000, 1, "1 step of 10,000,000 x 4,096 tokens"),
+        (64 * 4096 + 1, 64, 2, "2 steps of 64 x 4,096 tokens"),
+        ("1B", None, 239, "239 steps of 1,024 x 4,096 tokens (a usual batch)"),
+    ],
+)
+def test_a_run_is_of_whole_steps(tokens: str | int, batch: int | None, steps: int, told: str) -> None:
+    quote = quoted(replace(LLAMA, tokens=tokens, batch=batch))
+    assert quote.about["steps"] == told
+    assert quote.about["precision"] == "in 16 bits"
+    for line in quote.lines:
+        kept = line.run_ms.expected * line.details["goodput"]
+        assert kept == pytest.approx(steps * (line.step_ms or 0), rel=1e-3)
+    assert (quote.about["tokens"] == "1 token") == (tokens == 1)
 
 
 def test_a_type_without_figures_is_refused_beside_others_that_have_them() -> None:
@@ -192,6 +230,14 @@ def test_whatever_ran_the_interval_is_bounded(ratios: list[float], apart: float)
     wide = TypeEstimate(type="cpu", accelerators=1, plan="", run_s=100, low_s=100 / apart, high_s=100 * apart)
     run = offer(wide, ratios=ratios).run_ms
     assert run.expected / 4 - 1 <= run.low <= run.expected <= run.high <= run.expected * 4 + 4
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_config_with_what_is_no_json_number_is_refused_before_it_is_sent(value: float) -> None:
+    config = {"model_type": "llama", "rope": {"factors": [1.0, value]}}
+    with pytest.raises(ValidationError) as caught:
+        ClientRequest(config=config).body()
+    assert caught.value.field == "config.rope.factors[1]"
 
 
 @pytest.mark.parametrize("hours", [math.nan, math.inf])

@@ -9,13 +9,14 @@ from petahour.catalog.catalog import Catalog
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.keys import own_tenant
+from petahour.control.quotes.bounds import require_sums
 from petahour.control.quotes.offer import Prices, best_first, offer
 from petahour.control.quotes.outcomes import ratios_of
 from petahour.control.quotes.start import expected_starts
 from petahour.control.quotes.throughput import measured_job
 from petahour.control.quotes.training import about_training, training_estimate, training_of
 from petahour.control.quotes.type_estimate import TypeEstimate
-from petahour.control.quotes.work import Terms, about_hours, hours_estimate, kind_of, measured_work, terms_of
+from petahour.control.quotes.work import Terms, about_hours, hours_estimate, kind_of, measured_work, size_of, terms_of
 from petahour.control.tenants import known_tenant
 from petahour.model.errors import ValidationError
 from petahour.model.quotes import NotQuoted, Quote, QuoteRequest
@@ -57,6 +58,8 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
         offer(estimate, ratios=ratios.get(estimate.type, ()), prices=prices, start=one.start, gang=one.gang)
         for estimate, one in zip(estimated.estimates, placed, strict=True)
     ]
+    field, value = size_of(request)
+    require_sums(lines, field=field, value=value)
     quote = Quote(
         id=context.ids.new("quote"),
         tenant=tenant,
@@ -105,7 +108,7 @@ def estimate_types(
             errors.append((name, error))
     if not estimates:
         raise errors[0][1]
-    work, about = about_hours(request.hours or 0.0) if training is None else about_training(training)
+    work, about = about_hours(request.hours or 0.0) if training is None else about_training(training, request)
     refused = tuple(NotQuoted(type=name, reason=f"{error.rule}. {error.remedy}") for name, error in errors)
     return Estimated(work=work, about=about, estimates=tuple(estimates), refused=refused)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from petahour.billing.rate import PriceBook
 from petahour.catalog.catalog import Catalog
 from petahour.control.prices import load_price_books
+from petahour.control.quotes.bounds import require_sums
 from petahour.control.quotes.make import estimate_types
 from petahour.control.quotes.offer import Prices, best_first, offer
-from petahour.control.quotes.work import kind_of, terms_of
+from petahour.control.quotes.work import kind_of, size_of, terms_of
 from petahour.model.errors import ValidationError
 from petahour.model.quotes import Quote, QuoteRequest
 
@@ -29,6 +30,8 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
     estimated = estimate_types(catalog, request, terms, types, {})
     prices = None if book is None else Prices(book=book, tenant="", from_ms=now_ms)
     lines = [offer(estimate, prices=prices) for estimate in estimated.estimates]
+    field, value = size_of(request)
+    require_sums(lines, field=field, value=value)
     return Quote(
         id="",
         tenant="",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from petahour.catalog.catalog import Catalog
-from petahour.control.quotes.amounts import format_amount, parse_amount
+from petahour.control.quotes.amounts import counted, format_amount, parse_amount
+from petahour.control.quotes.bounds import require_run
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms
 from petahour.model.errors import ValidationError
@@ -15,7 +16,7 @@ from petahour.quoting.choice import best, estimates_up_to, pareto
 from petahour.quoting.estimate import Estimate, estimate
 from petahour.quoting.hf_config import transformer_from_config
 from petahour.quoting.presets import preset, presets
-from petahour.quoting.workload import Training
+from petahour.quoting.workload import MOST_TOKENS, Training
 
 USUAL_STEP_TOKENS = 4 * 2**20  # what large language models take in one step, where nobody says
 MOST_SEQUENCE = 10**8
@@ -31,7 +32,7 @@ def training_of(request: QuoteRequest) -> Training:
         raise ValidationError(
             field="tokens", value=None, rule="how many tokens to train on", remedy="Say so, for example --tokens 2T."
         )
-    tokens = parse_amount(request.tokens, field="tokens")
+    tokens = parse_amount(request.tokens, field="tokens", most=MOST_TOKENS)
     sequence = model.default_sequence if request.sequence is None else request.sequence
     if isinstance(sequence, bool) or not 1 <= sequence <= MOST_SEQUENCE:
         raise ValidationError(
@@ -41,13 +42,15 @@ def training_of(request: QuoteRequest) -> Training:
     return Training(model=model, tokens=tokens, global_batch=batch, sequence=sequence)
 
 
-def about_training(training: Training) -> tuple[str, Mapping[str, str]]:
-    """(name of the work, what it is in words). Runs of one model and sequence teach one another."""
+def about_training(training: Training, request: QuoteRequest) -> tuple[str, Mapping[str, str]]:
+    """(name of the work, what it is in words, assumptions too). Runs of one model and sequence teach one another."""
     model = training.model
     about = {
         "parameters": f"{format_amount(model.parameters)} parameters",
-        "tokens": f"{format_amount(training.tokens)} tokens",
-        "steps": f"{training.steps:,} steps of {training.global_batch:,} x {training.sequence:,} tokens",
+        "tokens": counted(training.tokens, "token"),
+        "steps": f"{counted(training.steps, 'step')} of {training.global_batch:,} x {training.sequence:,} tokens"
+        + (" (a usual batch)" if request.batch is None else ""),
+        "precision": "in 16 bits",
     }
     # What a config.json calls itself may be no more than its family's name.
     name = model.name if model.name in presets() else f"{model.name[:150]}-{format_amount(model.parameters)}"
@@ -68,7 +71,7 @@ def training_estimate(
     else:
         tried = _every_gang(training, chip, most)
     found = _best(tried, terms)
-    return TypeEstimate(
+    whole = TypeEstimate(
         type=type_name,
         accelerators=found.gang,
         plan=str(found.plan),
@@ -84,6 +87,7 @@ def training_estimate(
         details=_details(found),
         notes=found.notes,
     )
+    return require_run(whole, field="tokens", value=format_amount(training.tokens))
 
 
 def _require_fit(found: Estimate) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from petahour.control.quotes.amounts import parse_amount
+from petahour.control.quotes.bounds import require_run
 from petahour.control.quotes.layout import parse_plan
 from petahour.control.quotes.throughput import MeasuredJob
 from petahour.control.quotes.type_estimate import TypeEstimate
@@ -116,6 +117,7 @@ def measured_work(
         "calibration": measured.job.id,
     }
     # A program is known by its tenant and name: two tenants' "train" are not the same.
+    require_run(estimate, field="amount", value=request.amount)
     return f"{measured.job.tenant}/{measured.job.spec.name}"[:200], about, estimate
 
 
@@ -128,10 +130,13 @@ def hours_estimate(hours: float, type_name: str, gang: int, power_w: float | Non
     """Plain capacity for a time: certain in what it takes, so there is no interval and nothing to learn."""
     if isinstance(hours, bool) or not math.isfinite(hours) or not 0 < hours <= MOST_HOURS:
         raise ValidationError(
-            field="hours", value=hours, rule="accelerator-hours above zero", remedy="Write it like 5000."
+            field="hours",
+            value=hours,
+            rule=f"accelerator-hours above zero and at most {MOST_HOURS:,.0f}",
+            remedy="Write it like 5000.",
         )
     run_s = hours * 3600 / gang
-    return TypeEstimate(
+    whole = TypeEstimate(
         type=type_name,
         accelerators=gang,
         plan="plain capacity",
@@ -141,6 +146,15 @@ def hours_estimate(hours: float, type_name: str, gang: int, power_w: float | Non
         energy_kwh=None if power_w is None else energy_kwh(power_w, hours, Building()),
         learns=False,
     )
+    return require_run(whole, field="hours", value=hours)
+
+
+def size_of(request: QuoteRequest) -> tuple[str, object]:
+    """(field, value) of what says how much work it is."""
+    for field in ("hours", "amount", "tokens"):
+        if getattr(request, field) is not None:
+            return field, getattr(request, field)
+    return "tokens", None
 
 
 def _named(kind: type[Named], field: str, text: str) -> Named:
