@@ -85,7 +85,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 @pytest.fixture
 def api(tmp_path: Path, prepared: tuple[Path, dict[str, str]]) -> Iterator[Api]:
     folder, keys = prepared
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
+    # The directories of projects are known by their whole path.
+    engine = create_engine(f"sqlite:///{tmp_path / 'data' / 'petahour.db'}")
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE projects SET directory = replace(directory, :prepared, :mine)"),
+            {"prepared": str(folder), "mine": str(tmp_path)},
+        )
+    engine.dispose()
     with _serving(tmp_path, dict(keys)) as made:
         made.assembly.context.live.refresh(made.assembly.context.store, made.assembly.context.settings)
         yield made

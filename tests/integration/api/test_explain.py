@@ -132,7 +132,7 @@ def test_a_tenant_sees_his_own_and_nothing_of_others(asked: Asked) -> None:
     assert unknown.status == hidden.status == 404
     assert unknown.rule == hidden.rule == "no such allocation"
     assert asked.refused("transfer", "trf-topup-acme:pay-1", "stranger").status == 404
-    assert asked.refused("invoice", "x").status == 422
+    assert asked.refused("receipt", "x").status == 422
 
 
 def test_people_read_price_and_version(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,8 +76,8 @@ class Gang:
 
 
 class ScriptedEngine:
-    """Every gang starts at once, runs as long as its command says (``["run", MILLISECONDS, KIND]``), and takes a
-    second to stop."""
+    """Every gang starts at once, runs as long as its command says (``["run", MILLISECONDS, KIND]``) and its walltime
+    lets it, and takes a second to stop."""
 
     name = "script"
 
@@ -89,8 +89,10 @@ class ScriptedEngine:
     def start(self, launch: Launch) -> None:
         if launch.allocation not in self._told:
             now_ms = self._clock.now_ms()
-            _, length, kind = launch.command
-            self.gangs[launch.allocation] = Gang(launch, now_ms, now_ms + int(length), EndKind(kind))
+            length_ms, kind = int(launch.command[1]), EndKind(launch.command[2])
+            if launch.walltime_ms is not None and length_ms > launch.walltime_ms:
+                length_ms, kind = launch.walltime_ms, EndKind.WALLTIME
+            self.gangs[launch.allocation] = Gang(launch, now_ms, now_ms + length_ms, kind)
             self._told[launch.allocation] = Phase.STARTING
 
     def stop(self, allocation: str, *, signal: str, grace_ms: int) -> None:
