@@ -56,7 +56,9 @@ def new(
     sequence: Annotated[int | None, typer.Option(help="Tokens in a sequence; the model's own without it.")] = None,
     batch: Annotated[int | None, typer.Option(help="Sequences in one optimizer step.")] = None,
     objective: Annotated[str, typer.Option(help="cheapest, fastest or least-energy.")] = "cheapest",
-    deadline: Annotated[str | None, typer.Option(help="It may run for at most so long, such as 30d.")] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="It may be expected to run for at most so long, such as 30d.")
+    ] = None,
     tier: Annotated[str, typer.Option(help="reserved, on-demand or spot.")] = "on-demand",
     measured: Annotated[
         str | None, typer.Option(metavar="JOB", help="Instead of a model: the finished job that measured a program.")
@@ -83,6 +85,7 @@ def new(
     """
     from petahour.cli.quote_view import show_quote
     from petahour.cli.render import show_json
+    from petahour.cli.session import now_ms
     from petahour.client.quotes import QuoteRequest
 
     config = _config(model)
@@ -109,7 +112,7 @@ def new(
     if as_json:
         show_json(quote)
     else:
-        show_quote(quote)
+        show_quote(quote, now_ms())
 
 
 @app.command("list")
@@ -121,14 +124,14 @@ def list_quotes(
     """List quotes, newest first."""
     from petahour.cli.quote_view import show_quotes
     from petahour.cli.render import show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import connect, now_ms
 
     with connect() as client:
         found = client.quotes(tenant=tenant, limit=limit)
     if as_json:
         show_json({"quotes": found})
     else:
-        show_quotes(found)
+        show_quotes(found, now_ms())
 
 
 @app.command()
@@ -139,14 +142,14 @@ def show(
     """Show a quote again."""
     from petahour.cli.quote_view import show_quote
     from petahour.cli.render import show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import connect, now_ms
 
     with connect() as client:
         found = client.quote_detail(quote)
     if as_json:
         show_json(found)
     else:
-        show_quote(found)
+        show_quote(found, now_ms())
 
 
 @app.command()

@@ -26,12 +26,14 @@ STEP = 0.55  # choices less apart in time than this are not listed one below the
 SIDE_BY_SIDE = 4  # types in one table; more come below
 
 
-def show_quote(quote: Quote) -> None:
+def show_quote(quote: Quote, now_ms: int) -> None:
     """The comparison: one column a type, the best first, and below it why others are not offered."""
+    expired = _expired(quote, now_ms)
     typer.echo(f"QUOTE  {quote.id or '(not kept)'}")
     typer.echo(f"{quote.work}: " + ", ".join(f"{value}" for value in quote.about.values()))
     if quote.id:
-        typer.echo(f"for {quote.tenant}, {_objective(quote)}, valid until {instant(quote.valid_until_ms)}")
+        valid = "EXPIRED at" if expired else "valid until"
+        typer.echo(f"for {quote.tenant}, {_objective(quote)}, {valid} {instant(quote.valid_until_ms)}")
     else:
         typer.echo(_objective(quote))
     for first in range(0, len(quote.lines), SIDE_BY_SIDE):
@@ -42,17 +44,25 @@ def show_quote(quote: Quote) -> None:
         typer.echo(f"\nNot quoted: {refused.type}: {refused.reason}")
     notes: dict[str, list[str]] = {}
     for line in quote.lines:
-        for note in line.notes:
+        never = None if line.start is None else line.start.never
+        for note in (*line.notes, *(() if never is None else (f"it cannot start: {never}",))):
             notes.setdefault(note, []).append(line.type)
     for note, types in notes.items():
         typer.echo(f"\n{', '.join(types)}: {note}")
+    counted = [_counted(line) for line in quote.lines]
+    for hosts, building in sorted({one for one in counted if one is not None}):
+        typer.echo(
+            f"\nEnergy counts hosts, network and fans (x {hosts:.3g}) and the building (PUE, x {building:.3g})."
+        )
     if quote.job:
         typer.echo(f"\nSubmitted as {quote.job}")
+    elif expired:
+        typer.echo("\nIt has expired; ask for a new one.")
     elif quote.id and any(line.nodes for line in quote.lines):
         typer.echo(f"\nSubmit it with: petahour submit --quote {quote.id} -- COMMAND")
 
 
-def show_quotes(quotes: Sequence[Quote]) -> None:
+def show_quotes(quotes: Sequence[Quote], now_ms: int) -> None:
     """One line a quote: its best offer and what became of it."""
     columns = (
         *(Column(title=title) for title in ("ID", "MADE", "TENANT", "WORK", "BEST")),
@@ -68,7 +78,7 @@ def show_quotes(quotes: Sequence[Quote]) -> None:
             f"{quote.lines[0].accelerators} x {quote.lines[0].type}" if quote.lines else None,
             span(quote.lines[0].run_ms.expected) if quote.lines else None,
             _total(quote, quote.lines[0], quote.tier) if quote.lines else None,
-            brief(quote.valid_until_ms),
+            ("expired " if _expired(quote, now_ms) else "") + brief(quote.valid_until_ms),
             quote.job,
         )
         for quote in quotes
@@ -265,7 +275,7 @@ def _start(start: QuotedStart | None, from_ms: int) -> str | None:
     if start is None:
         return None
     if start.never is not None:
-        return "not on this fleet"
+        return "never, see below"
     if start.median_ms is None:
         return "later than foreseen"
     middle = _in(start.median_ms - from_ms)
@@ -307,7 +317,21 @@ def _range(interval: Interval) -> str:
 
 
 def _objective(quote: Quote) -> str:
-    return f"{quote.objective} first, at {quote.tier} prices" if quote.currency else f"{quote.objective} first"
+    order = f"{quote.objective} first"
+    if quote.deadline_ms is not None:
+        order += f" of what is expected to run for {span(quote.deadline_ms)} at most"
+    return f"{order}, at {quote.tier} prices" if quote.currency else order
+
+
+def _expired(quote: Quote, now_ms: int) -> bool:
+    """Whether nothing can be submitted under it any more, as nothing was in time."""
+    return bool(quote.id) and quote.job is None and now_ms > quote.valid_until_ms
+
+
+def _counted(line: QuoteLine) -> tuple[float, float] | None:
+    """(hosts, building): by what the accelerators' draw was multiplied."""
+    hosts, building = line.details.get("energy_hosts"), line.details.get("energy_building")
+    return None if hosts is None or building is None else (hosts, building)
 
 
 def _digits(value: float) -> str:

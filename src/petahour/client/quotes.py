@@ -71,7 +71,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteLine:
-    """The offer on one type. ``accelerator_ms`` is what would be billed."""
+    """The offer on one type. ``accelerator_ms`` is what would be billed; ``late``: expected to miss the deadline."""
 
     type: str
     accelerators: int
@@ -93,6 +93,7 @@ class QuoteLine:
     details: Mapping[str, float]
     notes: tuple[str, ...]
     choices: tuple[Choice, ...] = ()
+    late: bool = False
 
     def price(self, tier: str) -> TierPrice | None:
         """What it costs on a tier, or None where that is not sold."""
@@ -128,6 +129,7 @@ class Quote:
     refused: tuple[NotQuoted, ...]
     job: str | None
     price_book: str | None = None
+    deadline_ms: int | None = None
 
     def request(self, command: tuple[str, ...], *, type_name: str | None = None) -> JobRequest:
         """A job under this quote, on the best type that this fleet can run, or on the one named.

@@ -62,7 +62,7 @@ def line(name: str, *, days: float, start: QuotedStart | None, runs: int = 0) ->
             for size in (64, 96, 128, 192, 256, 320, 512)
             if days < 100
         ),
-        details={"goodput": 0.951, "mfu": 0.48},
+        details={"goodput": 0.951, "mfu": 0.48, "energy_hosts": 1.3, "energy_building": 1.2},
         notes=("no training was measured on this type",) if not runs else (),
     )
 
@@ -141,12 +141,29 @@ def golden(capsys: pytest.CaptureFixture[str], file: str) -> None:
 
 
 def test_a_quote_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    show_quote(QUOTE)
+    show_quote(QUOTE, NOW)
     golden(capsys, "quote.txt")
 
 
+def test_an_expired_quote_says_so_and_offers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    late = QUOTE.valid_until_ms + 1
+    show_quote(QUOTE, late)
+    shown = capsys.readouterr().out
+    assert "EXPIRED at 2026-03-08 12:00:00 UTC" in shown
+    assert "It has expired" in shown
+    assert "Submit it" not in shown
+    show_quotes([QUOTE, replace(QUOTE, job="job-1")], late)
+    rows = capsys.readouterr().out.splitlines()
+    assert ["expired" in row for row in rows] == [False, True, False]
+
+
+def test_a_quote_names_its_deadline(capsys: pytest.CaptureFixture[str]) -> None:
+    show_quote(replace(QUOTE, deadline_ms=45 * DAY), NOW)
+    assert "cheapest first of what is expected to run for 45 days at most" in capsys.readouterr().out
+
+
 def test_a_list_of_quotes(capsys: pytest.CaptureFixture[str]) -> None:
-    show_quotes([QUOTE])
+    show_quotes([QUOTE], NOW)
     golden(capsys, "list.txt")
 
 

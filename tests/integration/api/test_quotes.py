@@ -67,6 +67,22 @@ def test_without_a_gang_every_size_of_the_fleet_is_tried(api: Api) -> None:
     assert cheapest["accelerator_ms"]["expected"] <= fastest["accelerator_ms"]["expected"]
 
 
+def test_a_deadline_is_met_by_the_cheapest_that_can_and_missed_by_the_fastest(api: Api) -> None:
+    request = {"model": "llama-3.2-1b", "tokens": "1B", "types": ["a100-80g-sxm"]}
+    choices = quote(api, **request)["lines"][0]["choices"]
+    slow, fast = max(one["run_ms"] for one in choices), min(one["run_ms"] for one in choices)
+    assert fast < slow
+    met = quote(api, **request, deadline=f"{(slow - 1) // 1000}s")
+    line = met["lines"][0]
+    assert (line["late"], met["deadline_ms"]) == (False, (slow - 1) // 1000 * 1000)
+    assert line["run_ms"]["expected"] <= met["deadline_ms"]
+    missed = quote(api, **request, deadline="1s")["lines"][0]
+    assert (missed["late"], missed["run_ms"]["expected"]) == (True, fast)
+    assert missed["notes"][0] == "no size on this type meets the deadline of 1.0s; the fastest is shown"
+    never = quote(api, **MODEL, tier="reserved")["lines"]
+    assert all(one["start"]["never"] for one in never)
+
+
 def test_the_expected_start_is_after_what_runs_before_it(running: Api) -> None:
     body = {"command": ["sleep", "60"], "gang": {"nodes": 2, "accelerators_per_node": 4}, "walltime": "1m"}
     running.ask("member", "POST", "/v1/jobs", json={**body, "types": ["a100-80g-sxm"]})

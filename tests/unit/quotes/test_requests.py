@@ -175,6 +175,19 @@ def test_a_line_says_time_energy_and_what_limits_it() -> None:
     assert line.limit in {"compute", "memory", "network", "bubble", "host", "optimizer"}
 
 
+def test_a_deadline_that_is_missed_is_said() -> None:
+    quote = quoted(replace(LLAMA, deadline="1d"))
+    assert quote.deadline_ms == 86_400_000
+    assert all(line.late and "deadline of 1d" in line.notes[0] for line in quote.lines)
+    assert not any(line.late for line in quoted(replace(LLAMA, deadline="300d")).lines)
+    assert quoted(LLAMA).deadline_ms is None
+
+
+def test_energy_says_what_it_counts() -> None:
+    for line in quoted(LLAMA).lines:
+        assert (line.details["energy_hosts"], line.details["energy_building"]) == (1.3, 1.2)
+
+
 def test_prices_follow_the_book_and_without_one_there_are_none() -> None:
     assert quoted(LLAMA).lines[0].prices == ()
     for line in quoted(LLAMA, BOOK).lines:
@@ -204,11 +217,13 @@ def test_the_objective_orders_the_lines() -> None:
     lines = [offer(fast, prices=PRICES), offer(cheap, prices=PRICES)]
 
     def order(objective: Objective, deadline_ms: int | None = None) -> list[str]:
-        return [line.type for line in best_first(lines, objective, Tier.ON_DEMAND, deadline_ms)]
+        shown = [replace(line, late=line.run_ms.expected > (deadline_ms or 2**62)) for line in lines]
+        return [line.type for line in best_first(shown, objective, Tier.ON_DEMAND)]
 
     assert order(Objective.FASTEST) == ["a100-80g-sxm", "ascend-910b3"]
     assert order(Objective.CHEAPEST) == order(Objective.LEAST_ENERGY) == ["ascend-910b3", "a100-80g-sxm"]
     assert order(Objective.CHEAPEST, 120_000) == ["a100-80g-sxm", "ascend-910b3"]
+    assert order(Objective.CHEAPEST, 50_000) == ["a100-80g-sxm", "ascend-910b3"]
     lines[1] = offer(cheap, prices=PRICES, start=ExpectedStart(never="this fleet has none"))
     assert order(Objective.CHEAPEST) == ["a100-80g-sxm", "ascend-910b3"]
 

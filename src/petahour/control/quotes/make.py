@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from petahour.catalog.catalog import Catalog
@@ -44,18 +44,26 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
         estimated = Estimated(work=work, about=about, estimates=(estimate,))
     else:
         types, most = _types_here(context, request)
-        estimated = estimate_types(context.catalog, request, terms, types, most)
+        estimated = estimate_types(
+            context.catalog, request, terms, types, most, lambda work: _own_runs(context, tenant, work)
+        )
+    ratios = _own_runs(context, tenant, estimated.work)
     with context.store.read() as tx:
         currency = known_tenant(tx, tenant).currency
-        ratios = ratios_of(tx, tenant, estimated.work, context.settings.quotes_compared)
-    ratios = {name: seen for name, seen in ratios.items() if name not in _rehearsed(context)}
     now_ms = context.clock.now_ms()
     book = context.prices.in_force(currency, now_ms)
     placed = expected_starts(context, tenant, estimated.estimates, terms.tier, now_ms)
     posted = {} if book is None else context.prices.last_posted(book)
     prices = None if book is None else Prices(book=book, tenant=tenant, from_ms=now_ms, posted=posted)
     lines = [
-        offer(estimate, ratios=ratios.get(estimate.type, ()), prices=prices, start=one.start, gang=one.gang)
+        offer(
+            estimate,
+            ratios=ratios.get(estimate.type, ()),
+            prices=prices,
+            start=one.start,
+            gang=one.gang,
+            deadline_ms=terms.deadline_ms,
+        )
         for estimate, one in zip(estimated.estimates, placed, strict=True)
     ]
     field, value = size_of(request)
@@ -72,7 +80,8 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
         objective=terms.objective,
         currency=None if book is None else currency,
         price_book=None if book is None else book.id,
-        lines=tuple(best_first(lines, terms.objective, terms.tier, terms.deadline_ms)),
+        lines=tuple(best_first(lines, terms.objective, terms.tier)),
+        deadline_ms=terms.deadline_ms,
         refused=estimated.refused,
     )
     with context.store.write() as tx:
@@ -81,10 +90,16 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
 
 
 def estimate_types(
-    catalog: Catalog, request: QuoteRequest, terms: Terms, types: Iterable[str], most: Mapping[str, int]
+    catalog: Catalog,
+    request: QuoteRequest,
+    terms: Terms,
+    types: Iterable[str],
+    most: Mapping[str, int],
+    own_runs: Callable[[str], Mapping[str, Sequence[float]]] = lambda work: {},
 ) -> Estimated:
     """What needs no control plane: the work on each of these types, ``most`` accelerators of each there are.
 
+    ``own_runs``: of a work's name, by type, measured over modelled run times.
     A type that cannot be quoted is refused with its reason, where another one can. Raises ValidationError otherwise.
     """
     names = tuple(dict.fromkeys(types))
@@ -95,6 +110,8 @@ def estimate_types(
             field="types", value=None, rule="at least one type of accelerator", remedy="Name them with --types."
         )
     training = training_of(request) if request.hours is None else None
+    work, about = about_hours(request.hours or 0.0) if training is None else about_training(training, request)
+    ratios = own_runs(work)
     estimates: list[TypeEstimate] = []
     errors: list[tuple[str, ValidationError]] = []
     for name in names:
@@ -103,14 +120,24 @@ def estimate_types(
                 watts = catalog.get(name).power_w
                 estimates.append(hours_estimate(request.hours or 0.0, name, terms.gang or 1, watts))
             else:
-                estimates.append(training_estimate(catalog, training, name, terms, most=most.get(name, 0)))
+                found = training_estimate(
+                    catalog, training, name, terms, most=most.get(name, 0), ratios=ratios.get(name, ())
+                )
+                estimates.append(found)
         except ValidationError as error:
             errors.append((name, error))
     if not estimates:
         raise errors[0][1]
-    work, about = about_hours(request.hours or 0.0) if training is None else about_training(training, request)
     refused = tuple(NotQuoted(type=name, reason=f"{error.rule}. {error.remedy}") for name, error in errors)
     return Estimated(work=work, about=about, estimates=tuple(estimates), refused=refused)
+
+
+def _own_runs(context: Context, tenant: str, work: str) -> Mapping[str, Sequence[float]]:
+    """By type of this fleet's: measured over modelled run times of the tenant's own fair runs of this work."""
+    with context.store.read() as tx:
+        ratios = ratios_of(tx, tenant, work, context.settings.quotes_compared)
+    rehearsed = _rehearsed(context)
+    return {name: seen for name, seen in ratios.items() if name not in rehearsed}
 
 
 def _rehearsed(context: Context) -> set[str]:

@@ -29,7 +29,7 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
     types = request.types or tuple(name for name in sold if catalog.get(name).quotable)
     estimated = estimate_types(catalog, request, terms, types, {})
     prices = None if book is None else Prices(book=book, tenant="", from_ms=now_ms)
-    lines = [offer(estimate, prices=prices) for estimate in estimated.estimates]
+    lines = [offer(estimate, prices=prices, deadline_ms=terms.deadline_ms) for estimate in estimated.estimates]
     field, value = size_of(request)
     require_sums(lines, field=field, value=value)
     return Quote(
@@ -44,7 +44,8 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
         objective=terms.objective,
         currency=None if book is None else book.currency,
         price_book=None if book is None else book.id,
-        lines=tuple(best_first(lines, terms.objective, terms.tier, terms.deadline_ms)),
+        lines=tuple(best_first(lines, terms.objective, terms.tier)),
+        deadline_ms=terms.deadline_ms,
         refused=estimated.refused,
     )
 

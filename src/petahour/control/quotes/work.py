@@ -109,7 +109,12 @@ def measured_work(
         high_s=high_s,
         energy_kwh=None if watts is None else energy_kwh(watts, hours, Building()),
         notes=() if watts is not None else (f"energy is not known: {seen.power_unknown}",),
-        details={"rate": seen.rate, "spread": seen.spread, "set_up_s": seen.set_up_s},
+        details={
+            "rate": seen.rate,
+            "spread": seen.spread,
+            "set_up_s": seen.set_up_s,
+            **({} if watts is None else Building().factors),
+        },
     )
     about = {
         "amount": f"{amount:,} {seen.unit}",
@@ -145,6 +150,7 @@ def hours_estimate(hours: float, type_name: str, gang: int, power_w: float | Non
         high_s=run_s,
         energy_kwh=None if power_w is None else energy_kwh(power_w, hours, Building()),
         learns=False,
+        details={} if power_w is None else Building().factors,
     )
     return require_run(whole, field="hours", value=hours)
 
