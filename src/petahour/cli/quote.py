@@ -98,7 +98,7 @@ def new(
         sequence=sequence,
         batch=batch,
         amount=amount,
-        types=tuple(name.strip() for name in types.split(",") if name.strip()) if types else (),
+        types=_types(types),
         gang=gang,
         plan=plan,
         objective=objective,
@@ -106,6 +106,10 @@ def new(
         tier=tier,
         tenant=tenant,
     )
+    if currency is not None and prices is None:
+        raise ValidationError(
+            field="currency", value=currency, rule="goes with a file of prices", remedy="Name it with --prices."
+        )
     quote = None if offline or prices else _live(request)
     if quote is None:
         quote = _offline(request, prices, currency, catalog)
@@ -196,6 +200,18 @@ def _offline(request: QuoteRequest, prices: Path | None, currency: str | None, o
     book = chosen_book(catalog, prices, currency, now_ms())
     quote = quote_offline(catalog, request, book, now_ms())
     return decode(Shown, plain(quote_view(quote)))
+
+
+def _types(text: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:
+        raise ValidationError(
+            field="types",
+            value=text,
+            rule="at least one type of accelerator",
+            remedy="Name them like --types a100-80g-sxm,ascend-910b3, or leave the option out.",
+        )
+    return names
 
 
 def _config(model: str | None) -> dict[str, object] | None:

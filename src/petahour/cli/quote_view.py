@@ -158,6 +158,10 @@ def show_throughput(found: JobThroughput) -> None:
             ("spread", f"{found.spread:.1%} between {found.stretches} stretches"),
             ("set-up", f"{found.set_up_s:.1f} s of the run's {found.run_ms / SECOND_MS:.1f} s"),
             ("power", _power(found)),
+            (
+                "not understood",
+                f"{found.unread} lines, the first is {found.first_unread!r}" if found.unread else None,
+            ),
         ]
     )
     typer.echo(f"\nQuote with: petahour quote --measured {found.job} --amount NUMBER_OF_{found.unit.upper()}")

@@ -222,7 +222,7 @@ class JobThroughput:
     """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm.
 
     ``power_w`` is one accelerator's mean, read by ``power_by``; None for the reason ``power_unknown``. ``joules`` are
-    one accelerator's over the whole run.
+    one accelerator's over the whole run. ``unread`` lines begin with "petahour:" and were not understood.
     """
 
     job: str
@@ -239,6 +239,8 @@ class JobThroughput:
     power_by: str | None = None
     power_unknown: str | None = None
     joules: float | None = None
+    unread: int = 0
+    first_unread: str | None = None
 
 
 def _require_finite(value: object, field: str) -> None:

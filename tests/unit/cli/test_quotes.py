@@ -29,3 +29,21 @@ def test_a_run_that_nobody_could_wait_for_is_refused(petahour: Run) -> None:
     done = petahour("quote", "gpt-3-175b", "--tokens", "10000T", *OFFLINE[:3], "--gang", "64")
     assert done.code != 0
     assert "tokens: a run of at most 1,000 years" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (("--types", ","), "types"),
+        (("--types", ""), "types"),
+        ((*OFFLINE, "--tenant", "acme"), "tenant"),
+        ((*OFFLINE, "--currency", "CNY"), "currency"),
+        ((*OFFLINE, "--plan", "tp=8,tp=4"), "plan"),
+        ((*OFFLINE, "--amount", "5"), "amount"),
+        ((*OFFLINE, "--hours", "5"), "model"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(petahour: Run, options: tuple[str, ...], field: str) -> None:
+    done = petahour("quote", "llama-2-7b", "--tokens", "1B", *options)
+    assert done.code != 0
+    assert done.err.startswith(f"Error: {field}: ")

@@ -99,7 +99,16 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"deadline": 0}, "deadline"),
         ({"model": None, "tokens": None, "hours": -1.0}, "hours"),
         ({"model": None, "tokens": None, "hours": float("inf")}, "hours"),
-        ({"model": None, "measured": "job-1"}, "measured"),
+        ({"model": None, "measured": "job-1", "tokens": None, "types": (), "gang": None}, "measured"),
+        ({"model": None, "measured": "job-1"}, "tokens"),
+        ({"model": None, "measured": "job-1", "tokens": None}, "types"),
+        ({"model": None, "hours": 5.0}, "tokens"),
+        ({"model": None, "hours": 5.0, "tokens": None, "plan": "tp=8"}, "plan"),
+        ({"model": None, "hours": 5.0, "tokens": None, "amount": 5}, "amount"),
+        ({"amount": 5}, "amount"),
+        ({"tenant": "acme"}, "tenant"),
+        ({"plan": "tp=8,tp=4"}, "plan"),
+        ({"plan": "recompute=full,recompute=none"}, "plan"),
     ],
 )
 def test_a_wrong_request_names_its_field_and_a_remedy(change: dict[str, Any], field: str) -> None:

@@ -37,8 +37,9 @@ def make_quote(context: Context, caller: Caller, request: QuoteRequest) -> Quote
     """A stored quote. Raises ValidationError naming the field, when nothing of what was asked can be quoted too."""
     tenant = own_tenant(caller, request.tenant)
     authorize(caller, Action.MAKE_QUOTE, tenant)
+    kind = kind_of(request)
     terms = terms_of(request)
-    if kind_of(request) == "measured":
+    if kind == "measured":
         seen = measured_job(context, caller, request.measured or "")
         work, about, estimate = measured_work(request, seen, terms.gang)
         estimated = Estimated(work=work, about=about, estimates=(estimate,))

@@ -17,8 +17,16 @@ from petahour.model.quotes import Quote, QuoteRequest
 
 def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | None, now_ms: int) -> Quote:
     """A quote without id, expected start and own runs; without a book, without prices."""
+    kind = kind_of(request)
     terms = terms_of(request)
-    if kind_of(request) == "measured":
+    if request.tenant is not None:
+        raise ValidationError(
+            field="tenant",
+            value=request.tenant,
+            rule="without a control plane there are no tenants",
+            remedy='Leave the tenant out, or run "petahour login" first and leave --offline and --prices out.',
+        )
+    if kind == "measured":
         raise ValidationError(
             field="measured",
             value=request.measured,

@@ -25,6 +25,16 @@ MOST_HOURS = 1e10
 HOURS = "accelerator-hours"
 Named = TypeVar("Named", bound=StrEnum)
 _KINDS = ("model", "config", "measured", "hours")
+# What says nothing of each kind, and why: nobody should believe that it was heeded.
+_MEANINGLESS = {
+    "model": (("amount",), "goes with measured alone"),
+    "config": (("amount",), "goes with measured alone"),
+    "measured": (
+        ("tokens", "sequence", "batch", "types", "plan"),
+        "says nothing of a measured program, which runs as it was measured, for as many units as --amount says",
+    ),
+    "hours": (("tokens", "sequence", "batch", "amount", "plan"), "says nothing of plain accelerator-hours"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +49,10 @@ class Terms:
 
 
 def kind_of(request: QuoteRequest) -> str:
-    """Which one of the four kinds of work is asked for. Raises ValidationError unless it is exactly one."""
+    """Which one of the four kinds of work is asked for.
+
+    Raises ValidationError unless it is exactly one, and where something is said that means nothing of that kind.
+    """
     given = [kind for kind in _KINDS if getattr(request, kind) is not None]
     if len(given) != 1:
         raise ValidationError(
@@ -48,6 +61,11 @@ def kind_of(request: QuoteRequest) -> str:
             rule=f"exactly one of {', '.join(_KINDS)}",
             remedy='Name a model such as llama-2-70b; "petahour quote --help" shows the others.',
         )
+    names, rule = _MEANINGLESS[given[0]]
+    for name in names:
+        value = getattr(request, name)
+        if value is not None and value != ():
+            raise ValidationError(field=name, value=value, rule=rule, remedy=f"Leave {name} out, or {given[0]}.")
     return given[0]
 
 
