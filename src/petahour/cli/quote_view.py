@@ -103,7 +103,7 @@ def show_accuracy(found: QuoteAccuracy) -> None:
             span(one.quoted_ms.expected),
             _range(one.quoted_ms),
             span(one.run_ms),
-            f"{one.error:+.1%}",
+            None if one.set_aside else f"{one.error:+.1%}",
             "set aside" if one.set_aside else "yes" if one.within else "no",
             None if one.quoted_micros is None else money(one.quoted_micros, one.currency),
             money(one.charged_micros, one.currency),
@@ -286,7 +286,8 @@ def _start(start: QuotedStart | None, from_ms: int) -> str | None:
     if start.earliest_ms is None or start.latest_ms is None or start.latest_ms - start.earliest_ms < SECOND_MS:
         return middle
     earliest = _in(start.earliest_ms - from_ms).removeprefix("in ")
-    return f"{middle} ({earliest} - {span(start.latest_ms - from_ms)})"
+    latest = span(start.latest_ms - from_ms)
+    return middle if earliest == latest else f"{middle} ({earliest} - {latest})"
 
 
 def _in(wait_ms: int) -> str:

@@ -67,6 +67,13 @@ def test_without_a_gang_every_size_of_the_fleet_is_tried(api: Api) -> None:
     assert cheapest["accelerator_ms"]["expected"] <= fastest["accelerator_ms"]["expected"]
 
 
+def test_an_operator_who_names_no_tenant_is_told_the_option(api: Api) -> None:
+    answer = api.ask("operator", "POST", "/v1/quotes", json=MODEL)
+    assert answer.json()["field"] == "tenant"
+    assert "--tenant" in answer.json()["remedy"]
+    assert quote(api, "operator", **MODEL, tenant="acme")["tenant"] == "acme"
+
+
 def test_a_deadline_is_met_by_the_cheapest_that_can_and_missed_by_the_fastest(api: Api) -> None:
     request = {"model": "llama-3.2-1b", "tokens": "1B", "types": ["a100-80g-sxm"]}
     choices = quote(api, **request)["lines"][0]["choices"]
@@ -111,6 +118,9 @@ def test_a_measured_program_is_quoted_run_compared_and_learned_from(running: Api
     charged = running.ask("member", "GET", "/v1/tenants/acme/usage").json()["records"]
     assert outcome["job"] == job["id"]
     assert outcome["charged_micros"] == sum(one["amount_micros"] for one in charged if one["job"] == job["id"])
+    (billed, *_) = [one for one in charged if one["job"] == job["id"]]
+    explained = running.ask("member", "GET", f"/v1/explain/charge/{billed['charge']}")
+    assert (explained.status_code, explained.json()["job"]["id"]) == (200, job["id"])
     assert outcome["run_ms"] == sum(one["billed_ams"] for one in charged if one["job"] == job["id"])
     if outcome["set_aside"] is None:  # As on any machine that is not too busy to run it.
         assert found["coverage"] == float(outcome["within"])
