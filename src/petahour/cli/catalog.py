@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,6 +92,10 @@ def _named(names: list[str], chips: tuple[Chip, ...]) -> list[Chip]:
     from petahour.catalog.catalog import unknown_type
 
     known = {chip.name: chip for chip in chips}
+    others = Counter(alias.lower() for chip in chips for alias in chip.aliases)
+    also = {alias.lower(): chip.name for chip in chips for alias in chip.aliases if others[alias.lower()] == 1}
+    # What a type is also known as will do where it is one type's alone.
+    names = [name if name in known else also.get(name.lower(), name) for name in names]
     for name in names:
         if name not in known:
             raise unknown_type(name, known)

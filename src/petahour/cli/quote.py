@@ -56,7 +56,9 @@ def new(
     sequence: Annotated[int | None, typer.Option(help="Tokens in a sequence; the model's own without it.")] = None,
     batch: Annotated[int | None, typer.Option(help="Sequences in one optimizer step.")] = None,
     objective: Annotated[str, typer.Option(help="cheapest, fastest or least-energy.")] = "cheapest",
-    deadline: Annotated[str | None, typer.Option(help="It may run for at most so long, such as 30d.")] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="It may be expected to run for at most so long, such as 30d.")
+    ] = None,
     tier: Annotated[str, typer.Option(help="reserved, on-demand or spot.")] = "on-demand",
     measured: Annotated[
         str | None, typer.Option(metavar="JOB", help="Instead of a model: the finished job that measured a program.")
@@ -83,6 +85,7 @@ def new(
     """
     from petahour.cli.quote_view import show_quote
     from petahour.cli.render import show_json
+    from petahour.cli.session import now_ms
     from petahour.client.quotes import QuoteRequest
 
     config = _config(model)
@@ -95,7 +98,7 @@ def new(
         sequence=sequence,
         batch=batch,
         amount=amount,
-        types=tuple(name.strip() for name in types.split(",") if name.strip()) if types else (),
+        types=_types(types),
         gang=gang,
         plan=plan,
         objective=objective,
@@ -103,13 +106,17 @@ def new(
         tier=tier,
         tenant=tenant,
     )
+    if currency is not None and prices is None:
+        raise ValidationError(
+            field="currency", value=currency, rule="goes with a file of prices", remedy="Name it with --prices."
+        )
     quote = None if offline or prices else _live(request)
     if quote is None:
         quote = _offline(request, prices, currency, catalog)
     if as_json:
         show_json(quote)
     else:
-        show_quote(quote)
+        show_quote(quote, now_ms())
 
 
 @app.command("list")
@@ -121,14 +128,14 @@ def list_quotes(
     """List quotes, newest first."""
     from petahour.cli.quote_view import show_quotes
     from petahour.cli.render import show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import connect, now_ms
 
     with connect() as client:
         found = client.quotes(tenant=tenant, limit=limit)
     if as_json:
         show_json({"quotes": found})
     else:
-        show_quotes(found)
+        show_quotes(found, now_ms())
 
 
 @app.command()
@@ -139,14 +146,14 @@ def show(
     """Show a quote again."""
     from petahour.cli.quote_view import show_quote
     from petahour.cli.render import show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import connect, now_ms
 
     with connect() as client:
         found = client.quote_detail(quote)
     if as_json:
         show_json(found)
     else:
-        show_quote(found)
+        show_quote(found, now_ms())
 
 
 @app.command()
@@ -195,6 +202,18 @@ def _offline(request: QuoteRequest, prices: Path | None, currency: str | None, o
     return decode(Shown, plain(quote_view(quote)))
 
 
+def _types(text: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:
+        raise ValidationError(
+            field="types",
+            value=text,
+            rule="at least one type of accelerator",
+            remedy="Name them like --types a100-80g-sxm,ascend-910b3, or leave the option out.",
+        )
+    return names
+
+
 def _config(model: str | None) -> dict[str, object] | None:
     """The config.json that MODEL names, None where it is a model's name."""
     if model is None or not model.endswith(".json"):
@@ -203,12 +222,16 @@ def _config(model: str | None) -> dict[str, object] | None:
     try:
         if path.stat().st_size > MOST_CONFIG_BYTES:
             raise _bad_config(model, f"at most {MOST_CONFIG_BYTES} bytes")
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise _bad_config(model, f"a readable JSON file ({getattr(error, 'strerror', None) or error})") from None
     if not isinstance(found, dict):
         raise _bad_config(model, "a JSON object, as config.json of a model's repository is")
     return found
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"it says {name}, which is no number in JSON")
 
 
 def _bad_config(model: str, rule: str) -> ValidationError:

@@ -26,12 +26,14 @@ STEP = 0.55  # choices less apart in time than this are not listed one below the
 SIDE_BY_SIDE = 4  # types in one table; more come below
 
 
-def show_quote(quote: Quote) -> None:
+def show_quote(quote: Quote, now_ms: int) -> None:
     """The comparison: one column a type, the best first, and below it why others are not offered."""
+    expired = _expired(quote, now_ms)
     typer.echo(f"QUOTE  {quote.id or '(not kept)'}")
     typer.echo(f"{quote.work}: " + ", ".join(f"{value}" for value in quote.about.values()))
     if quote.id:
-        typer.echo(f"for {quote.tenant}, {_objective(quote)}, valid until {instant(quote.valid_until_ms)}")
+        valid = "EXPIRED at" if expired else "valid until"
+        typer.echo(f"for {quote.tenant}, {_objective(quote)}, {valid} {instant(quote.valid_until_ms)}")
     else:
         typer.echo(_objective(quote))
     for first in range(0, len(quote.lines), SIDE_BY_SIDE):
@@ -42,17 +44,25 @@ def show_quote(quote: Quote) -> None:
         typer.echo(f"\nNot quoted: {refused.type}: {refused.reason}")
     notes: dict[str, list[str]] = {}
     for line in quote.lines:
-        for note in line.notes:
+        never = None if line.start is None else line.start.never
+        for note in (*line.notes, *(() if never is None else (f"it cannot start: {never}",))):
             notes.setdefault(note, []).append(line.type)
     for note, types in notes.items():
         typer.echo(f"\n{', '.join(types)}: {note}")
+    counted = [_counted(line) for line in quote.lines]
+    for hosts, building in sorted({one for one in counted if one is not None}):
+        typer.echo(
+            f"\nEnergy counts hosts, network and fans (x {hosts:.3g}) and the building (PUE, x {building:.3g})."
+        )
     if quote.job:
         typer.echo(f"\nSubmitted as {quote.job}")
+    elif expired:
+        typer.echo("\nIt has expired; ask for a new one.")
     elif quote.id and any(line.nodes for line in quote.lines):
         typer.echo(f"\nSubmit it with: petahour submit --quote {quote.id} -- COMMAND")
 
 
-def show_quotes(quotes: Sequence[Quote]) -> None:
+def show_quotes(quotes: Sequence[Quote], now_ms: int) -> None:
     """One line a quote: its best offer and what became of it."""
     columns = (
         *(Column(title=title) for title in ("ID", "MADE", "TENANT", "WORK", "BEST")),
@@ -68,7 +78,7 @@ def show_quotes(quotes: Sequence[Quote]) -> None:
             f"{quote.lines[0].accelerators} x {quote.lines[0].type}" if quote.lines else None,
             span(quote.lines[0].run_ms.expected) if quote.lines else None,
             _total(quote, quote.lines[0], quote.tier) if quote.lines else None,
-            brief(quote.valid_until_ms),
+            ("expired " if _expired(quote, now_ms) else "") + brief(quote.valid_until_ms),
             quote.job,
         )
         for quote in quotes
@@ -93,8 +103,8 @@ def show_accuracy(found: QuoteAccuracy) -> None:
             span(one.quoted_ms.expected),
             _range(one.quoted_ms),
             span(one.run_ms),
-            f"{one.error:+.1%}",
-            "yes" if one.within else "no",
+            None if one.set_aside else f"{one.error:+.1%}",
+            "set aside" if one.set_aside else "yes" if one.within else "no",
             None if one.quoted_micros is None else money(one.quoted_micros, one.currency),
             money(one.charged_micros, one.currency),
             _correction(one.correction, one.own_runs),
@@ -102,9 +112,16 @@ def show_accuracy(found: QuoteAccuracy) -> None:
         for one in found.outcomes
     ]
     show_table(columns, rows, empty="No job under a quote has succeeded yet.")
+    aside: dict[str, list[str]] = {}
+    for one in found.outcomes:
+        if one.set_aside is not None:
+            aside.setdefault(one.set_aside, []).append(one.job)
+    for reason, jobs in aside.items():
+        typer.echo(f"\nSet aside, counted in no mean and not learned from: {', '.join(jobs)}: {reason}.")
     if found.mape is not None and found.bias is not None and found.coverage is not None:
+        compared = sum(1 for one in found.outcomes if one.set_aside is None)
         typer.echo(
-            f"\nRuns compared: {len(found.outcomes)}. Mean error {found.mape:.1%}, bias {found.bias:+.1%}; "
+            f"\nRuns compared: {compared}. Mean error {found.mape:.1%}, bias {found.bias:+.1%}; "
             f"{found.coverage:.0%} within their interval (80 % are promised)."
         )
     if found.waiting or found.other:
@@ -141,6 +158,10 @@ def show_throughput(found: JobThroughput) -> None:
             ("spread", f"{found.spread:.1%} between {found.stretches} stretches"),
             ("set-up", f"{found.set_up_s:.1f} s of the run's {found.run_ms / SECOND_MS:.1f} s"),
             ("power", _power(found)),
+            (
+                "not understood",
+                f"{found.unread} lines, the first is {found.first_unread!r}" if found.unread else None,
+            ),
         ]
     )
     typer.echo(f"\nQuote with: petahour quote --measured {found.job} --amount NUMBER_OF_{found.unit.upper()}")
@@ -258,14 +279,15 @@ def _start(start: QuotedStart | None, from_ms: int) -> str | None:
     if start is None:
         return None
     if start.never is not None:
-        return "not on this fleet"
+        return "never, see below"
     if start.median_ms is None:
         return "later than foreseen"
     middle = _in(start.median_ms - from_ms)
     if start.earliest_ms is None or start.latest_ms is None or start.latest_ms - start.earliest_ms < SECOND_MS:
         return middle
     earliest = _in(start.earliest_ms - from_ms).removeprefix("in ")
-    return f"{middle} ({earliest} - {span(start.latest_ms - from_ms)})"
+    latest = span(start.latest_ms - from_ms)
+    return middle if earliest == latest else f"{middle} ({earliest} - {latest})"
 
 
 def _in(wait_ms: int) -> str:
@@ -300,7 +322,21 @@ def _range(interval: Interval) -> str:
 
 
 def _objective(quote: Quote) -> str:
-    return f"{quote.objective} first, at {quote.tier} prices" if quote.currency else f"{quote.objective} first"
+    order = f"{quote.objective} first"
+    if quote.deadline_ms is not None:
+        order += f" of what is expected to run for {span(quote.deadline_ms)} at most"
+    return f"{order}, at {quote.tier} prices" if quote.currency else order
+
+
+def _expired(quote: Quote, now_ms: int) -> bool:
+    """Whether nothing can be submitted under it any more, as nothing was in time."""
+    return bool(quote.id) and quote.job is None and now_ms > quote.valid_until_ms
+
+
+def _counted(line: QuoteLine) -> tuple[float, float] | None:
+    """(hosts, building): by what the accelerators' draw was multiplied."""
+    hosts, building = line.details.get("energy_hosts"), line.details.get("energy_building")
+    return None if hosts is None or building is None else (hosts, building)
 
 
 def _digits(value: float) -> str:

@@ -19,7 +19,7 @@ class QuoteRequest(Asked):
     def body(self) -> dict[str, object]:
         """The JSON body of ``POST /v1/quotes``; what is not said is left out.
 
-        Raises ValidationError for hours that JSON has no number for.
+        Raises ValidationError for hours, or a figure of the config, that JSON has no number for.
         """
         if self.hours is not None and not math.isfinite(self.hours):
             raise ValidationError(
@@ -27,6 +27,7 @@ class QuoteRequest(Asked):
             )
         said = {field.name: getattr(self, field.name) for field in fields(self)}
         if self.config is not None:
+            _require_finite(self.config, "config")
             said["config"] = dict(self.config)
         return {name: value for name, value in said.items() if value is not None}
 
@@ -70,7 +71,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteLine:
-    """The offer on one type. ``accelerator_ms`` is what would be billed."""
+    """The offer on one type. ``accelerator_ms`` is what would be billed; ``late``: expected to miss the deadline."""
 
     type: str
     accelerators: int
@@ -92,6 +93,7 @@ class QuoteLine:
     details: Mapping[str, float]
     notes: tuple[str, ...]
     choices: tuple[Choice, ...] = ()
+    late: bool = False
 
     def price(self, tier: str) -> TierPrice | None:
         """What it costs on a tier, or None where that is not sold."""
@@ -127,6 +129,7 @@ class Quote:
     refused: tuple[NotQuoted, ...]
     job: str | None
     price_book: str | None = None
+    deadline_ms: int | None = None
 
     def request(self, command: tuple[str, ...], *, type_name: str | None = None) -> JobRequest:
         """A job under this quote, on the best type that this fleet can run, or on the one named.
@@ -176,7 +179,10 @@ class QuotedJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteOutcome:
-    """A quote beside what its job took and was charged. ``error``: quoted over measured run time, less one."""
+    """A quote beside what its job took and was charged. ``error``: quoted over measured run time, less one.
+
+    ``set_aside``: why the run is no fair sample, counts in no mean and teaches nothing; None for a fair one.
+    """
 
     quote: str
     job: str
@@ -193,11 +199,12 @@ class QuoteOutcome:
     own_runs: int
     error: float
     within: bool
+    set_aside: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteAccuracy:
-    """Outcomes, newest first; the mean size of errors, their mean, and the part that lay within the interval.
+    """Outcomes, newest first; of the fair ones the mean size of errors, their mean, and the part within the interval.
 
     ``waiting`` quotes have a job that is not over; ``other`` one that did not succeed on one type.
     """
@@ -215,7 +222,7 @@ class JobThroughput:
     """What a finished job's output tells. ``rate``: units per second of the whole gang once it is warm.
 
     ``power_w`` is one accelerator's mean, read by ``power_by``; None for the reason ``power_unknown``. ``joules`` are
-    one accelerator's over the whole run.
+    one accelerator's over the whole run. ``unread`` lines begin with "petahour:" and were not understood.
     """
 
     job: str
@@ -232,3 +239,18 @@ class JobThroughput:
     power_by: str | None = None
     power_unknown: str | None = None
     joules: float | None = None
+    unread: int = 0
+    first_unread: str | None = None
+
+
+def _require_finite(value: object, field: str) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _require_finite(inner, f"{field}.{name}")
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            _require_finite(inner, f"{field}[{place}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValidationError(
+            field=field, value=value, rule="a number that JSON has", remedy="Correct it in the model's config."
+        )

@@ -46,7 +46,7 @@ class Reversal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRow:
-    """A usage record with the amount it was charged at."""
+    """A usage record with the amount it was charged at; ``charge`` is that charge's id, None where there is none."""
 
     id: str
     allocation: str
@@ -62,6 +62,7 @@ class UsageRow:
     waived_ams: int
     waive_reason: str | None
     amount_micros: int
+    charge: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,7 +77,7 @@ def explain(context: Context, caller: Caller, subject: Subject, name: str) -> Ex
             field=subject.value,
             value=name,
             rule=f"no such {subject.value}",
-            remedy='Ids are listed by "petahour usage --json" and on invoices.',
+            remedy='"petahour usage --json" has each record with its charge and allocation; invoices list lines.',
         )
     authorize(caller, Action.READ_USAGE, found.tenant)
     return found

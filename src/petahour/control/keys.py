@@ -106,7 +106,10 @@ def own_tenant(caller: Caller, wanted: str | None) -> str:
     tenant = wanted or caller.tenant
     if tenant is None:
         raise ForbiddenError(
-            field="tenant", value=None, rule="an operator acts for a named tenant", remedy="Name the tenant."
+            field="tenant",
+            value=None,
+            rule="an operator acts for a named tenant",
+            remedy='Name it, with --tenant on the command line; "petahour tenant list" shows them.',
         )
     return tenant
 

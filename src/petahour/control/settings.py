@@ -19,6 +19,7 @@ class Settings:
     ``decide_ms``: while jobs wait, a scheduling pass is made at least so often, as claims change with time alone.
     ``memory_events``: from how many of the last events a control plane that starts learns what it knew.
     ``quotes_compared``: of how many quotes, the newest, the outcome is looked at and learned from.
+    ``quote_promise_ms``: for how much running time a quote's prices are promised to its job at most.
     ``unreserved_percent``: of a type's accelerators, how many are promised to nobody. ``early_end_percent``: of what
     a reservation would still have cost, the fee for ending it early.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
@@ -38,6 +39,7 @@ class Settings:
     preemptions_per_hour: float = 2.0
     lost_limit: int = 10
     quote_validity_ms: int = 7 * 24 * HOUR_MS
+    quote_promise_ms: int = 366 * 24 * HOUR_MS
     quotes_compared: int = 500
     unreserved_percent: int = 10
     early_end_percent: int = 50

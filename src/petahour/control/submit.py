@@ -59,7 +59,7 @@ def submit(context: Context, caller: Caller, request: JobRequest, *, key: str | 
     if request.quote is not None:
         with context.store.read() as tx:
             quote = quote_for_job(tx, tenant, request.quote, [one for _, one in specs], now_ms)
-        spec = replace(spec, promise=promise_of(quote, spec))
+        spec = replace(spec, promise=promise_of(quote, spec, context.settings.quote_promise_ms))
         specs = [(job_id, spec) for job_id, _ in specs]
     _require_possible(context, tenant, spec, currency, now_ms)
     _require_room(context, tenant, len(specs))

@@ -114,7 +114,7 @@ class QuoteLine:
     learned from ``own_runs`` runs of this type and work. ``step_ms`` is one optimizer step. ``petaflop_hours`` are
     10^15 model FLOPs per second kept up for an hour, delivered over the whole run. ``memory_part`` is the used part
     of the memory, ``limit`` what holds the run back. ``choices`` are other gang sizes, by size, where they were
-    looked at. What is not known is None.
+    looked at. ``late``: it is expected to run for longer than the quote's deadline. What is not known is None.
     """
 
     type: str
@@ -136,6 +136,7 @@ class QuoteLine:
     choices: tuple[Choice, ...] = ()
     details: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def accelerator_ms(self) -> Interval:
@@ -161,6 +162,7 @@ class Quote:
 
     Runs of the same ``work`` on the same type teach later quotes. ``lines`` are ordered by the objective, the best
     first. ``job`` is the job submitted under it, which there is one of at most; ``price_book`` prices what that uses.
+    ``deadline_ms`` is how long the run was to be expected to take at most, None: no matter.
     """
 
     id: str
@@ -177,6 +179,7 @@ class Quote:
     refused: tuple[NotQuoted, ...] = ()
     job: str | None = None
     price_book: str | None = None
+    deadline_ms: int | None = None
 
     def line(self, type_name: str) -> QuoteLine | None:
         """The offer on a type, or None."""

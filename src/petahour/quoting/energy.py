@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from petahour.quoting.chips import Chip
@@ -14,6 +15,11 @@ class Building:
 
     host_part: float = 0.30
     facility: float = 1.20
+
+    @property
+    def factors(self) -> Mapping[str, float]:
+        """By what the accelerators' own draw is multiplied, for whoever reads the energy."""
+        return {"energy_hosts": 1.0 + self.host_part, "energy_building": self.facility}
 
 
 # Draw relative to the chip's limit: while it waits, while it computes, while it moves memory or messages.

@@ -171,7 +171,7 @@ def _training(
     )
     step_s = float(step.total[0])
     span = _span(
-        step_s * training.tokens / training.step_tokens / kept.part,
+        step_s * training.steps / kept.part,
         step_spread(calibration, chip, plan).times(calibration.run),
     )
     hours = span.times(gang / HOUR_S)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 PRIOR_RUNS = 2.0  # the model's own figure counts as much as so many runs
 MOST_FACTOR = 2.0  # what a few odd runs can do to a quote at most, in either direction
+LEAST_RATIO, MOST_RATIO = 0.5, 2.0  # measured over quoted: outside it was another piece of work than the quoted one
+MOST_REACH = 4.0  # how far a bound of an interval lies from what is expected at most, in either direction
 LEAST_SPREAD = 0.02
 NORMAL_80 = 1.2815515594457  # eight of ten draws of a normal distribution lie within so many deviations
 
@@ -44,12 +46,20 @@ def learn(ratios: Sequence[float], *, spread: float) -> Correction:
     )
 
 
+def fair(measured_ms: float, quoted_ms: float) -> bool:
+    """Whether a run is a fair sample of what was quoted: it took between half and twice as long.
+
+    Another one (a command that did not do the quoted work, a wrong amount) would teach what it was not asked.
+    """
+    return LEAST_RATIO <= measured_ms / quoted_ms <= MOST_RATIO
+
+
 def spread_of(low: float, high: float) -> float:
     """The relative deviation of a log-normal interval that holds eight of ten outcomes."""
     return math.log(high / low) / (2 * NORMAL_80)
 
 
 def bounds_of(expected: float, spread: float) -> tuple[float, float]:
-    """The interval around an expected value that holds eight of ten outcomes."""
-    reach = math.exp(NORMAL_80 * spread)
+    """The interval around an expected value that holds eight of ten outcomes, MOST_REACH to either side at most."""
+    reach = math.exp(min(NORMAL_80 * spread, math.log(MOST_REACH)))
     return expected / reach, expected * reach

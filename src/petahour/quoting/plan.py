@@ -86,7 +86,10 @@ def _check_model(plan: ParallelPlan, training: Training) -> None:
         _refuse("tp", plan.tp, f"a divisor of the {model.heads} heads", _divisors(model.heads))
     if plan.pp * plan.interleave > model.layers:
         rule = f"at most the {model.layers} layers, so that each stage has one"
-        _refuse("pp", plan.pp, rule, "Use fewer stages or a smaller interleave.")
+        if plan.interleave == 1:
+            _refuse("pp", plan.pp, rule, "Use fewer stages.")
+        product = f"pp {plan.pp} x interleave {plan.interleave} = {plan.pp * plan.interleave}"
+        _refuse("interleave", product, f"pp x interleave of {rule}", "Use fewer stages or a smaller interleave.")
     if plan.ep > 1 and model.experts is None:
         _refuse("ep", plan.ep, "1 for a model without experts", "Leave expert parallelism out.")
     if model.experts is not None and model.experts.count % plan.ep:
@@ -98,7 +101,7 @@ def _check_model(plan: ParallelPlan, training: Training) -> None:
 def _check_batch(plan: ParallelPlan, training: Training) -> None:
     if training.global_batch < plan.dp * plan.micro_batch:
         _refuse(
-            "global_batch",
+            "batch",
             training.global_batch,
             f"at least the {plan.dp} data-parallel ranks x micro-batch {plan.micro_batch}",
             "Use a larger batch, a smaller micro-batch, or more tensor or pipeline parallelism.",
@@ -111,6 +114,4 @@ def _divisors(number: int) -> str:
 
 
 def _refuse(field: str, value: object, rule: str, remedy: str) -> None:
-    raise ValidationError(
-        field=f"plan.{field}" if field != "global_batch" else field, value=value, rule=rule, remedy=remedy
-    )
+    raise ValidationError(field=f"plan.{field}" if field != "batch" else field, value=value, rule=rule, remedy=remedy)

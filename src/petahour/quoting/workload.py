@@ -27,7 +27,7 @@ class Training:
 
     def __post_init__(self) -> None:
         _whole("tokens", self.tokens, MOST_TOKENS, "Say on how many tokens to train, for example 2T.")
-        _whole("global_batch", self.global_batch, 10**7, "Say how many sequences are in one step.")
+        _whole("batch", self.global_batch, 10**7, "Say how many sequences are in one step.")
         _whole("sequence", self.sequence, 10**8, "Say how many tokens are in one sequence.")
 
     @property

@@ -114,4 +114,8 @@ def balance_view(tenant: str, balance: Balance) -> View:
 def usage_view(record: UsageRecord, charge: Charge | None) -> View:
     shown = asdict(record)
     del shown["tenant"]
-    return {**shown, "amount_micros": charge.amount_micros if charge else 0}
+    return {
+        **shown,
+        "charge": None if charge is None else charge.id,
+        "amount_micros": charge.amount_micros if charge else 0,
+    }

@@ -125,12 +125,16 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Billed:
-    """What a job was billed so far, all its attempts together. ``type`` None: they ran on several types."""
+    """What a job was billed so far, all its attempts together. ``type`` None: they ran on several types.
+
+    ``rehearsal``: some of it ran on nodes without devices.
+    """
 
     type: str | None
     accelerator_ms: int
     amount_micros: int
     currency: str
+    rehearsal: bool = False
 
 
 class Jobs(Protocol):

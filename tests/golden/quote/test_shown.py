@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def line(name: str, *, days: float, start: QuotedStart | None, runs: int = 0) ->
             for size in (64, 96, 128, 192, 256, 320, 512)
             if days < 100
         ),
-        details={"goodput": 0.951, "mfu": 0.48},
+        details={"goodput": 0.951, "mfu": 0.48, "energy_hosts": 1.3, "energy_building": 1.2},
         notes=("no training was measured on this type",) if not runs else (),
     )
 
@@ -140,18 +141,44 @@ def golden(capsys: pytest.CaptureFixture[str], file: str) -> None:
 
 
 def test_a_quote_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    show_quote(QUOTE)
+    show_quote(QUOTE, NOW)
     golden(capsys, "quote.txt")
 
 
+def test_an_expired_quote_says_so_and_offers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    late = QUOTE.valid_until_ms + 1
+    show_quote(QUOTE, late)
+    shown = capsys.readouterr().out
+    assert "EXPIRED at 2026-03-08 12:00:00 UTC" in shown
+    assert "It has expired" in shown
+    assert "Submit it" not in shown
+    show_quotes([QUOTE, replace(QUOTE, job="job-1")], late)
+    rows = capsys.readouterr().out.splitlines()
+    assert ["expired" in row for row in rows] == [False, True, False]
+
+
+def test_a_quote_names_its_deadline(capsys: pytest.CaptureFixture[str]) -> None:
+    show_quote(replace(QUOTE, deadline_ms=45 * DAY), NOW)
+    assert "cheapest first of what is expected to run for 45 days at most" in capsys.readouterr().out
+
+
 def test_a_list_of_quotes(capsys: pytest.CaptureFixture[str]) -> None:
-    show_quotes([QUOTE])
+    show_quotes([QUOTE], NOW)
     golden(capsys, "list.txt")
 
 
 def test_quotes_beside_what_came_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     show_accuracy(QuoteAccuracy(outcomes=OUTCOMES, mape=0.08, bias=-0.08, coverage=0.5, waiting=1, other=2))
     golden(capsys, "accuracy.txt")
+
+
+def test_a_run_that_was_set_aside_is_named_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = replace(OUTCOMES[1], set_aside="it ran on rehearsal nodes")
+    show_accuracy(QuoteAccuracy(outcomes=(OUTCOMES[0], odd), mape=0.02, bias=-0.02, coverage=1.0, waiting=0, other=0))
+    shown = capsys.readouterr().out
+    assert "-  set aside" in shown
+    assert "Set aside, counted in no mean and not learned from: job-1: it ran on rehearsal nodes." in shown
+    assert "Runs compared: 1." in shown
 
 
 def test_a_calibration(capsys: pytest.CaptureFixture[str]) -> None:

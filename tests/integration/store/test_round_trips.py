@@ -131,6 +131,7 @@ def test_what_a_job_was_billed(store: SqlStore) -> None:
             accelerator_ms=samples.USAGE.billed_ams,
             amount_micros=samples.CHARGE.amount_micros,
             currency="CNY",
+            rehearsal=samples.allocation(1).rehearsal,
         )
     }
 

@@ -123,6 +123,17 @@ def test_a_dear_promise_waits_for_credit_and_is_not_placed_in_vain(plane: Plane)
     unfaulted(plane)
 
 
+def test_no_walltime_fixes_prices_for_more_than_twice_the_time_quoted_or_a_year(plane: Plane) -> None:
+    plane.publish(book("may-1", BEGIN_MS, "1.00"))
+    plane.topup("100")
+    small = plane.submit("small", walltime="300d", quote=quoted(plane, hours=2.0).id)
+    large = plane.submit("large", walltime="300d", quote=quoted(plane, hours=24 * 500.0).id)
+    open_ended = plane.submit("open", quote=quoted(plane, hours=24 * 500.0).id)
+    promised = [job.spec.promise.for_ms for job in (small, large, open_ended) if job.spec.promise is not None]
+    day_ms = 24 * HOUR_MS
+    assert promised == [4 * HOUR_MS, 300 * day_ms, 366 * day_ms]
+
+
 def test_what_was_quoted_is_sold_even_where_it_is_taken_off_the_list(plane: Plane) -> None:
     plane.publish(book("may-1", BEGIN_MS, "1.00"))
     plane.topup("30")

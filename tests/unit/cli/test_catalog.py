@@ -39,6 +39,11 @@ def test_a_comparison_gives_ratios_to_the_first(petahour: Run) -> None:
     assert bf16["ratios"] == [1, pytest.approx(989.4 / 312)]
 
 
+def test_a_type_is_found_by_what_it_is_also_known_as(petahour: Run) -> None:
+    for other in ("910B3", "ascend910b3"):
+        assert petahour("catalog", "show", other).out == petahour("catalog", "show", "ascend-910b3").out
+
+
 @pytest.mark.parametrize("command", ["show", "compare"])
 def test_an_unknown_type_is_answered_with_near_names(petahour: Run, command: str) -> None:
     done = petahour("catalog", command, "a100-80-sxm")

@@ -162,6 +162,7 @@ def test_usage_and_invoice(server: AnsweringServer, petahour: Run) -> None:
         "waived_ams": 0,
         "waive_reason": None,
         "amount_micros": 280_000,
+        "charge": "chg-u",
     }
     usage = {"tenant": "acme", "month": "2026-03", "currency": "CNY", "records": [record]}
     server.on("GET /v1/tenants/acme/usage", Answer(body=usage))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petahour.quoting.own_runs import LEAST_SPREAD, MOST_FACTOR, bounds_of, learn, spread_of
+from petahour.quoting.own_runs import LEAST_SPREAD, MOST_FACTOR, MOST_REACH, bounds_of, fair, learn, spread_of
 
 RATIOS = st.lists(st.floats(min_value=1e-3, max_value=1e3), max_size=40)
 SPREADS = st.floats(min_value=0.0, max_value=1.0)
@@ -49,8 +49,19 @@ def test_the_factor_lies_between_one_and_the_runs(ratios: list[float], spread: f
     assert min(1.0, *ratios) - 1e-9 <= factor <= max(1.0, *ratios) + 1e-9
 
 
-@given(st.floats(min_value=1e-3, max_value=1e9), st.floats(min_value=0.001, max_value=2.0))
+@given(st.floats(min_value=1e-3, max_value=1e9), st.floats(min_value=0.001, max_value=1.0))
 def test_bounds_and_spread_are_each_others_inverse(expected: float, spread: float) -> None:
     low, high = bounds_of(expected, spread)
     assert low < expected < high
     assert spread_of(low, high) == pytest.approx(spread)
+
+
+@given(st.floats(min_value=1e-9, max_value=1e9), st.floats(min_value=0.0, max_value=1e12))
+def test_no_interval_reaches_further_than_is_said(expected: float, spread: float) -> None:
+    low, high = bounds_of(expected, spread)
+    assert expected / MOST_REACH * 0.999 <= low <= expected <= high <= expected * MOST_REACH * 1.001
+
+
+def test_a_fair_run_takes_between_half_and_twice_the_time_quoted() -> None:
+    assert all(fair(ran, 100) for ran in (50, 100, 200))
+    assert not any(fair(ran, 100) for ran in (1, 49, 201, 10**9))

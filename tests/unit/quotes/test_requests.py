@@ -67,7 +67,7 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"tokens": None}, "tokens"),
         ({"tokens": "0"}, "tokens"),
         ({"sequence": 0}, "sequence"),
-        ({"batch": 0}, "global_batch"),
+        ({"batch": 0}, "batch"),
         ({"gang": 0}, "gang"),
         ({"gang": None}, "gang"),
         ({"plan": "tp=8", "gang": None}, "plan"),
@@ -81,8 +81,13 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"plan": "tp=64"}, "plan.tp"),
         ({"plan": "pp=64"}, "plan.pp"),
         ({"plan": "ep=8"}, "plan.ep"),
+        ({"plan": "pp=4,interleave=9"}, "plan.interleave"),
+        ({"tokens": "10001T"}, "tokens"),
+        ({"tokens": "10000T", "gang": 8}, "tokens"),
+        ({"model": None, "tokens": None, "hours": 1e12}, "hours"),
+        ({"model": None, "tokens": None, "hours": 1e10, "gang": 1}, "hours"),
         ({"plan": "zero=4"}, "plan.zero"),
-        ({"plan": "tp=1", "batch": 8}, "global_batch"),
+        ({"plan": "tp=1", "batch": 8}, "batch"),
         ({"plan": "tp=1,micro-batch=64", "batch": 4096}, "plan"),
         ({"types": ()}, "types"),
         ({"types": ("a100",)}, "types"),
@@ -94,7 +99,16 @@ def test_amounts_are_written_as_they_are_read(number: int, unit: str) -> None:
         ({"deadline": 0}, "deadline"),
         ({"model": None, "tokens": None, "hours": -1.0}, "hours"),
         ({"model": None, "tokens": None, "hours": float("inf")}, "hours"),
-        ({"model": None, "measured": "job-1"}, "measured"),
+        ({"model": None, "measured": "job-1", "tokens": None, "types": (), "gang": None}, "measured"),
+        ({"model": None, "measured": "job-1"}, "tokens"),
+        ({"model": None, "measured": "job-1", "tokens": None}, "types"),
+        ({"model": None, "hours": 5.0}, "tokens"),
+        ({"model": None, "hours": 5.0, "tokens": None, "plan": "tp=8"}, "plan"),
+        ({"model": None, "hours": 5.0, "tokens": None, "amount": 5}, "amount"),
+        ({"amount": 5}, "amount"),
+        ({"tenant": "acme"}, "tenant"),
+        ({"plan": "tp=8,tp=4"}, "plan"),
+        ({"plan": "recompute=full,recompute=none"}, "plan"),
     ],
 )
 def test_a_wrong_request_names_its_field_and_a_remedy(change: dict[str, Any], field: str) -> None:
@@ -102,6 +116,39 @@ def test_a_wrong_request_names_its_field_and_a_remedy(change: dict[str, Any], fi
         quoted(replace(LLAMA, **change))
     assert caught.value.field == field
     assert caught.value.remedy
+
+
+def test_no_bound_is_crossed_silently() -> None:
+    with pytest.raises(ValidationError, match=r"at most 10,000T") as caught:
+        quoted(replace(LLAMA, tokens="1000000T"))
+    assert "2T" in caught.value.remedy
+    with pytest.raises(ValidationError, match="at most 1,000 years; on 64 x a100-80g-sxm this one takes 30,501"):
+        quoted(replace(LLAMA, model="gpt-3-175b", tokens="10000T", gang=64, types=("a100-80g-sxm",), batch=1024))
+    dear = replace(BOOK, prices={("a100-80g-sxm", Tier.ON_DEMAND): 10**15})
+    with pytest.raises(ValidationError, match="micro-units of money") as caught:
+        quoted(replace(LLAMA, model=None, tokens=None, hours=1e9, gang=1000, types=("a100-80g-sxm",)), dear)
+    assert caught.value.field == "hours"
+    with pytest.raises(ValidationError, match="pp 4 x interleave 9 = 36"):
+        quoted(replace(LLAMA, plan="pp=4,interleave=9"))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "batch", "steps", "told"),
+    [
+        (1, 64, 1, "1 step of 64 x 4,096 tokens"),
+        ("1B", 10_000_000, 1, "1 step of 10,000,000 x 4,096 tokens"),
+        (64 * 4096 + 1, 64, 2, "2 steps of 64 x 4,096 tokens"),
+        ("1B", None, 239, "239 steps of 1,024 x 4,096 tokens (a usual batch)"),
+    ],
+)
+def test_a_run_is_of_whole_steps(tokens: str | int, batch: int | None, steps: int, told: str) -> None:
+    quote = quoted(replace(LLAMA, tokens=tokens, batch=batch))
+    assert quote.about["steps"] == told
+    assert quote.about["precision"] == "in 16 bits"
+    for line in quote.lines:
+        kept = line.run_ms.expected * line.details["goodput"]
+        assert kept == pytest.approx(steps * (line.step_ms or 0), rel=1e-3)
+    assert (quote.about["tokens"] == "1 token") == (tokens == 1)
 
 
 def test_a_type_without_figures_is_refused_beside_others_that_have_them() -> None:
@@ -137,6 +184,19 @@ def test_a_line_says_time_energy_and_what_limits_it() -> None:
     assert line.limit in {"compute", "memory", "network", "bubble", "host", "optimizer"}
 
 
+def test_a_deadline_that_is_missed_is_said() -> None:
+    quote = quoted(replace(LLAMA, deadline="1d"))
+    assert quote.deadline_ms == 86_400_000
+    assert all(line.late and "deadline of 1d" in line.notes[0] for line in quote.lines)
+    assert not any(line.late for line in quoted(replace(LLAMA, deadline="300d")).lines)
+    assert quoted(LLAMA).deadline_ms is None
+
+
+def test_energy_says_what_it_counts() -> None:
+    for line in quoted(LLAMA).lines:
+        assert (line.details["energy_hosts"], line.details["energy_building"]) == (1.3, 1.2)
+
+
 def test_prices_follow_the_book_and_without_one_there_are_none() -> None:
     assert quoted(LLAMA).lines[0].prices == ()
     for line in quoted(LLAMA, BOOK).lines:
@@ -166,11 +226,13 @@ def test_the_objective_orders_the_lines() -> None:
     lines = [offer(fast, prices=PRICES), offer(cheap, prices=PRICES)]
 
     def order(objective: Objective, deadline_ms: int | None = None) -> list[str]:
-        return [line.type for line in best_first(lines, objective, Tier.ON_DEMAND, deadline_ms)]
+        shown = [replace(line, late=line.run_ms.expected > (deadline_ms or 2**62)) for line in lines]
+        return [line.type for line in best_first(shown, objective, Tier.ON_DEMAND)]
 
     assert order(Objective.FASTEST) == ["a100-80g-sxm", "ascend-910b3"]
     assert order(Objective.CHEAPEST) == order(Objective.LEAST_ENERGY) == ["ascend-910b3", "a100-80g-sxm"]
     assert order(Objective.CHEAPEST, 120_000) == ["a100-80g-sxm", "ascend-910b3"]
+    assert order(Objective.CHEAPEST, 50_000) == ["a100-80g-sxm", "ascend-910b3"]
     lines[1] = offer(cheap, prices=PRICES, start=ExpectedStart(never="this fleet has none"))
     assert order(Objective.CHEAPEST) == ["a100-80g-sxm", "ascend-910b3"]
 
@@ -185,6 +247,21 @@ def test_own_runs_correct_time_energy_and_price_and_are_shown() -> None:
     assert line.run_ms.high - line.run_ms.low < 45_000
     certain = offer(replace(seen, low_s=100, high_s=100, learns=False), ratios=[2.0])
     assert certain.run_ms == Interval(low=100_000, expected=100_000, high=100_000)
+
+
+@given(st.lists(st.floats(min_value=0.25, max_value=4.0), max_size=30), st.floats(min_value=1.0, max_value=1e6))
+def test_whatever_ran_the_interval_is_bounded(ratios: list[float], apart: float) -> None:
+    wide = TypeEstimate(type="cpu", accelerators=1, plan="", run_s=100, low_s=100 / apart, high_s=100 * apart)
+    run = offer(wide, ratios=ratios).run_ms
+    assert run.expected / 4 - 1 <= run.low <= run.expected <= run.high <= run.expected * 4 + 4
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_config_with_what_is_no_json_number_is_refused_before_it_is_sent(value: float) -> None:
+    config = {"model_type": "llama", "rope": {"factors": [1.0, value]}}
+    with pytest.raises(ValidationError) as caught:
+        ClientRequest(config=config).body()
+    assert caught.value.field == "config.rope.factors[1]"
 
 
 @pytest.mark.parametrize("hours", [math.nan, math.inf])

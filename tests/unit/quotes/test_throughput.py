@@ -66,6 +66,22 @@ def test_what_only_looks_like_a_line_does_not_count() -> None:
         read_throughput(odd, run_s=5.0)
 
 
+def test_lines_that_were_not_understood_are_counted_and_the_first_is_shown() -> None:
+    odd = "\n".join(["petahour: 320 samples in 50", "  petahour: 1 a in 1 s", "petahour: 0 a in 1 s", "xpetahour: 1"])
+    with pytest.raises(ValidationError, match="3 were not understood, the first is 'petahour: 320 samples in 50'"):
+        read_throughput(odd, run_s=5.0)
+    seen = read_throughput(f"{STEADY}\n{odd}\npetahour: power unknown: no driver", run_s=10.0)
+    assert (seen.stretches, seen.unread, seen.first_unread) == (6, 3, "petahour: 320 samples in 50")
+    assert read_throughput(STEADY, run_s=10.0).unread == 0
+
+
+def test_stretches_that_last_longer_than_the_run_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"last no longer than the run, which took 1\.8 s") as caught:
+        read_throughput("petahour: 30 images in 50 s\n" * 6, run_s=1.8)
+    assert "300 s together" in str(caught.value.value)
+    assert read_throughput("petahour: 30 images in 0.301 s\n" * 6, run_s=1.8).rate == pytest.approx(30 / 0.301)
+
+
 def test_two_units_are_refused() -> None:
     with pytest.raises(ValidationError, match="one unit in all lines"):
         read_throughput(STEADY + "\npetahour: 5 tokens in 1 s", run_s=10.0)

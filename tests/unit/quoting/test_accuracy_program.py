@@ -26,7 +26,7 @@ REASONS = (
     "TP x PP x DP is 16, not the 8 GPUs",
     "TP x PP x DP is 6, not the 8 GPUs",
     "plan.tp: a divisor of the 16 heads",
-    "global_batch: at least the 8 data-parallel ranks",
+    "batch: at least the 8 data-parallel ranks",
     "no 'micro batch'",
     "'iteration time (ms)' is not above zero: 'nan'",
     "no 'iteration time (ms)'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_quote_adds_up() -> None:
     assert made.step_s is not None
     assert made.memory is not None
     assert made.memory.fits
-    steps = 10**12 / (1024 * 4096)
+    steps = math.ceil(10**12 / (1024 * 4096))
     assert made.run_s.expected == pytest.approx(made.step_s * steps / made.goodput)
     assert made.accelerator_hours.expected == pytest.approx(made.run_s.expected * 256 / 3600)
     assert made.run_s.low < made.run_s.expected < made.run_s.high
@@ -69,7 +70,7 @@ def test_a_chips_own_measured_rate_replaces_the_usual_one() -> None:
     [
         (ParallelPlan(tp=3, dp=2), "plan.tp: a divisor of the 64 heads"),
         (ParallelPlan(pp=96), "plan.pp: at most the 80 layers"),
-        (ParallelPlan(dp=2048), "global_batch: at least the 2048 data-parallel ranks"),
+        (ParallelPlan(dp=2048), "batch: at least the 2048 data-parallel ranks"),
         (ParallelPlan(dp=8, ep=8), "plan.ep: 1 for a model without experts"),
         (ParallelPlan(dp=8, zero=4), "plan.zero: a stage from 0 to 3"),
         (ParallelPlan(micro_batch=0), "plan.micro_batch: a whole number from 1"),

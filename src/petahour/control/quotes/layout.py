@@ -27,11 +27,15 @@ def parse_plan(text: str, gang: int | None) -> ParallelPlan:
     if gang is None:
         raise _refuse(text, "a plan of a gang whose size is said", "Say how many accelerators, with --gang.")
     degrees: dict[str, int] = {}
+    said: set[str] = set()
     recompute = Recompute.NONE
     for part in text.split(","):
         name, equals, value = (piece.strip().lower() for piece in part.partition("="))
         if not equals or (name != "recompute" and name not in _DEGREES):
             raise _refuse(part, f"parts such as tp=8, of {', '.join(_DEGREES)} and recompute", "Correct this part.")
+        if name in said:
+            raise _refuse(text, f"each part once; {name} is said twice", "Leave one of the two out.")
+        said.add(name)
         if name == "recompute":
             if value not in {kind.value for kind in Recompute}:
                 raise _refuse(part, f"one of {', '.join(Recompute)}", "Choose one of them.")

@@ -11,8 +11,14 @@ from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.model.jobs import Tier
 from petahour.model.quotes import ExpectedStart, Interval, Objective, QuoteLine, TierPrice
 from petahour.model.resources import Gang
-from petahour.model.time import HOUR_MS
-from petahour.quoting.own_runs import LEAST_SPREAD, learn, spread_of
+from petahour.model.time import HOUR_MS, format_duration
+from petahour.quoting.own_runs import LEAST_SPREAD, MOST_REACH, learn, spread_of
+
+# By whether several numbers of accelerators were tried.
+_LATE = {
+    True: "no size on this type meets the deadline of {}; the fastest is shown",
+    False: "it is expected to run for longer than the deadline of {}",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,9 +41,14 @@ def offer(
     prices: Prices | None = None,
     start: ExpectedStart | None = None,
     gang: Gang | None = None,
+    deadline_ms: int | None = None,
 ) -> QuoteLine:
-    """The line of an estimate. ``ratios`` are measured over modelled run times of own runs of this type and work."""
+    """The line of an estimate. ``ratios`` are measured over modelled run times of own runs of this type and work.
+
+    It is late when it is expected to run for more than ``deadline_ms``.
+    """
     run_ms, factor, runs = _run(estimate, ratios)
+    late = deadline_ms is not None and run_ms.expected > deadline_ms
     return QuoteLine(
         type=estimate.type,
         accelerators=estimate.accelerators,
@@ -57,17 +68,14 @@ def offer(
         start=start,
         choices=tuple(replace(choice, run_ms=round(choice.run_ms * factor)) for choice in estimate.choices),
         details=estimate.details,
-        notes=estimate.notes,
+        notes=(_LATE[bool(estimate.choices)].format(format_duration(deadline_ms or 0)),) * late + estimate.notes,
+        late=late,
     )
 
 
-def best_first(
-    lines: Sequence[QuoteLine], objective: Objective, tier: Tier, deadline_ms: int | None
-) -> list[QuoteLine]:
-    """The lines by the objective; last come those without its figure, that run too long, and that cannot run here.
-
-    A line runs too long when it is expected to run for more than ``deadline_ms``.
-    """
+def best_first(lines: Sequence[QuoteLine], objective: Objective, tier: Tier) -> list[QuoteLine]:
+    """The lines by the objective; last come those without its figure, the late ones by time, and those that cannot
+    run here."""
 
     def place(line: QuoteLine) -> tuple[bool, bool, bool, float, float]:
         price = line.price(tier)
@@ -76,10 +84,9 @@ def best_first(
             Objective.FASTEST: line.run_ms.expected,
             Objective.LEAST_ENERGY: line.energy_kwh,
         }
-        figure = wanted[objective]
-        late = deadline_ms is not None and line.run_ms.expected > deadline_ms
+        figure = wanted[Objective.FASTEST if line.late else objective]
         never = line.start is not None and line.start.never is not None
-        return never, late, figure is None, figure or 0.0, float(line.accelerator_ms.expected)
+        return never, line.late, figure is None, figure or 0.0, float(line.accelerator_ms.expected)
 
     return sorted(lines, key=place)
 
@@ -95,6 +102,7 @@ def _run(estimate: TypeEstimate, ratios: Sequence[float]) -> tuple[Interval, flo
         reach = known.spread / max(LEAST_SPREAD, spread_of(low_s, high_s))
         low_s = expected_s * (low_s / estimate.run_s) ** reach
         high_s = expected_s * (high_s / estimate.run_s) ** reach
+    low_s, high_s = max(low_s, expected_s / MOST_REACH), min(high_s, expected_s * MOST_REACH)
     whole = Interval(
         low=max(1, round(low_s * 1000)), expected=max(1, round(expected_s * 1000)), high=max(1, round(high_s * 1000))
     )

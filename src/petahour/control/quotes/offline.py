@@ -7,17 +7,26 @@ from pathlib import Path
 from petahour.billing.rate import PriceBook
 from petahour.catalog.catalog import Catalog
 from petahour.control.prices import load_price_books
+from petahour.control.quotes.bounds import require_sums
 from petahour.control.quotes.make import estimate_types
 from petahour.control.quotes.offer import Prices, best_first, offer
-from petahour.control.quotes.work import kind_of, terms_of
+from petahour.control.quotes.work import kind_of, size_of, terms_of
 from petahour.model.errors import ValidationError
 from petahour.model.quotes import Quote, QuoteRequest
 
 
 def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | None, now_ms: int) -> Quote:
     """A quote without id, expected start and own runs; without a book, without prices."""
+    kind = kind_of(request)
     terms = terms_of(request)
-    if kind_of(request) == "measured":
+    if request.tenant is not None:
+        raise ValidationError(
+            field="tenant",
+            value=request.tenant,
+            rule="without a control plane there are no tenants",
+            remedy='Leave the tenant out, or run "petahour login" first and leave --offline and --prices out.',
+        )
+    if kind == "measured":
         raise ValidationError(
             field="measured",
             value=request.measured,
@@ -28,7 +37,9 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
     types = request.types or tuple(name for name in sold if catalog.get(name).quotable)
     estimated = estimate_types(catalog, request, terms, types, {})
     prices = None if book is None else Prices(book=book, tenant="", from_ms=now_ms)
-    lines = [offer(estimate, prices=prices) for estimate in estimated.estimates]
+    lines = [offer(estimate, prices=prices, deadline_ms=terms.deadline_ms) for estimate in estimated.estimates]
+    field, value = size_of(request)
+    require_sums(lines, field=field, value=value)
     return Quote(
         id="",
         tenant="",
@@ -41,7 +52,8 @@ def quote_offline(catalog: Catalog, request: QuoteRequest, book: PriceBook | Non
         objective=terms.objective,
         currency=None if book is None else book.currency,
         price_book=None if book is None else book.id,
-        lines=tuple(best_first(lines, terms.objective, terms.tier, terms.deadline_ms)),
+        lines=tuple(best_first(lines, terms.objective, terms.tier)),
+        deadline_ms=terms.deadline_ms,
         refused=estimated.refused,
     )
 

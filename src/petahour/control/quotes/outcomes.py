@@ -11,7 +11,11 @@ from petahour.control.context import Context
 from petahour.model.jobs import JobState
 from petahour.model.quotes import Quote, QuoteLine
 from petahour.model.tenants import Caller
-from petahour.store.protocol import Transaction
+from petahour.quoting.own_runs import LEAST_RATIO, MOST_RATIO, fair
+from petahour.store.protocol import Billed, Transaction
+
+REHEARSED = "it ran on rehearsal nodes, which have no accelerators"
+UNLIKE = f"it took less than {LEAST_RATIO:g} or more than {MOST_RATIO:g} times as long as was quoted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +23,8 @@ class Outcome:
     """A quote whose job has succeeded on one type. ``run_ms`` is what was billed over the gang's accelerators.
 
     ``charged_micros`` are in ``currency``; ``quoted_micros`` is what the line's price would be for the job's tier,
-    None where that was not sold. ``error`` is quoted over measured run time, less one.
+    None where that was not sold. ``error`` is quoted over measured run time, less one. ``set_aside`` says why the run
+    is no fair sample of what was quoted: it counts in no mean and teaches nothing. None for a fair one.
     """
 
     quote: Quote
@@ -31,6 +36,7 @@ class Outcome:
     currency: str
     error: float
     within: bool
+    set_aside: str | None = None
 
     @property
     def ratio(self) -> float:
@@ -40,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accuracy:
-    """Outcomes, newest first, and what they say together. Means are None without any outcome.
+    """Outcomes, newest first, and what the fair ones say together. Means are None without any of these.
 
     ``mape`` is the mean of the errors' sizes, ``bias`` the mean of the errors themselves, ``coverage`` the part of
     the runs that lay within their interval; 0.8 is promised. ``waiting`` quotes have a job that is not over,
@@ -64,22 +70,27 @@ def accuracy_for(context: Context, caller: Caller, tenant: str | None) -> Accura
         states = {job.id: job.state for job in tx.jobs.many(quote.job for quote in used if quote.job)}
         outcomes = outcomes_of(tx, used)
     waiting = sum(1 for quote in used if not states[quote.job or ""].final)
-    errors = [outcome.error for outcome in outcomes]
+    fairly = [outcome for outcome in outcomes if outcome.set_aside is None]
+    errors = [outcome.error for outcome in fairly]
     return Accuracy(
         outcomes=tuple(outcomes),
         mape=_mean([abs(error) for error in errors]),
         bias=_mean(errors),
-        coverage=_mean([float(outcome.within) for outcome in outcomes]),
+        coverage=_mean([float(outcome.within) for outcome in fairly]),
         waiting=waiting,
         other=len(used) - waiting - len(outcomes),
     )
 
 
-def ratios_of(tx: Transaction, work: str, limit: int) -> dict[str, list[float]]:
-    """By type: measured over modelled run times of what ran under quotes of this work."""
+def ratios_of(tx: Transaction, tenant: str, work: str, limit: int) -> dict[str, list[float]]:
+    """By type: measured over modelled run times of the fair runs under this tenant's quotes of this work.
+
+    One tenant's runs say nothing to another: who controls what runs would control what others are quoted.
+    """
     found: dict[str, list[float]] = {}
-    for outcome in outcomes_of(tx, tx.quotes.used(work=work, limit=limit)):
-        found.setdefault(outcome.line.type, []).append(outcome.ratio)
+    for outcome in outcomes_of(tx, tx.quotes.used(tenant=tenant, work=work, limit=limit)):
+        if outcome.set_aside is None:
+            found.setdefault(outcome.line.type, []).append(outcome.ratio)
     return found
 
 
@@ -107,9 +118,16 @@ def outcomes_of(tx: Transaction, used: Sequence[Quote]) -> list[Outcome]:
                 currency=bill.currency,
                 error=line.run_ms.expected / run_ms - 1,
                 within=line.run_ms.holds(run_ms),
+                set_aside=_why_set_aside(bill, run_ms, line.run_ms.expected),
             )
         )
     return found
+
+
+def _why_set_aside(bill: Billed, run_ms: int, quoted_ms: int) -> str | None:
+    if bill.rehearsal:
+        return REHEARSED
+    return None if fair(run_ms, quoted_ms) else UNLIKE
 
 
 def _mean(values: Sequence[float]) -> float | None:

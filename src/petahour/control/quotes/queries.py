@@ -13,6 +13,8 @@ from petahour.model.tenants import Caller
 from petahour.model.time import to_iso
 from petahour.store.protocol import Transaction
 
+PROMISED_TIMES = 2  # a run that takes more than twice the time quoted is not the one that was priced
+
 
 def find_quote(context: Context, caller: Caller, quote_id: str) -> Quote:
     """One quote. Another tenant's does not exist."""
@@ -65,12 +67,18 @@ def quote_for_job(tx: Transaction, tenant: str, quote_id: str, specs: Sequence[J
     return quote
 
 
-def promise_of(quote: Quote, spec: JobSpec) -> Promise | None:
-    """The quote's prices, for as long as the job's walltime; without one, for the longest that was quoted."""
+def promise_of(quote: Quote, spec: JobSpec, most_ms: int) -> Promise | None:
+    """The quote's prices, for as long as the job's walltime; without one, for the longest that was quoted.
+
+    In no case for more than ``most_ms`` or PROMISED_TIMES the time expected, so that a small quote fixes no prices
+    for long.
+    """
     if quote.price_book is None:
         return None
-    quoted_ms = [line.run_ms.high for line in quote.lines if line.type in spec.types]
-    return Promise(quote=quote.id, price_book=quote.price_book, for_ms=spec.walltime_ms or max(quoted_ms))
+    quoted = [line.run_ms for line in quote.lines if line.type in spec.types]
+    wanted_ms = spec.walltime_ms or max(run_ms.high for run_ms in quoted)
+    most_ms = min(most_ms, PROMISED_TIMES * max(run_ms.expected for run_ms in quoted))
+    return Promise(quote=quote.id, price_book=quote.price_book, for_ms=min(wanted_ms, most_ms))
 
 
 def _conflict(value: str, rule: str, remedy: str) -> ConflictError:

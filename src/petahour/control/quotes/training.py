@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from petahour.catalog.catalog import Catalog
-from petahour.control.quotes.amounts import format_amount, parse_amount
+from petahour.control.quotes.amounts import counted, format_amount, parse_amount
+from petahour.control.quotes.bounds import require_run
 from petahour.control.quotes.type_estimate import TypeEstimate
 from petahour.control.quotes.work import Terms
 from petahour.model.errors import ValidationError
-from petahour.model.quotes import Choice, QuoteRequest
+from petahour.model.quotes import Choice, Objective, QuoteRequest
 from petahour.quoting.chips import Chip, chip_from_type
 from petahour.quoting.choice import best, estimates_up_to, pareto
+from petahour.quoting.energy import Building
 from petahour.quoting.estimate import Estimate, estimate
 from petahour.quoting.hf_config import transformer_from_config
+from petahour.quoting.own_runs import learn
 from petahour.quoting.presets import preset, presets
-from petahour.quoting.workload import Training
+from petahour.quoting.workload import MOST_TOKENS, Training
 
 USUAL_STEP_TOKENS = 4 * 2**20  # what large language models take in one step, where nobody says
 MOST_SEQUENCE = 10**8
@@ -31,7 +34,7 @@ def training_of(request: QuoteRequest) -> Training:
         raise ValidationError(
             field="tokens", value=None, rule="how many tokens to train on", remedy="Say so, for example --tokens 2T."
         )
-    tokens = parse_amount(request.tokens, field="tokens")
+    tokens = parse_amount(request.tokens, field="tokens", most=MOST_TOKENS)
     sequence = model.default_sequence if request.sequence is None else request.sequence
     if isinstance(sequence, bool) or not 1 <= sequence <= MOST_SEQUENCE:
         raise ValidationError(
@@ -41,13 +44,15 @@ def training_of(request: QuoteRequest) -> Training:
     return Training(model=model, tokens=tokens, global_batch=batch, sequence=sequence)
 
 
-def about_training(training: Training) -> tuple[str, Mapping[str, str]]:
-    """(name of the work, what it is in words). Runs of one model and sequence teach one another."""
+def about_training(training: Training, request: QuoteRequest) -> tuple[str, Mapping[str, str]]:
+    """(name of the work, what it is in words, assumptions too). Runs of one model and sequence teach one another."""
     model = training.model
     about = {
         "parameters": f"{format_amount(model.parameters)} parameters",
-        "tokens": f"{format_amount(training.tokens)} tokens",
-        "steps": f"{training.steps:,} steps of {training.global_batch:,} x {training.sequence:,} tokens",
+        "tokens": counted(training.tokens, "token"),
+        "steps": f"{counted(training.steps, 'step')} of {training.global_batch:,} x {training.sequence:,} tokens"
+        + (" (a usual batch)" if request.batch is None else ""),
+        "precision": "in 16 bits",
     }
     # What a config.json calls itself may be no more than its family's name.
     name = model.name if model.name in presets() else f"{model.name[:150]}-{format_amount(model.parameters)}"
@@ -55,10 +60,17 @@ def about_training(training: Training) -> tuple[str, Mapping[str, str]]:
 
 
 def training_estimate(
-    catalog: Catalog, training: Training, type_name: str, terms: Terms, *, most: int
+    catalog: Catalog,
+    training: Training,
+    type_name: str,
+    terms: Terms,
+    *,
+    most: int,
+    ratios: Sequence[float] = (),
 ) -> TypeEstimate:
     """The training on the wanted gang, or on the best of all gangs up to ``most`` by the objective.
 
+    ``ratios`` of own runs say how long it takes beside what is modelled, for the deadline's sake alone.
     Raises ValidationError when the type's figures are not established, or no plan of such a gang fits.
     """
     chip = chip_from_type(catalog.for_quote(type_name))
@@ -67,8 +79,8 @@ def training_estimate(
         _require_fit(tried[0])
     else:
         tried = _every_gang(training, chip, most)
-    found = _best(tried, terms)
-    return TypeEstimate(
+    found = _best(tried, terms, learn(ratios, spread=0.0).factor)
+    whole = TypeEstimate(
         type=type_name,
         accelerators=found.gang,
         plan=str(found.plan),
@@ -84,6 +96,7 @@ def training_estimate(
         details=_details(found),
         notes=found.notes,
     )
+    return require_run(whole, field="tokens", value=format_amount(training.tokens))
 
 
 def _require_fit(found: Estimate) -> None:
@@ -117,15 +130,15 @@ def _every_gang(training: Training, chip: Chip, most: int) -> Sequence[Estimate]
     return estimates_up_to(training, chip, most)
 
 
-def _best(tried: Sequence[Estimate], terms: Terms) -> Estimate:
-    """The best by the objective; those that run longer than the deadline come last."""
-
-    in_time = [one for one in tried if terms.deadline_ms is None or one.run_s.expected * 1000 <= terms.deadline_ms]
-    return best(in_time or tried, terms.objective)
+def _best(tried: Sequence[Estimate], terms: Terms, factor: float) -> Estimate:
+    """The best by the objective of those expected to end by the deadline; the fastest where none is."""
+    deadline_ms = terms.deadline_ms
+    in_time = [one for one in tried if deadline_ms is None or one.run_s.expected * factor * 1000 <= deadline_ms]
+    return best(in_time, terms.objective) if in_time else best(tried, Objective.FASTEST)
 
 
 def _details(found: Estimate) -> Mapping[str, float]:
-    details = {"goodput": found.goodput}
+    details = {"goodput": found.goodput, **({} if found.energy_kwh is None else Building().factors)}
     for name in ("mfu", "hfu", "checkpoint_every_s"):
         value = getattr(found, name)
         if value is not None:

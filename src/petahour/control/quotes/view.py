@@ -63,4 +63,5 @@ def _outcome_view(outcome: Outcome) -> View:
         "own_runs": line.own_runs,
         "error": outcome.error,
         "within": outcome.within,
+        "set_aside": outcome.set_aside,
     }

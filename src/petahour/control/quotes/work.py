@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from petahour.control.quotes.amounts import parse_amount
+from petahour.control.quotes.bounds import require_run
 from petahour.control.quotes.layout import parse_plan
 from petahour.control.quotes.throughput import MeasuredJob
 from petahour.control.quotes.type_estimate import TypeEstimate
@@ -24,6 +25,16 @@ MOST_HOURS = 1e10
 HOURS = "accelerator-hours"
 Named = TypeVar("Named", bound=StrEnum)
 _KINDS = ("model", "config", "measured", "hours")
+# What says nothing of each kind, and why: nobody should believe that it was heeded.
+_MEANINGLESS = {
+    "model": (("amount",), "goes with measured alone"),
+    "config": (("amount",), "goes with measured alone"),
+    "measured": (
+        ("tokens", "sequence", "batch", "types", "plan"),
+        "says nothing of a measured program, which runs as it was measured, for as many units as --amount says",
+    ),
+    "hours": (("tokens", "sequence", "batch", "amount", "plan"), "says nothing of plain accelerator-hours"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +49,10 @@ class Terms:
 
 
 def kind_of(request: QuoteRequest) -> str:
-    """Which one of the four kinds of work is asked for. Raises ValidationError unless it is exactly one."""
+    """Which one of the four kinds of work is asked for.
+
+    Raises ValidationError unless it is exactly one, and where something is said that means nothing of that kind.
+    """
     given = [kind for kind in _KINDS if getattr(request, kind) is not None]
     if len(given) != 1:
         raise ValidationError(
@@ -47,6 +61,11 @@ def kind_of(request: QuoteRequest) -> str:
             rule=f"exactly one of {', '.join(_KINDS)}",
             remedy='Name a model such as llama-2-70b; "petahour quote --help" shows the others.',
         )
+    names, rule = _MEANINGLESS[given[0]]
+    for name in names:
+        value = getattr(request, name)
+        if value is not None and value != ():
+            raise ValidationError(field=name, value=value, rule=rule, remedy=f"Leave {name} out, or {given[0]}.")
     return given[0]
 
 
@@ -108,7 +127,12 @@ def measured_work(
         high_s=high_s,
         energy_kwh=None if watts is None else energy_kwh(watts, hours, Building()),
         notes=() if watts is not None else (f"energy is not known: {seen.power_unknown}",),
-        details={"rate": seen.rate, "spread": seen.spread, "set_up_s": seen.set_up_s},
+        details={
+            "rate": seen.rate,
+            "spread": seen.spread,
+            "set_up_s": seen.set_up_s,
+            **({} if watts is None else Building().factors),
+        },
     )
     about = {
         "amount": f"{amount:,} {seen.unit}",
@@ -116,6 +140,7 @@ def measured_work(
         "calibration": measured.job.id,
     }
     # A program is known by its tenant and name: two tenants' "train" are not the same.
+    require_run(estimate, field="amount", value=request.amount)
     return f"{measured.job.tenant}/{measured.job.spec.name}"[:200], about, estimate
 
 
@@ -128,10 +153,13 @@ def hours_estimate(hours: float, type_name: str, gang: int, power_w: float | Non
     """Plain capacity for a time: certain in what it takes, so there is no interval and nothing to learn."""
     if isinstance(hours, bool) or not math.isfinite(hours) or not 0 < hours <= MOST_HOURS:
         raise ValidationError(
-            field="hours", value=hours, rule="accelerator-hours above zero", remedy="Write it like 5000."
+            field="hours",
+            value=hours,
+            rule=f"accelerator-hours above zero and at most {MOST_HOURS:,.0f}",
+            remedy="Write it like 5000.",
         )
     run_s = hours * 3600 / gang
-    return TypeEstimate(
+    whole = TypeEstimate(
         type=type_name,
         accelerators=gang,
         plan="plain capacity",
@@ -140,7 +168,17 @@ def hours_estimate(hours: float, type_name: str, gang: int, power_w: float | Non
         high_s=run_s,
         energy_kwh=None if power_w is None else energy_kwh(power_w, hours, Building()),
         learns=False,
+        details={} if power_w is None else Building().factors,
     )
+    return require_run(whole, field="hours", value=hours)
+
+
+def size_of(request: QuoteRequest) -> tuple[str, object]:
+    """(field, value) of what says how much work it is."""
+    for field in ("hours", "amount", "tokens"):
+        if getattr(request, field) is not None:
+            return field, getattr(request, field)
+    return "tokens", None
 
 
 def _named(kind: type[Named], field: str, text: str) -> Named:

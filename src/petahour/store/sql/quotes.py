@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 
 from petahour.model.jobs import Tier
 from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Objective, Quote, QuoteLine, TierPrice
@@ -66,18 +66,20 @@ class SqlQuotes:
                     func.sum(usage_records.c.billed_ams),
                     func.sum(charges.c.amount_micros),
                     func.max(charges.c.currency),
+                    func.sum(case((allocations.c.rehearsal.is_(True), 1), else_=0)),
                 )
                 .join(usage_records, of_allocation(allocations.c.id))
                 .join(charges, charges.c.usage == usage_records.c.id)
                 .where(allocations.c.job.in_(batch))
                 .group_by(allocations.c.job)
             )
-            for job, type_name, types, billed_ams, micros, currency in self._connection.execute(query):
+            for job, type_name, types, billed_ams, micros, currency, rehearsed in self._connection.execute(query):
                 found[job] = Billed(
                     type=type_name if types == 1 else None,
                     accelerator_ms=int(billed_ams),
                     amount_micros=int(micros),
                     currency=currency,
+                    rehearsal=rehearsed > 0,
                 )
         return found
 
