@@ -26,7 +26,7 @@ from petahour.simulator.trace import TraceJob
 from report import Figure, percentile, show
 
 WIDTH, BURST = 8, 1_000
-NARROW, NARROW_PART = 2, 0.85  # accelerators of a narrow job, and the part of all that run who are such
+NARROW, NARROW_PART = 2, 0.96  # accelerators of a narrow job, and the part of all that run who are such
 HOUR_MS = 3_600_000
 
 
