@@ -191,8 +191,10 @@ QUOTE = Quote(
             choices=(Choice(accelerators=8, plan="TP 8", run_ms=11),),
             details={"goodput": 0.5},
             notes=("a note",),
+            late=True,
         ),
         QuoteLine(type="cpu", accelerators=1, plan="", run_ms=Interval(low=1, expected=1, high=1), modelled_ms=1),
     ),
     refused=(NotQuoted(type="br106", reason="no figures"),),
+    deadline_ms=HOUR,
 )
