@@ -9,11 +9,19 @@ from pathlib import Path
 from petahour.model.errors import NotFoundError
 from petahour.store.sql.store import SqlStore, open_existing, sqlite_url
 
+_FILE = "petahour.db"
+
+
+def home_of(data_dir: Path) -> Path:
+    """The control plane's own directory: of what a demonstration leaves behind, that is the ``data`` in it."""
+    within = data_dir / "data"
+    return within if not (data_dir / _FILE).is_file() and (within / _FILE).is_file() else data_dir
+
 
 @contextmanager
 def stored(data_dir: Path, database_url: str | None) -> Iterator[SqlStore]:
     """The store as it lies there; nothing is migrated or created. Raises NotFoundError when there is none."""
-    path = data_dir / "petahour.db"
+    path = home_of(data_dir) / _FILE
     if database_url is None and not path.is_file():
         raise NotFoundError(
             field="data-dir",

@@ -11,7 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from petahour.catalog import load_catalog
-from petahour.cli.database import stored
+from petahour.cli.database import home_of, stored
 from petahour.client import Client
 from petahour.control.clock import Clock, SystemClock
 from petahour.control.context import Context
@@ -46,7 +46,7 @@ def offline(data_dir: Path, *, clock: Clock | None = None) -> Iterator[Client]:
             clock=clock or SystemClock(),
             ids=RandomIds(),
             live=LiveState(),
-            data_dir=data_dir,
+            data_dir=home_of(data_dir),
         )
         app = create_app(context)
         app.dependency_overrides[caller] = lambda: _OPERATOR

@@ -45,6 +45,16 @@ def test_a_sound_ledger_is_proven(history: Path, capsys: pytest.CaptureFixture[s
     assert run(["ledger", "verify", "--data-dir", str(history), "--anchor", proof["head"]]) == 0
 
 
+def test_what_a_demonstration_left_is_named_as_it_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    live_history(tmp_path / "data" / "petahour.db")
+    assert run(["ledger", "verify", "--data-dir", str(tmp_path)]) == 0
+    assert "all proven." in capsys.readouterr().out
+    assert run(["invoices", "list", "--data-dir", str(tmp_path)]) == 0
+
+
 def test_a_broken_one_shows_the_rows(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = change(tmp_path, history, "UPDATE transfers SET amount_micros = 7 WHERE kind = 'topup'")
     assert run(["ledger", "verify", "--data-dir", folder]) == 1
