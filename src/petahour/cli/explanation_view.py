@@ -8,8 +8,8 @@ import typer
 
 from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
 from petahour.client.explanation import Charge, Explanation, Movement, Piece, ToldEvent
-from petahour.client.terms_nouns import SpotPrice
 from petahour.model.money import format_micros
+from petahour.model.prices import SpotPrice
 from petahour.model.time import HOUR_MS, hour_floor
 
 _CARRIED = ("cause", "stop_cause", "end_kind", "engine_started_ms", "engine_ended_ms", "heard_ms", "said", "believed")

@@ -9,15 +9,14 @@ import typer
 from petahour.cli.render import Column, brief, instant, make_table, money, print_plain, show_facts, show_table
 from petahour.client.quotes import (
     Choice,
-    Interval,
     JobThroughput,
     Quote,
     QuoteAccuracy,
-    QuotedJob,
     QuotedStart,
     QuoteLine,
 )
 from petahour.model.money import MICROS
+from petahour.model.quotes import Interval, QuotedJob
 from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 PLAN_WIDTH = 24

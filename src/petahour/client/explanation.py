@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from petahour.client.terms_nouns import SpotPrice
 from petahour.client.types import Allocation
+from petahour.model.prices import SpotPrice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from petahour.client.requests import JobRequest
 from petahour.model.errors import ValidationError
+from petahour.model.quotes import Interval
 from petahour.model.quotes import QuoteRequest as Asked
 
 
@@ -30,15 +31,6 @@ class QuoteRequest(Asked):
             _require_finite(self.config, "config")
             said["config"] = dict(self.config)
         return {name: value for name, value in said.items() if value is not None}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interval:
-    """Eight of ten outcomes lie between ``low`` and ``high``."""
-
-    low: int
-    expected: int
-    high: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,27 +146,6 @@ class Quote:
             rule=f"a type that {self.id} offers on this fleet: {offered or 'none'}",
             remedy="Choose one of them, or ask for another quote.",
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuotedJob:
-    """What was quoted for a job's type and gang, and what it took and cost so far.
-
-    ``total_micros`` and ``spent_micros`` are of ``currency``. ``price_book`` prices the first ``promised_ms`` of its
-    running time; None where the quote promised no prices.
-    """
-
-    quote: str
-    work: str
-    type: str
-    accelerators: int
-    run_ms: Interval
-    total_micros: Interval | None
-    currency: str | None
-    price_book: str | None
-    promised_ms: int | None
-    ran_ms: int
-    spent_micros: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,13 +15,13 @@ from petahour.client.terms_nouns import (
     Notice,
     PricesAt,
     Runway,
-    SpotPrice,
     SpotPrices,
     TopupRequest,
     TopupRule,
     WrittenOff,
 )
 from petahour.client.transport import Query, Transport, json_of, segment
+from petahour.model.prices import SpotPrice
 
 T = TypeVar("T")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from petahour.model.prices import SpotPrice
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceRow:
@@ -52,25 +54,6 @@ class TopupRule:
     role: str
     most_micros: int
     alone_micros: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SpotPrice:
-    """A posted price per accelerator-hour: it holds from ``hour_ms`` on until another one is posted.
-
-    ``held_ams`` of ``capacity_ams`` accelerator-milliseconds were held in the hour that it follows; ``book`` has the
-    rule by which it follows.
-    """
-
-    currency: str
-    type: str
-    hour_ms: int
-    price_micros: int
-    before_micros: int
-    held_ams: int
-    capacity_ams: int
-    book: str
-    posted_ms: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

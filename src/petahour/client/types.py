@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from petahour.client.quotes import QuotedJob
+from petahour.model.quotes import QuotedJob
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

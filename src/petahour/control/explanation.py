@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from petahour.billing.book import PriceBook
-from petahour.billing.spot import SpotPrice
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.pricing import why_book
@@ -15,6 +14,7 @@ from petahour.model.allocations import Allocation
 from petahour.model.errors import NotFoundError
 from petahour.model.events import Event
 from petahour.model.jobs import Job, Promise, Tier
+from petahour.model.prices import SpotPrice
 from petahour.model.tenants import Caller
 from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord
 from petahour.store.protocol import Transaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from petahour.billing.spot import SpotPrice
+from petahour.model.prices import SpotPrice
 
 
 class Posted:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from petahour.control.authorize import Action, authorize
 from petahour.control.cancel import visible_job
 from petahour.control.context import Context
-from petahour.control.quotes.so_far import QuotedJob, quoted_job
+from petahour.control.quotes.so_far import quoted_job
 from petahour.control.tenants import known_tenant
 from petahour.engines.protocol import LogChunk
 from petahour.model.allocations import Allocation, AllocationState
 from petahour.model.errors import NotFoundError, ValidationError
 from petahour.model.events import Event
 from petahour.model.jobs import Job
+from petahour.model.quotes import QuotedJob
 from petahour.model.resources import Node
 from petahour.model.tenants import Caller
 from petahour.model.time import month_bounds

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from petahour.billing.book import PriceBook
-from petahour.billing.spot import SpotPrice, next_price
+from petahour.billing.spot import next_price
 from petahour.billing.timeline import read_timeline
 from petahour.control.authorize import Action, authorize
 from petahour.control.cancel import ask_to_stop
@@ -22,6 +22,7 @@ from petahour.model.errors import ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, Tier
 from petahour.model.money import check_currency, format_micros
+from petahour.model.prices import SpotPrice
 from petahour.model.tenants import Caller
 from petahour.model.time import HOUR_MS, hour_floor, to_iso
 from petahour.store.protocol import Transaction

@@ -184,3 +184,26 @@ class Quote:
     def line(self, type_name: str) -> QuoteLine | None:
         """The offer on a type, or None."""
         return next((line for line in self.lines if line.type == type_name), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotedJob:
+    """A job's quote and the job's own figures. Milliseconds and micro-units of ``currency``.
+
+    ``run_ms`` and ``total_micros`` were quoted for ``accelerators`` of ``type``; ``total_micros`` None: that was not
+    sold. ``ran_ms`` is billed and open running time over the gang's accelerators, ``spent_micros`` what was charged
+    and, of the hour that is open, what it comes to. ``price_book`` prices it where ``promised_ms`` say for how much
+    running time.
+    """
+
+    quote: str
+    work: str
+    type: str
+    accelerators: int
+    run_ms: Interval
+    total_micros: Interval | None
+    currency: str | None
+    price_book: str | None
+    promised_ms: int | None
+    ran_ms: int
+    spent_micros: int

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from petahour.billing.book import PriceBook
-from petahour.billing.spot import SpotPrice
 from petahour.model.credit import Budget, CreditTerms, DunningStep, RequestState, TopupRequest, TopupRule
 from petahour.model.jobs import Tier
 from petahour.model.notices import Contact, Notice
+from petahour.model.prices import SpotPrice
 from petahour.model.promises import Maintenance, Reservation, ReservationState
 
 

@@ -10,17 +10,16 @@ import pytest
 from petahour.cli.quote_view import quoted_facts, show_accuracy, show_quote, show_quotes, show_throughput
 from petahour.client.quotes import (
     Choice,
-    Interval,
     JobThroughput,
     NotQuoted,
     Quote,
     QuoteAccuracy,
-    QuotedJob,
     QuotedStart,
     QuoteLine,
     QuoteOutcome,
     TierPrice,
 )
+from petahour.model.quotes import Interval, QuotedJob
 
 GOLDEN = Path(__file__).parent
 DAY = 86_400_000

@@ -8,7 +8,6 @@ import pytest
 from tests.integration.terms.conftest import BEGIN_MS
 from tests.integration.terms.plane import OPERATOR, Plane
 
-from petahour.billing.spot import SpotPrice
 from petahour.control.audit import audit
 from petahour.control.explanation import Subject, explain
 from petahour.control.live import LiveState
@@ -20,6 +19,7 @@ from petahour.control.step import Reconciler
 from petahour.model.allocations import StopCause
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import JobState, Tier
+from petahour.model.prices import SpotPrice
 from petahour.model.quotes import QuoteRequest
 from petahour.model.tenants import Caller, Role
 from petahour.model.time import HOUR_MS, MINUTE_MS, to_iso

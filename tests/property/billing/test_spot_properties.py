@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from petahour.billing.book import unit_price
 from petahour.billing.book_file import describe_price_book, parse_price_book
-from petahour.billing.spot import SpotPrice, SpotRule, next_price
+from petahour.billing.spot import SpotRule, next_price
 from petahour.control.audit.spot import due_price
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
+from petahour.model.prices import SpotPrice
 
 micros = st.integers(0, 10**13)
 ams = st.integers(0, 10**15)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from petahour.billing.book import PriceBook
-from petahour.billing.spot import SpotPrice
 from petahour.model.allocations import Allocation, EndKind, StopCause
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
+from petahour.model.prices import SpotPrice
 from petahour.model.resources import Slot
 from petahour.model.usage import Balance
 from petahour.store.protocol import JobFilter, Transaction

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from petahour.billing.spot import SpotPrice, SpotRule
+from petahour.billing.spot import SpotRule
 from petahour.control.audit.check import Check, checked
 from petahour.control.audit.facts import Facts
 from petahour.model.jobs import Tier
+from petahour.model.prices import SpotPrice
 from petahour.model.time import HOUR_MS
 
 POSTED = "every posted spot price follows from the one before by its rule"

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from petahour.control.prices import PriceBooks
 from petahour.control.pricing import cost_micros
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Job
-from petahour.model.quotes import Interval
+from petahour.model.quotes import QuotedJob
 from petahour.store.protocol import Transaction
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuotedJob:
-    """A job's quote and the job's own figures. Milliseconds and micro-units of ``currency``.
-
-    ``run_ms`` and ``total_micros`` were quoted for ``accelerators`` of ``type``; ``total_micros`` None: that was not
-    sold. ``ran_ms`` is billed and open running time over the gang's accelerators, ``spent_micros`` what was charged
-    and, of the hour that is open, what it comes to. ``price_book`` prices it where ``promised_ms`` say for how much
-    running time.
-    """
-
-    quote: str
-    work: str
-    type: str
-    accelerators: int
-    run_ms: Interval
-    total_micros: Interval | None
-    currency: str | None
-    price_book: str | None
-    promised_ms: int | None
-    ran_ms: int
-    spent_micros: int
 
 
 def quoted_job(

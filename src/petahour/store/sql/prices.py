@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, select
 
 from petahour.billing.book import PriceBook
 from petahour.billing.book_file import describe_price_book, parse_stored_book
-from petahour.billing.spot import SpotPrice
 from petahour.model.jobs import Tier
+from petahour.model.prices import SpotPrice
 from petahour.store.sql.schema import usage_records
 from petahour.store.sql.statements import insert_new, rows
 from petahour.store.sql.terms_schema import price_books, spot_prices
