@@ -35,6 +35,7 @@ bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/money.py --prove
 	$(BIN)/python benchmarks/money.py --postgres
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/takeover.py
 	$(BIN)/python benchmarks/close_month.py
 	$(BIN)/python benchmarks/quote/search.py
 	$(BIN)/python benchmarks/quote/accuracy.py --runs benchmarks/quote/ten_runs.csv --rows
