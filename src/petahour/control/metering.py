@@ -12,7 +12,7 @@ from petahour.control.credit_accounts import funds, spendable_micros
 from petahour.control.prices import PriceBooks
 from petahour.control.pricing import Piece, Volumes, cost_micros, priced_pieces
 from petahour.model.allocations import Allocation
-from petahour.model.collector import collector_paused
+from petahour.model.collector import CollectorPaused
 from petahour.model.time import HOUR_MS
 from petahour.model.usage import Balance, RatedUsage
 from petahour.store.protocol import Transaction
@@ -48,7 +48,7 @@ def post_usages(
     volumes = Volumes(tx)
     rated: list[RatedUsage] = []
     metered: dict[str, int] = {}
-    with collector_paused():
+    with CollectorPaused():
         for allocation in allocations:
             for record in meter(allocation, until_ms=until_ms):
                 rated += [_rated(piece, at_ms) for piece in priced_pieces(volumes, prices, allocation, record)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from petahour.billing.chain import GENESIS
 from petahour.control.audit import Check, verify
-from petahour.model.collector import collector_paused
+from petahour.model.collector import CollectorPaused
 from petahour.model.errors import ValidationError
 from petahour.store.protocol import Counts, Store
 
@@ -30,7 +30,7 @@ def prove(store: Store, *, anchor: str | None = None) -> Proof:
             rule="a hash of 64 small hexadecimal digits",
             remedy="Give the head that an earlier proof showed.",
         )
-    with collector_paused(), store.read() as tx:
+    with CollectorPaused(), store.read() as tx:
         checks = verify(tx, anchor=anchor)
         return Proof(
             ok=all(check.ok for check in checks), counts=tx.ledger.counts(), head=tx.ledger.head(), checks=checks

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import gc
-from contextlib import AbstractContextManager
 
 
-def collector_paused() -> AbstractContextManager[None]:
+class CollectorPaused:
     """No collection meanwhile: it would walk all the new values again and again, and all that is kept besides.
 
     For work that ends soon, or that keeps little of what it makes: what no cycle holds is freed at once all the same.
+    A class and no generator: every scheduling pass enters it, and a replay makes tens of thousands a second.
     """
-    return _Paused()
-
-
-class _Paused(AbstractContextManager[None]):
-    """A class and no generator: every scheduling pass enters it, and a replay makes tens of thousands a second."""
 
     __slots__ = ("_was_on",)
 

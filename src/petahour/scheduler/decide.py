@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
-from petahour.model.collector import collector_paused
+from petahour.model.collector import CollectorPaused
 from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
-from petahour.scheduler.decisions import BLOCKING, CLOSEST, TRIES, Decisions, Start, Stop, Why
+from petahour.scheduler.decisions import BLOCKING, CLOSEST, NO_ROOM, TRIES, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
 from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
-from petahour.scheduler.quota import Kept, Share, share_of
+from petahour.scheduler.quota import WITHOUT_QUOTA, Kept, Share, share_of
 from petahour.scheduler.reserve import Reservation, earliest, less
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
@@ -28,7 +29,7 @@ def decide(state: State, now_ms: int) -> Decisions:
     one = _Pass(state, now_ms)
     # A pass makes many small values that are gone at its end. They would have the collector look through all that
     # waits and runs for cycles, of which there are none, and that takes longer than the pass.
-    with collector_paused():
+    with CollectorPaused():
         try:
             return one.run()
         finally:
@@ -49,10 +50,9 @@ class _Pass:
         self._used: dict[tuple[str, str], int] = {}
         self._spent: dict[str, int] = {}
         self._veil = Veil(state, now_ms) if state.promises.some else None
-        self._victims = Victims(state, now_ms, self._veil)
         self._reservation: Reservation | None = None
-        self._turns = any_turns(state)
-        self._kept = Kept(state.quotas)
+        self._turns = state.policy.rounds is not None and any_turns(state)
+        self._kept = Kept(state.quotas) if state.quotas else None
         self._some_yield = bool(state.yielding) or state.may_yield()
         self._nobody_yields = False
         self._seated: set[str] = set()
@@ -71,7 +71,6 @@ class _Pass:
         if self._veil is not None:
             self._veil.lift()
         self._made.free_after = tuple([pool.free for pool in pools])
-        self._made.least_claim = self._victims.least_claim
         return self._made
 
     def undo(self) -> None:
@@ -164,10 +163,7 @@ class _Pass:
         if policy.keeps_ms:
             state.lines.renew(state.expectation.sweeps.changed(), urgency_of, now_ms, policy.keeps_ms)
         for shape, lines in state.lines.by_shape():
-            ask = next(iter(lines)).ask
-            if everyone or any(
-                pool.fits(ask.gang, ask.rest) for name in ask.types for pool in state.room.by_type.get(name, ())
-            ):
+            if everyone or state.room.fits(next(iter(lines)).ask):
                 shapes.add(shape)
                 if policy.keeps_ms:
                     heads = state.lines.heads(shape)
@@ -243,7 +239,7 @@ class _Pass:
             own = self._veil.reservation(job)
             if own is not None:
                 return Why(HoldCode.RESERVATION, own.type, promise=own.id)
-        if any(why.code in (HoldCode.CAPACITY, HoldCode.KEPT) for why in refusals):
+        if closest.code in NO_ROOM or any(why.code in NO_ROOM for why in refusals):
             if self._some_yield and (freed := self._displace(job)) is not None:
                 return freed
             if self._veil is not None:
@@ -275,10 +271,10 @@ class _Pass:
         return Why(HoldCode.CAPACITY, types[0])
 
     def _place(self, job: Waiting, type_name: str) -> Why | None:
-        ask, money = job.ask, self._state.money
+        ask, money, room = job.ask, self._state.money, self._state.room
         micros = 0
         if money is not None:
-            price = hold_micros(money, job, type_name, self._state.room.holds(ask, type_name))
+            price = hold_micros(money, job, type_name, room.holds(ask, type_name))
             if price is None:
                 return Why(HoldCode.PRICE, type_name)
             if (asked := beyond_limit(money, ask, type_name)) is not None:
@@ -289,11 +285,11 @@ class _Pass:
             return Why(HoldCode.QUOTA, type_name, self._uses(ask.tenant, type_name))
         if share is Share.BORROWED and self._kept:
             kept = self._kept.idle(ask.tenant, type_name, lambda tenant: self._uses(tenant, type_name))
-            free = sum(pool.free for pool in self._state.room.by_type.get(type_name, ()))
-            if kept and free - self._state.room.holds(ask, type_name) < kept:
+            free = sum(pool.free for pool in room.by_type.get(type_name, ()))
+            if kept and free - room.holds(ask, type_name) < kept:
                 return Why(HoldCode.KEPT, type_name, kept)
         short = 0
-        for pool in self._state.room.by_type.get(type_name, ()):
+        for pool in room.by_type.get(type_name, ()):
             grants = pool.fit(ask.gang, ask.rest)
             if grants is None and self._reservation is not None:
                 grants = self._before_reservation(job, pool)
@@ -319,7 +315,7 @@ class _Pass:
     def _share(self, ask: Ask, type_name: str) -> Share:
         quota = self._state.quotas.get((ask.tenant, type_name))
         if quota is None:
-            return share_of(None, 0, tier=ask.tier, accelerators=0)
+            return WITHOUT_QUOTA[ask.tier]
         used, holds = self._uses(ask.tenant, type_name), self._state.room.holds(ask, type_name)
         return share_of(quota, used, tier=ask.tier, accelerators=holds)
 
@@ -348,9 +344,14 @@ class _Pass:
                 if money is not None and not pool.rehearsal and micros > self._available(ask.tenant):
                     continue
                 found = self._victims.of(job, pool, within_nominal=share is Share.NOMINAL)
+                self._made.least_claim = self._victims.least_claim
                 if found is not None:
                     return self._free(job, pool, found)
         return None
+
+    @cached_property
+    def _victims(self) -> Victims:
+        return Victims(self._state, self._now_ms, self._veil)
 
     def _free(self, job: Waiting, pool: Pool, freed: Freed) -> Why:
         """Stop these runs for the job, and keep what is free already."""

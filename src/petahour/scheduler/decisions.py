@@ -15,6 +15,7 @@ from petahour.scheduler.turns import Turns
 TRIES = {HoldCode.FUNDS: 8, HoldCode.MAINTENANCE: 64, HoldCode.RESERVATION: 64}
 # Who comes later is not looked at where nobody overtakes.
 BLOCKING = (HoldCode.CAPACITY, HoldCode.PREEMPTING, HoldCode.MAINTENANCE, HoldCode.RESERVATION)
+NO_ROOM = (HoldCode.CAPACITY, HoldCode.KEPT)  # it may be made by stopping others
 # Of several types' refusals the one closest to a start is told: what a top-up mends, then what time mends.
 CLOSEST = (HoldCode.FUNDS, HoldCode.CAPACITY, HoldCode.KEPT, HoldCode.QUOTA, HoldCode.LIMIT, HoldCode.PRICE)
 

@@ -233,6 +233,8 @@ class _Kind:
     def gittins_ms(self, level: int) -> float:
         if self._stale():
             self._make()
+        if not self._gittins:
+            self._gittins = _gittins(self._share)
         return self._gittins[level]
 
     def _stale(self) -> bool:
@@ -242,7 +244,7 @@ class _Kind:
     def _make(self) -> None:
         self._made_at = self.weight
         self._share = self._shares()
-        self._remaining, self._gittins = _tables(self._share)
+        self._remaining, self._gittins = _remaining(self._share), []  # the latter when somebody asks
 
     def _shares(self) -> Counts:
         if self.wider is None:
@@ -257,7 +259,8 @@ class _Kind:
 
 def bin_of(ran_ms: float) -> int:
     """The bin a run time falls into."""
-    return min(BINS - 1, int(log2(ran_ms + 1) * STEPS))
+    place = int(log2(ran_ms + 1) * STEPS)
+    return place if place < BINS else BINS - 1
 
 
 def level_of(attained_ms: int) -> int:
@@ -302,19 +305,31 @@ def _log_uniform() -> Counts:
     return share
 
 
-def _tables(share: Counts) -> tuple[list[float], list[float]]:
-    """Expected remaining time and Gittins' time per end, in ms, for each bin's lower edge."""
+@lru_cache(maxsize=1)
+def _later() -> tuple[Counts, Counts, Counts]:
+    """By [attained, end]: 1 where the end is in this bin or a later one, what is left until then in ms; and ages."""
     edges = _edges()
     middle = np.sqrt((edges[:-1] + 1) * (edges[1:] + 1)) - 1
-    later = np.triu(np.ones((BINS, BINS), bool))  # [attained, end]: the end is in this bin or a later one
-    left = np.where(later, middle[None, :] - edges[:-1, None], 0.0)
-    chance = np.where(later, share[None, :], 0.0)
-    alive = np.maximum(chance.sum(axis=1), 1e-300)
+    later = np.triu(np.ones((BINS, BINS)))
+    return later, np.where(later > 0, middle[None, :] - edges[:-1, None], 0.0), edges[:-1] + 1
+
+
+def _remaining(share: Counts) -> list[float]:
+    """Expected remaining time in ms for each bin's lower edge."""
+    later, left, age = _later()
+    chance = share * later
+    alive = chance.sum(axis=1)
     # Older than all that ended: it is expected to take as long again.
-    unseen = chance.sum(axis=1) < 1e-12
-    remaining = np.where(unseen, edges[:-1] + 1, (chance * left).sum(axis=1) / alive)
+    remaining = np.where(alive < 1e-12, age, (chance * left).sum(axis=1) / np.maximum(alive, 1e-300))
+    return list(np.maximum(remaining, 1.0).tolist())
+
+
+def _gittins(share: Counts) -> list[float]:
+    """Gittins' time per end in ms for each bin's lower edge."""
+    later, left, age = _later()
+    chance = share * later
+    alive = chance.sum(axis=1)
     ended = chance.cumsum(axis=1)
-    spent = (chance * left).cumsum(axis=1) + (alive[:, None] - ended) * left
-    ratio = np.where(later & (ended > 0), spent / np.maximum(ended, 1e-300), np.inf)
-    gittins = np.where(unseen, edges[:-1] + 1, ratio.min(axis=1))
-    return np.maximum(remaining, 1.0).tolist(), np.maximum(gittins, 1.0).tolist()
+    spent = (chance * left).cumsum(axis=1) + (np.maximum(alive, 1e-300)[:, None] - ended) * left
+    ratio = np.where((later > 0) & (ended > 0), spent / np.maximum(ended, 1e-300), np.inf)
+    return list(np.maximum(np.where(alive < 1e-12, age, ratio.min(axis=1)), 1.0).tolist())

@@ -33,7 +33,9 @@ class Line:
 
     def drop(self, rank: Rank, job: Waiting) -> None:
         """The job no longer waits."""
-        place = bisect_left(self._items, (rank, job.seq), lo=self._head)
+        place = self._head
+        if place >= len(self._items) or self._items[place][1] != job.seq:
+            place = bisect_left(self._items, (rank, job.seq), lo=place)
         if place >= len(self._items) or self._items[place][1] != job.seq:
             raise InvariantError(rule="a job that leaves its line stood in it", value=job.id)
         if place == self._head:

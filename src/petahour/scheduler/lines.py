@@ -25,8 +25,10 @@ class Lines:
         *,
         shared: bool,
         kept: bool = False,
+        dated: bool = True,
     ) -> None:
-        self._line_of, self._rank_of, self._shared, self._kept = line_of, rank_of, shared, kept
+        self._line_of, self._rank_of = line_of, rank_of
+        self._shared, self._kept, self._dated = shared, kept, dated
         self._heads: dict[Shape, Heads] = {}
         self._of_sweep: dict[Sweep, dict[Line, None]] = {}
         self._stale: dict[Line, None] = {}  # in the order in which they became so
@@ -57,7 +59,7 @@ class Lines:
             if self._kept and line.head() is job:
                 self._stale[line] = None
         self._places[job.id] = (line, rank, job)
-        if job.ask.limit_micros is None:
+        if self._dated and job.ask.limit_micros is None:
             # Who waits for a price may wait for ever, and would keep from others what is kept for the oldest.
             heappush(self._oldest, (job.submitted_ms, job.id))
 

@@ -34,6 +34,9 @@ def share_of(quota: Quota | None, used: int, *, tier: Tier, accelerators: int) -
     return Share.BORROWED
 
 
+WITHOUT_QUOTA = {tier: share_of(None, 0, tier=tier, accelerators=0) for tier in Tier}
+
+
 class Kept:
     """What is kept from borrowers, in one pass. Where all quotas lend without bound in one cohort, it is nothing."""
 

@@ -133,14 +133,14 @@ class Pool:
         Best fit: the fullest nodes that still fit; for several nodes one switch that suffices, the fullest such.
         """
         need = gang.accelerators_per_node
-        if gang.bound:
-            return self._fit_bound(gang, rest)
-        if gang.nodes == 1 and not rest:
+        if gang.nodes == 1 and not rest and not gang.exclusive:
             for free in self._by_free[need:]:
                 if free:
                     node = (free & -free).bit_length() - 1
                     return (Grant(node, lowest(self._free[node], need)),)
             return None
+        if gang.bound:
+            return self._fit_bound(gang, rest)
         fitting = self._at_least(need)
         if fitting.bit_count() < gang.nodes:
             return None
@@ -158,10 +158,10 @@ class Pool:
 
     def fits(self, gang: Gang, rest: int = 0) -> bool:
         """Whether ``fit`` would find a place."""
+        if gang.nodes == 1 and not rest and not gang.exclusive:
+            return any(self._by_free[gang.accelerators_per_node :])
         if gang.bound:
             return self._fit_bound(gang, rest) is not None
-        if gang.nodes == 1 and not rest:
-            return any(self._by_free[gang.accelerators_per_node :])
         if rest:
             return self.fit(gang, rest) is not None
         return sum(free.bit_count() for free in self._by_free[gang.accelerators_per_node :]) >= gang.nodes
@@ -286,6 +286,14 @@ class Room:
         if not ask.gang.exclusive:
             return ask.accelerators
         return max((pool.holds(ask) for pool in self.by_type.get(type_name, ())), default=ask.accelerators)
+
+    def fits(self, ask: Ask) -> bool:
+        """Whether any pool of an acceptable type has a place for a gang of this ask."""
+        for name in ask.types:
+            for pool in self.by_type.get(name, ()):
+                if pool.fits(ask.gang, ask.rest):
+                    return True
+        return False
 
     def find(self, node: str) -> Pool | None:
         """The pool a node belongs to."""

@@ -31,10 +31,12 @@ class Service:
 
     def change(self, tenant: str, accelerators: int, now_ms: int) -> None:
         """The tenant holds so many more (or fewer, when negative) from now on."""
-        _, rate, since_ms = self._tenants.get(tenant, (0.0, 0, now_ms))
-        self._tenants[tenant] = (self.of(tenant, now_ms), rate + accelerators, max(since_ms, now_ms))
-        _, rate, since_ms = self._all
-        self._all = (self._decayed(self._all, now_ms), rate + accelerators, max(since_ms, now_ms))
+        known = self._tenants.get(tenant)
+        if known is None:
+            self._tenants[tenant] = (0.0, accelerators, now_ms)
+        else:
+            self._tenants[tenant] = self._moved(known, accelerators, now_ms)
+        self._all = self._moved(self._all, accelerators, now_ms)
 
     def of(self, tenant: str, now_ms: int) -> float:
         """Decayed accelerator-milliseconds."""
@@ -54,7 +56,12 @@ class Service:
             known = self._known[tenant] = int(log2(part)) if part >= 2 else 0
         return known
 
-    def _decayed(self, known: tuple[float, int, int], now_ms: int) -> float:
+    def _moved(self, known: tuple[float, int, int], accelerators: int, now_ms: int) -> tuple[float, int, int]:
         value, rate, since_ms = known
-        kept = exp(-self._decay * max(0, now_ms - since_ms))
-        return value * kept + rate / self._decay * (1 - kept)
+        if now_ms <= since_ms:
+            return value, rate + accelerators, since_ms
+        kept = exp(-self._decay * (now_ms - since_ms))
+        return value * kept + rate / self._decay * (1 - kept), rate + accelerators, now_ms
+
+    def _decayed(self, known: tuple[float, int, int], now_ms: int) -> float:
+        return self._moved(known, 0, now_ms)[0]

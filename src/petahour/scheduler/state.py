@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from petahour.model.errors import InvariantError
@@ -76,10 +77,11 @@ class State:
         self.barred: dict[str, Hold] = {}  # queued jobs that the owner keeps out, with the reason
         self.asks = Asks()
         self.lines = Lines(
-            lambda job: policy.line(self, job),
-            lambda job: policy.rank(self, job),
+            partial(policy.line, self),
+            partial(policy.rank, self),
             shared=policy.shared,
             kept=policy.keeps_ms > 0,
+            dated=policy.patient,
         )
         if policy.keeps_ms:
             self.expectation.sweeps.watch()
@@ -121,7 +123,7 @@ class State:
     def enqueue(self, job: Waiting) -> Waiting:
         """The job waits; as returned, with the sweep that it belongs to."""
         if job.sweep is None:
-            job = job._replace(sweep=self.expectation.sweeps.join(job))
+            job = job._replace(sweep=self.expectation.sweeps.join(job.ask, job.submitted_ms))
         self.lines.add(job)
         return job
 
@@ -144,14 +146,17 @@ class State:
         if running is None:
             return None
         self.room.pools[running.pool].give(running.grants)
-        for runs in (self.spot, self.lent):
-            runs.get(running.pool, {}).pop(running_id, None)
+        if (found := self.spot.get(running.pool)) is not None:
+            found.pop(running_id, None)
+        if (found := self.lent.get(running.pool)) is not None:
+            found.pop(running_id, None)
         if running.ends_ms is not None:
             ends = self.ends[running.pool]
             del ends[bisect_left(ends, (running.ends_ms, running_id))]
         self._use(running, -running.accelerators, now_ms)
         self.expectation.left(running)
-        self.forecast.left(running)
+        if self.policy.predicts:
+            self.forecast.left(running)
         if running.stop_for:
             rest = [item for item in self.yielding[running.stop_for] if item.id != running_id]
             if rest:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from petahour.model.time import MINUTE_MS, SECOND_MS
 
 if TYPE_CHECKING:
-    from petahour.scheduler.ask import Waiting
+    from petahour.scheduler.ask import Ask
 
 GAP_MS = MINUTE_MS  # submissions of one kind further apart than this are no row
 STRETCH = 8  # jobs of a sweep that stand so near to each other that they are judged by each other first
@@ -37,11 +37,10 @@ class Sweep:
 
     def learn(self, ran_ms: int) -> None:
         """One of them ended of itself after so long."""
-        self._tell()
-        self.ended += 1
-        self.logs += log2(ran_ms + _FLOOR_MS)
+        log = log2(ran_ms + _FLOOR_MS)
+        self._hear(log)
         if self.wider is not None:
-            self.wider.learn(ran_ms)
+            self.wider._hear(log)
 
     def begin(self, job_id: str, began_ms: int) -> None:
         """One of them runs."""
@@ -54,6 +53,12 @@ class Sweep:
         self._tell()
         self.expected = None
         self.began_ms.pop(job_id, None)
+
+    def _hear(self, log: float) -> None:
+        self.ended += 1
+        self.logs += log
+        if self._changed is not None:
+            self._changed[self] = None
 
     def _tell(self) -> None:
         if self._changed is not None:
@@ -94,18 +99,18 @@ class Sweeps:
             self._changed.clear()
         return changed
 
-    def join(self, job: Waiting) -> Sweep:
-        """The stretch that the job belongs to, which is the last one of its kind or a new one."""
+    def join(self, ask: Ask, submitted_ms: int) -> Sweep:
+        """The stretch that a job of this ask belongs to, which is the last one of its kind or a new one."""
         # Not by name: those of a sweep are often told apart by theirs.
-        key = (job.ask.tenant, job.ask.accelerators)
+        key = (ask.tenant, ask.accelerators)
         known = self._last.get(key)
-        if known is not None and 0 <= job.submitted_ms - known[0] <= GAP_MS:
+        if known is not None and 0 <= submitted_ms - known[0] <= GAP_MS:
             stretch = known[1]
             if stretch.size >= STRETCH:
                 stretch = Sweep(stretch.wider, self._changed)
         else:
             stretch = Sweep(Sweep(None, self._changed), self._changed)
         stretch.size += 1
-        if known is None or job.submitted_ms >= known[0]:
-            self._last[key] = (job.submitted_ms, stretch)
+        if known is None or submitted_ms >= known[0]:
+            self._last[key] = (submitted_ms, stretch)
         return stretch

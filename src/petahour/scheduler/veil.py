@@ -110,8 +110,7 @@ class Veil:
         return None
 
     def _fits(self, job: Waiting) -> bool:
-        ask, room = job.ask, self._state.room
-        return any(pool.fits(ask.gang, ask.rest) for name in ask.types for pool in room.by_type.get(name, ()))
+        return self._state.room.fits(job.ask)
 
     def _hidden(self, job: Waiting) -> tuple[int, ...]:
         return tuple(

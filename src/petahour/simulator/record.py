@@ -6,6 +6,7 @@ from array import array
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from petahour.scheduler.ask import Running
 from petahour.scheduler.state import State
@@ -13,12 +14,15 @@ from petahour.simulator.faults import Change
 from petahour.simulator.result import NEVER, Jobs, Outage, Outcome, Placements, Result, Runs
 from petahour.simulator.trace import Trace
 
+_RUN = ("job", "start", "end", "accelerators", "type", "outcome", "first")
+_PLACED = ("run", "node", "accelerators")
+
 
 class Recorder:
     """Columns that grow. Nodes are numbered pool after pool, as the room numbers them."""
 
     def __init__(self, trace: Trace, state: State) -> None:
-        count = len(trace.jobs)
+        count, self._count = len(trace.jobs), 0  # jobs, and runs that ended
         self._trace, self._state = trace, state
         self._start_ms, self._end_ms = [NEVER] * count, [NEVER] * count
         self._ran_ms, self._lost_ms = [0] * count, [0] * count
@@ -31,12 +35,10 @@ class Recorder:
         for pool in state.room.pools:
             self._first_node.append(nodes)
             nodes += len(pool.names)
-        self._run: dict[str, array[int]] = {
-            name: array("q") for name in ("job", "start", "end", "accelerators", "type", "outcome", "first")
-        }
+        self._runs = array("q")  # row after row of _RUN
         self._outages: list[Outage] = []
         self._out: dict[tuple[int, ...], int] = {}
-        self._placed_run, self._placed_node, self._placed_count = array("q"), array("q"), array("q")
+        self._placed = array("q")  # row after row of _PLACED
 
     def impossible(self, job: int) -> None:
         """The job could run on no state of the fleet."""
@@ -74,29 +76,22 @@ class Recorder:
     def ended(self, job: int, running: Running, now_ms: int, outcome: Outcome, *, lost_ms: int = 0) -> None:
         """A run ends."""
         self._ran_ms[job] += now_ms - running.placed_ms
-        self._lost_ms[job] += lost_ms
+        if lost_ms:
+            self._lost_ms[job] += lost_ms
         if outcome is Outcome.FINISHED:
             self._end_ms[job] = now_ms
         elif outcome is Outcome.PREEMPTED:
             self._preemptions[job] += 1
-        columns = self._run
-        number = len(columns["job"])
-        columns["job"].append(job)
-        columns["start"].append(running.placed_ms)
-        columns["end"].append(now_ms)
-        columns["accelerators"].append(running.accelerators)
-        columns["type"].append(self._type_number[running.type])
-        columns["outcome"].append(outcome)
-        columns["first"].append(len(self._placed_run))
+        number, kind, first = self._count, self._type_number[running.type], len(self._placed) // len(_PLACED)
+        self._count += 1
+        self._runs.extend((job, running.placed_ms, now_ms, running.accelerators, kind, outcome, first))
         first_node = self._first_node[running.pool]
         for node, mask in running.grants:
-            self._placed_run.append(number)
-            self._placed_node.append(first_node + node)
-            self._placed_count.append(mask.bit_count())
+            self._placed.extend((number, first_node + node, mask.bit_count()))
 
     def result(self, policy: str, seed: int, wall_s: float, *, preemptible: bool = False) -> Result:
         """All of it as arrays."""
-        columns = {name: np.frombuffer(column, np.int64) for name, column in self._run.items()}
+        runs, placed = _columns(self._runs, _RUN), _columns(self._placed, _PLACED)
         by_name = {node.name: node for node in self._state.nodes}
         nodes = [by_name[name] for pool in self._state.room.pools for name in pool.names]
         return Result(
@@ -113,18 +108,18 @@ class Recorder:
                 preemptions=np.array(self._preemptions, np.int32),
             ),
             runs=Runs(
-                job=columns["job"],
-                start_ms=columns["start"],
-                end_ms=columns["end"],
-                accelerators=columns["accelerators"].astype(np.int32),
-                type=columns["type"].astype(np.int32),
-                outcome=columns["outcome"].astype(np.int8),
-                first_placement=columns["first"],
+                job=runs["job"],
+                start_ms=runs["start"],
+                end_ms=runs["end"],
+                accelerators=runs["accelerators"].astype(np.int32),
+                type=runs["type"].astype(np.int32),
+                outcome=runs["outcome"].astype(np.int8),
+                first_placement=runs["first"],
             ),
             placements=Placements(
-                run=np.frombuffer(self._placed_run, np.int64),
-                node=np.frombuffer(self._placed_node, np.int64).astype(np.int32),
-                accelerators=np.frombuffer(self._placed_count, np.int64).astype(np.int32),
+                run=placed["run"],
+                node=placed["node"].astype(np.int32),
+                accelerators=placed["accelerators"].astype(np.int32),
             ),
             impossible=np.array(self._impossible, np.int64),
             capacity=tuple(self._capacity),
@@ -132,3 +127,9 @@ class Recorder:
             outages=tuple(self._outages),
             preemptible=preemptible,
         )
+
+
+def _columns(rows: array[int], names: tuple[str, ...]) -> dict[str, NDArray[np.int64]]:
+    """Rows that were kept one after another, as a column each."""
+    table = np.frombuffer(rows, np.int64).reshape(-1, len(names))
+    return {name: np.ascontiguousarray(table[:, place]) for place, name in enumerate(names)}

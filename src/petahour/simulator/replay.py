@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
-from petahour.model.jobs import Tier
 from petahour.model.resources import Node
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
@@ -24,6 +23,7 @@ from petahour.simulator.record import Recorder
 from petahour.simulator.result import Outcome, Result
 from petahour.simulator.trace import Trace, TraceJob
 
+NO_MORE_MS = 2**62  # when those come that do not
 BOUNDS = Bounds(per_hour=2.0)  # on preemption, as on the floor
 
 
@@ -85,22 +85,21 @@ class _Run:
 
     def run(self) -> Result:
         began_s = time.perf_counter()
-        jobs, count, arrived = self._trace.jobs, len(self._trace.jobs), 0
-        ends, turns = self._ends, self._turns
+        comes_ms = [*(job.submit_ms for job in self._trace.jobs), NO_MORE_MS]
+        count, arrived = len(self._trace.jobs), 0
+        ends, turns, faults = self._ends, self._turns, self._faults
         while True:
             # 1. The next instant at which something happens.
-            now_ms = ends[0][0] if ends else None
-            if arrived < count and (now_ms is None or jobs[arrived].submit_ms < now_ms):
-                now_ms = jobs[arrived].submit_ms
-            if turns and (now_ms is None or turns[0][0] < now_ms):
+            now_ms = comes_ms[arrived]
+            if ends and ends[0][0] < now_ms:
+                now_ms = ends[0][0]
+            if turns and turns[0][0] < now_ms:
                 now_ms = turns[0][0]
-            if self._again_ms is not None and (now_ms is None or self._again_ms < now_ms):
+            if self._again_ms is not None and self._again_ms < now_ms:
                 now_ms = self._again_ms
-            if self._faults is not None:
-                fault_ms = self._faults.next_ms()
-                if fault_ms is not None and (now_ms is None or fault_ms < now_ms):
-                    now_ms = fault_ms
-            if now_ms is None:
+            if faults is not None and (fault_ms := faults.next_ms()) is not None and fault_ms < now_ms:
+                now_ms = fault_ms
+            if now_ms == NO_MORE_MS:
                 break
             self._now_ms = now_ms
             # 2. Ends free accelerators before arrivals of the same instant ask for them.
@@ -110,10 +109,10 @@ class _Run:
                 if self._attempts[number] == attempt:
                     self._end(number)
                     due = True
-            while self._faults is not None and self._faults.next_ms() == now_ms:
-                self._change(self._faults.pop())
+            while faults is not None and faults.next_ms() == now_ms:
+                self._change(faults.pop())
                 due = True
-            while arrived < count and jobs[arrived].submit_ms == now_ms:
+            while comes_ms[arrived] == now_ms:
                 self._arrive(arrived)
                 arrived += 1
                 due = True
@@ -146,15 +145,16 @@ class _Run:
             return
         self._state.enqueue(
             Waiting(
-                id=job.id,
-                seq=number,
-                ask=ask,
-                submitted_ms=job.submit_ms,
-                walltime_ms=self._walltime_ms(job),
-                name=job.name,
+                job.id,
+                number,
+                ask,
+                job.submit_ms,
+                self._walltime_ms(job),
+                job.name,
                 checkpoints=True,
                 work_ms=job.duration_ms,
-                declared_ms=_declared_ms(job),
+                declared_ms=_declared_ms(job) if job.speeds else None,
+                sweep=self._state.expectation.sweeps.join(ask, job.submit_ms),
             )
         )
 
@@ -166,10 +166,10 @@ class _Run:
         return job.walltime_ms
 
     def _end(self, number: int) -> None:
-        running = self._release(self._trace.jobs[number].id)
-        self._state.expectation.learn(running.job, running.job.attained_ms + self._now_ms - running.placed_ms)
+        running, now_ms = self._release(self._trace.jobs[number].id), self._now_ms
+        self._state.expectation.learn(running.job, running.job.attained_ms + now_ms - running.placed_ms)
         lost_ms = self._how.costs.restart_ms if self._attempts[number] > 1 else 0
-        self._record.ended(number, running, self._now_ms, Outcome.FINISHED, lost_ms=lost_ms)
+        self._record.ended(number, running, now_ms, Outcome.FINISHED, lost_ms=lost_ms)
 
     def _decide(self) -> None:
         if self._prices is not None:
@@ -189,23 +189,20 @@ class _Run:
                 return
 
     def _start(self, start: Start) -> None:
-        job = start.job
-        number = job.seq
-        self._state.dequeue(job.id)
-        self._attempts[number] += 1
-        attempt = self._attempts[number]
+        job, state = start.job, self._state
+        ask, number = job.ask, job.seq
+        state.dequeue(job.id)
+        attempt = self._attempts[number] = self._attempts[number] + 1
         overhead_ms = self._how.costs.restart_ms if attempt > 1 else 0
-        speed = job.ask.speed(start.type)
-        length_ms = overhead_ms + round(self._left_ms[number] / speed)
+        length_ms = overhead_ms + round(self._left_ms[number] / ask.speed(start.type))
         now_ms = self._now_ms
         bound_ms = now_ms + job.walltime_ms if job.walltime_ms is not None else None
-        grants = start.grants
-        accelerators = self._state.room.pools[start.pool].holds(job.ask)
+        grants, accelerators = start.grants, state.room.pools[start.pool].holds(ask)
         running = Running(
             job.id, job, start.type, start.pool, grants, accelerators, now_ms, start.borrowed, False, "", bound_ms
         )
-        self._state.start(running, now_ms)
-        if job.ask.tier is Tier.SPOT:
+        state.start(running, now_ms)
+        if ask.spot:
             self._await_turn(running, attempt)
         heappush(self._ends, (now_ms + length_ms, number, attempt))
         self._record.started(number, now_ms)
@@ -279,4 +276,4 @@ def _bounds(how: Replay) -> Bounds:
 
 def _declared_ms(job: TraceJob) -> float | None:
     """The work on the first type that a walltime stands for which covers the slowest of the types."""
-    return job.walltime_ms * min(job.speeds) if job.walltime_ms is not None and job.speeds else None
+    return job.walltime_ms * min(job.speeds) if job.walltime_ms is not None else None

@@ -31,7 +31,7 @@ def test_heads_come_as_by_looking_at_all_of_them(acts: list[tuple[int, int, int]
     for number, (act, which, value) in enumerate(acts):
         if act < 2 or not waiting:
             job = Waiting(f"job-{number}", number, ask, which * 100_000_000)
-            sweep = sweeps.join(job)
+            sweep = sweeps.join(job.ask, job.submitted_ms)
             known.setdefault(sweep, value)
             waiting[job.id] = job._replace(sweep=sweep)
             lines.add(waiting[job.id])

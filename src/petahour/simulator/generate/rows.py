@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from petahour.model.collector import collector_paused
+from petahour.model.collector import CollectorPaused
 from petahour.model.jobs import Tier
 from petahour.model.time import SECOND_MS
 from petahour.simulator.generate.draw import Ints
@@ -35,7 +35,7 @@ def jobs_by_submit(
     names = [f"task-{number + 1:04}" for number in tasks.number.tolist()]
     gangs = tasks.gang.tolist()
     digits = len(str(len(numbers)))
-    with collector_paused():
+    with CollectorPaused():
         return [
             TraceJob(
                 row=row,
