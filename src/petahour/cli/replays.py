@@ -65,12 +65,14 @@ def world_of(
     faults: Faults,
     estimate_noise: str | None,
     prices: Prices | None,
+    reservations: Path | None,
 ) -> World:
     """What is the same for every policy; wrong options are told before a file is read. Raises ValidationError."""
     from petahour.model.time import parse_duration
     from petahour.scheduler.state import Bounds
     from petahour.simulator.estimates import parse_noise
     from petahour.simulator.replay import BOUNDS, Costs
+    from petahour.simulator.reservations import read_reservations
     from petahour.simulator.scenario import World
 
     return World(
@@ -83,6 +85,7 @@ def world_of(
         faults=faults,
         noise=None if estimate_noise is None else parse_noise(estimate_noise),
         prices=prices,
+        reservations=() if reservations is None else read_reservations(reservations),
     )
 
 

@@ -26,6 +26,7 @@ from petahour.cli.replays import (
     writing,
 )
 from petahour.model.errors import ValidationError
+from petahour.model.jobs import Tier
 
 if TYPE_CHECKING:
     from petahour.simulator.replay import Replay
@@ -64,6 +65,9 @@ def simulate(
     repair: Annotated[str, typer.Option(help="The mean time until what failed is back.")] = "4h",
     drain: Annotated[
         Path | None, typer.Option(help="A file of planned drains and maintenance windows; see the guide.")
+    ] = None,
+    reservations: Annotated[
+        Path | None, typer.Option(help="A file of what is reserved for tenants, and when; see the guide.")
     ] = None,
     estimate_noise: Annotated[
         str | None,
@@ -117,6 +121,7 @@ def simulate(
         faults=faults,
         estimate_noise=estimate_noise,
         prices=prices_of(price_book, currency, begins),
+        reservations=reservations,
     )
     if (trace is None) == (generate is None):
         raise ValidationError(
@@ -201,7 +206,16 @@ def _named(path: Path, policy: str, *, several: bool) -> Path:
     return path.with_name(f"{path.stem}-{policy}{path.suffix}") if several else path
 
 
+def _why(result: Result) -> str:
+    from petahour.simulator.result import never_ran
+
+    reserved = {result.trace.jobs[number].tier for number in never_ran(result)} == {Tier.RESERVED}
+    return " They are reserved work whose reservation was over, or is too small for them." if reserved else ""
+
+
 def _notes(trace: Trace, results: Sequence[Result], moved: int) -> list[str]:
+    from petahour.simulator.result import never_ran
+
     notes = []
     if trace.excluded:
         reasons: dict[str, int] = {}
@@ -215,4 +229,9 @@ def _notes(trace: Trace, results: Sequence[Result], moved: int) -> list[str]:
     impossible = len(results[0].impossible)
     if impossible:
         notes.append(f"{impossible} jobs could run on no state of this fleet: their gang or type is not there.")
+    for result in results:
+        if left := len(never_ran(result)):
+            notes.append(
+                f"{left} jobs still waited when nothing more could happen under {result.policy}.{_why(result)}"
+            )
     return notes

@@ -5,31 +5,28 @@ It shares nothing with the scheduler or the replay but their result: no index, n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from petahour.model.jobs import Tier
 from petahour.simulator.faults import WHOLE, Cause
+from petahour.simulator.finding import MOST, Finding, told
+from petahour.simulator.promise_audit import kept_reservations
 from petahour.simulator.result import NEVER, Outage, Outcome, Result
 
-MOST = 20  # findings of one kind that are told
 LAST_MS = 2**62  # after every instant
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something that must not be: the rule, and what breaks it."""
-
-    rule: str
-    detail: str
 
 
 def audit(result: Result) -> list[Finding]:
     """All findings, none when everything holds."""
-    return [*_gangs(result), *_capacity(result), *_outages(result), *_windows(result), *_lives(result)]
+    return [
+        *_gangs(result),
+        *_capacity(result),
+        *_outages(result),
+        *_windows(result),
+        *kept_reservations(result),
+        *_lives(result),
+    ]
 
 
 def _gangs(result: Result) -> list[Finding]:
@@ -37,13 +34,13 @@ def _gangs(result: Result) -> list[Finding]:
     runs, placed = result.runs, result.placements
     asked = np.array([job.accelerators for job in result.trace.jobs], np.int64)
     held = np.bincount(placed.run, placed.accelerators, minlength=len(runs.job)).astype(np.int64)
-    findings = _told(
+    findings = told(
         "a gang is whole or absent",
         np.flatnonzero((held != runs.accelerators) | (held != asked[runs.job])),
         lambda run: f"run {run} of job {_name(result, run)} holds {held[run]} of {asked[runs.job[run]]} accelerators",
     )
     pairs = placed.run * len(result.nodes) + placed.node
-    return findings + _told(
+    return findings + told(
         "a gang lies on each of its nodes once",
         np.flatnonzero(np.bincount(np.unique(pairs, return_inverse=True)[1]) > 1),
         lambda pair: f"placement {pair} is there twice",
@@ -70,7 +67,7 @@ def _capacity(result: Result) -> list[Finding]:
     # The sum over one node after another comes back to zero at the end of each.
     level = np.cumsum(change[order])
     sizes = np.array([item.accelerators for item in result.nodes], np.int64)
-    findings = _told(
+    findings = told(
         "no node gives more accelerators than it has",
         np.flatnonzero((level > sizes[nodes]) | (level < 0)) if len(level) else level,
         lambda step: f"{result.nodes[nodes[step]].name} gives {level[step]} at {at_ms[order][step]} ms",
@@ -82,7 +79,7 @@ def _capacity(result: Result) -> list[Finding]:
     down = np.concatenate(([0], np.cumsum(wide[np.argsort(runs.end_ms[lasting], kind="stable")])))
     instants = np.array([at for at, _ in steps], np.int64)
     held = up[np.searchsorted(starts, instants, "right")] - down[np.searchsorted(ends, instants, "right")]
-    return findings + _told(
+    return findings + told(
         "what is held is in service",
         np.flatnonzero(held > np.array([capacity for _, capacity in steps], np.int64)),
         lambda step: f"{held[step]} accelerators are held of {steps[step][1]} at {steps[step][0]} ms",
@@ -106,7 +103,7 @@ def _outages(result: Result) -> list[Finding]:
             findings += _during(result, outage, mine)
             if outage.cause in (Cause.NODE, Cause.ACCELERATOR):
                 broken[mine[runs.end_ms[mine] == outage.from_ms]] = True
-    return findings[:MOST] + _told(
+    return findings[:MOST] + told(
         "a run fails only with a node or an accelerator that it holds",
         np.flatnonzero((runs.outcome == Outcome.FAILED) & ~broken),
         lambda run: f"run {run} of job {_name(result, run)} failed at {runs.end_ms[run]} ms",
@@ -127,7 +124,7 @@ def _windows(result: Result) -> list[Finding]:
         mine = placed.run[placed.node == window.node]
         start_ms = runs.start_ms[mine]
         late = (walltime_ms[mine] >= 0) & (start_ms + walltime_ms[mine] > window.from_ms)
-        findings += _told(
+        findings += told(
             "nothing starts that would run into maintenance",
             mine[late & (start_ms < window.from_ms)],
             lambda run: f"run {run} of job {_name(result, run)} starts at {runs.start_ms[run]} ms",
@@ -147,7 +144,7 @@ def _during(result: Result, outage: Outage, mine: NDArray[np.int64]) -> list[Fin
         rule = "nothing runs on a node that is down"
         wrong = (start_ms < until_ms) & (end_ms > outage.from_ms)
     name = result.nodes[outage.node].name
-    return _told(rule, mine[wrong], lambda run: f"run {run} of job {_name(result, run)} on {name}")
+    return told(rule, mine[wrong], lambda run: f"run {run} of job {_name(result, run)} on {name}")
 
 
 def _until(outage: Outage) -> int:
@@ -158,7 +155,7 @@ def _lives(result: Result) -> list[Finding]:
     """A job runs after it came, once at a time, ends once, and has the times of its runs."""
     runs, jobs = result.runs, result.jobs
     submit = np.array([job.submit_ms for job in result.trace.jobs], np.int64)
-    findings = _told(
+    findings = told(
         "nothing runs before it was submitted, or backwards",
         np.flatnonzero((runs.start_ms < submit[runs.job]) | (runs.end_ms < runs.start_ms)),
         lambda run: f"run {run} of job {_name(result, run)} from {runs.start_ms[run]} to {runs.end_ms[run]} ms",
@@ -166,7 +163,7 @@ def _lives(result: Result) -> list[Finding]:
     order = np.lexsort((runs.start_ms, runs.job))
     same = runs.job[order][1:] == runs.job[order][:-1]
     early = runs.start_ms[order][1:] < runs.end_ms[order][:-1]
-    findings += _told(
+    findings += told(
         "a job runs once at a time",
         order[1:][same & early],
         lambda run: f"run {run} of job {_name(result, run)} begins before the one before it ended",
@@ -176,7 +173,7 @@ def _lives(result: Result) -> list[Finding]:
     ran_ms = np.bincount(runs.job, runs.end_ms - runs.start_ms, minlength=count).astype(np.int64)
     stopped = np.bincount(runs.job[runs.outcome == Outcome.PREEMPTED], minlength=count)
     wrong = (finished != (jobs.end_ms != NEVER)) | (ran_ms != jobs.ran_ms) | (stopped != jobs.preemptions)
-    return findings + _told(
+    return findings + told(
         "a job's figures are those of its runs",
         np.flatnonzero(wrong),
         lambda job: f"job {result.trace.jobs[job].id} finished {finished[job]} times and ran {ran_ms[job]} ms",
@@ -185,7 +182,3 @@ def _lives(result: Result) -> list[Finding]:
 
 def _name(result: Result, run: int) -> str:
     return str(result.trace.jobs[result.runs.job[run]].id)
-
-
-def _told(rule: str, wrong: NDArray[np.int64], tell: Callable[[int], str]) -> list[Finding]:
-    return [Finding(rule=rule, detail=tell(int(one))) for one in wrong[:MOST]]

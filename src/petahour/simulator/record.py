@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from petahour.model.promises import Reservation
 from petahour.scheduler.ask import Running
 from petahour.scheduler.state import State
 from petahour.simulator.faults import Change
 from petahour.simulator.result import NEVER, Jobs, Outage, Outcome, Placements, Result, Runs
 from petahour.simulator.trace import Trace
 
-_RUN = ("job", "start", "end", "accelerators", "type", "outcome", "first")
+if TYPE_CHECKING:
+    from petahour.simulator.replay import Replay
+
+_RUN = ("job", "start", "end", "accelerators", "type", "outcome", "first", "seated")
 _PLACED = ("run", "node", "accelerators")
 
 
 class Recorder:
     """Columns that grow. Nodes are numbered pool after pool, as the room numbers them."""
 
-    def __init__(self, trace: Trace, state: State) -> None:
+    def __init__(self, trace: Trace, state: State, reservations: Iterable[Reservation] = ()) -> None:
+        self._reserved_until_ms = {one.id: one.to_ms for one in reservations}
         count, self._count = len(trace.jobs), 0  # jobs, and runs that ended
         self._trace, self._state = trace, state
         self._start_ms, self._end_ms = [NEVER] * count, [NEVER] * count
@@ -84,19 +91,22 @@ class Recorder:
             self._preemptions[job] += 1
         number, kind, first = self._count, self._type_number[running.type], len(self._placed) // len(_PLACED)
         self._count += 1
-        self._runs.extend((job, running.placed_ms, now_ms, running.accelerators, kind, outcome, first))
+        seated = NEVER
+        if running.reservation:
+            seated = min(self._reserved_until_ms[name] for name in running.reservation.split("+"))
+        self._runs.extend((job, running.placed_ms, now_ms, running.accelerators, kind, outcome, first, seated))
         first_node = self._first_node[running.pool]
         for node, mask in running.grants:
             self._placed.extend((number, first_node + node, mask.bit_count()))
 
-    def result(self, policy: str, seed: int, wall_s: float, *, preemptible: bool = False) -> Result:
+    def result(self, how: Replay, wall_s: float) -> Result:
         """All of it as arrays."""
         runs, placed = _columns(self._runs, _RUN), _columns(self._placed, _PLACED)
         by_name = {node.name: node for node in self._state.nodes}
         nodes = [by_name[name] for pool in self._state.room.pools for name in pool.names]
         return Result(
-            policy=policy,
-            seed=seed,
+            policy=how.policy.name,
+            seed=how.seed,
             trace=self._trace,
             nodes=nodes,
             types=self._types,
@@ -115,6 +125,7 @@ class Recorder:
                 type=runs["type"].astype(np.int32),
                 outcome=runs["outcome"].astype(np.int8),
                 first_placement=runs["first"],
+                seated_until_ms=runs["seated"],
             ),
             placements=Placements(
                 run=placed["run"],
@@ -125,7 +136,8 @@ class Recorder:
             capacity=tuple(self._capacity),
             wall_s=wall_s,
             outages=tuple(self._outages),
-            preemptible=preemptible,
+            preemptible=how.preemptible,
+            reservations=tuple(how.reservations),
         )
 
 

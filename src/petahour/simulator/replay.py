@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
+from petahour.model.promises import Reservation
 from petahour.model.resources import Node
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
@@ -42,7 +43,8 @@ class Costs:
 class Replay:
     """How a trace is replayed. ``preemptible``: every job may be stopped for another, as spot work is.
 
-    ``prices`` are for policies that choose by them; the others are replayed alike with and without.
+    ``prices`` are for policies that choose by them; the others are replayed alike with and without. ``reservations``
+    have their seats, and windows in the trace's time.
     """
 
     policy: Policy
@@ -52,6 +54,7 @@ class Replay:
     bounds: Bounds = BOUNDS
     faults: Faults | None = None
     prices: Prices | None = None
+    reservations: Sequence[Reservation] = ()
     seed: int = 0
 
 
@@ -69,7 +72,7 @@ class _Run:
             self._prices = PricesNow(how.prices)
             self._state.money = how.prices.money({job.tenant for job in trace.jobs}, self._prices)
         self._asks = Gangs(self._state, preemptible=how.preemptible)
-        self._record = Recorder(trace, self._state)
+        self._record = Recorder(trace, self._state, how.reservations)
         self._left_ms = [float(job.duration_ms) for job in trace.jobs]
         self._ends: list[tuple[int, int, int]] = []  # (instant, job, attempt)
         self._attempts = [0] * len(trace.jobs)
@@ -79,6 +82,10 @@ class _Run:
         if how.faults is not None:
             for window in windows_of(how.faults.drains, how.nodes):
                 self._state.promises.put_window(window)
+        for reservation in how.reservations:
+            self._state.promises.put_reservation(reservation)
+        edges_ms = {at_ms for one in how.reservations for at_ms in (one.from_ms, one.to_ms)}
+        self._edges_ms = sorted(edges_ms, reverse=True)  # when what is promised begins or ends
         self._turns: list[tuple[int, int, int]] = []  # as ends: when a run's claim next changes by itself
         self._least_claim = 0.0
         self._again_ms: int | None = None  # when turns are over that more than one job takes
@@ -87,7 +94,7 @@ class _Run:
         began_s = time.perf_counter()
         comes_ms = [*(job.submit_ms for job in self._trace.jobs), NO_MORE_MS]
         count, arrived = len(self._trace.jobs), 0
-        ends, turns, faults = self._ends, self._turns, self._faults
+        ends, turns, faults, edges_ms = self._ends, self._turns, self._faults, self._edges_ms
         while True:
             # 1. The next instant at which something happens.
             now_ms = comes_ms[arrived]
@@ -99,6 +106,8 @@ class _Run:
                 now_ms = self._again_ms
             if faults is not None and (fault_ms := faults.next_ms()) is not None and fault_ms < now_ms:
                 now_ms = fault_ms
+            if edges_ms and edges_ms[-1] < now_ms:
+                now_ms = edges_ms[-1]
             if now_ms == NO_MORE_MS:
                 break
             self._now_ms = now_ms
@@ -111,6 +120,10 @@ class _Run:
                     due = True
             while faults is not None and faults.next_ms() == now_ms:
                 self._change(faults.pop())
+                due = True
+            while edges_ms and edges_ms[-1] == now_ms:
+                edges_ms.pop()
+                self._state.promises.forget(now_ms)
                 due = True
             while comes_ms[arrived] == now_ms:
                 self._arrive(arrived)
@@ -125,7 +138,7 @@ class _Run:
                 break
         how = self._how
         wall_s = time.perf_counter() - began_s
-        return self._record.result(how.policy.name, how.seed, wall_s, preemptible=how.preemptible)
+        return self._record.result(how, wall_s)
 
     def _settled(self) -> bool:
         """Where nothing runs or comes: nobody waits, or all of the fleet is there for good and does not do."""
@@ -199,7 +212,18 @@ class _Run:
         bound_ms = now_ms + job.walltime_ms if job.walltime_ms is not None else None
         grants, accelerators = start.grants, state.room.pools[start.pool].holds(ask)
         running = Running(
-            job.id, job, start.type, start.pool, grants, accelerators, now_ms, start.borrowed, False, "", bound_ms
+            job.id,
+            job,
+            start.type,
+            start.pool,
+            grants,
+            accelerators,
+            now_ms,
+            start.borrowed,
+            False,
+            "",
+            bound_ms,
+            start.reservation,
         )
         state.start(running, now_ms)
         if ask.spot:

@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from petahour.model.promises import Reservation
 from petahour.model.resources import Node
 from petahour.simulator.faults import Cause
 from petahour.simulator.trace import Trace
@@ -46,7 +47,8 @@ class Runs:
     """One entry per run (an attempt of a job on named nodes), in order of their ends.
 
     ``type`` indexes ``Result.types``. Several placements belong to a run: ``first_placement`` is its first row
-    there, the next run's its end.
+    there, the next run's its end. ``seated_until_ms``: when the first of the reservations ends on whose seats it
+    lies, ``NEVER`` where it lies on none.
     """
 
     job: NDArray[np.int64]
@@ -56,6 +58,7 @@ class Runs:
     type: NDArray[np.int32]
     outcome: NDArray[np.int8]
     first_placement: NDArray[np.int64]
+    seated_until_ms: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +91,7 @@ class Result:
     ``types`` are the names of the fleet's types. ``wall_s`` is the real time the replay took.
     ``capacity``: (instant ms, accelerators in service) steps, the first at the trace's beginning: of a drained node
     what is held, of a failed one nothing. ``outages``: what was out of service, by its beginning. ``preemptible``:
-    every job was spot work.
+    every job was spot work. ``reservations``: what was promised, in the trace's time.
     """
 
     policy: str
@@ -104,3 +107,11 @@ class Result:
     wall_s: float
     outages: Sequence[Outage] = ()
     preemptible: bool = False
+    reservations: Sequence[Reservation] = ()
+
+
+def never_ran(result: Result) -> list[int]:
+    """Indexes of the jobs that could run on this fleet and did not."""
+    waits = result.jobs.start_ms == NEVER
+    waits[result.impossible] = False
+    return [int(number) for number in np.flatnonzero(waits)]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from petahour.model.errors import InvariantError, ValidationError
 from petahour.scheduler.policies import policy_named
 from petahour.scheduler.state import Bounds
-from petahour.simulator.drains import check_drains
+from petahour.simulator.drains import check_drains, windows_of
 from petahour.simulator.estimates import EstimateNoise, with_estimates
 from petahour.simulator.faults import Faults
 from petahour.simulator.generate import Fleet, GenerateOptions, generate, with_speeds
 from petahour.simulator.money import Bill, Prices, bill_faults, bill_of
 from petahour.simulator.replay import BOUNDS, Costs, Replay
+from petahour.simulator.reservations import Promised, check_reserved, seated
 from petahour.simulator.result import Result
 from petahour.simulator.trace import Trace
 
@@ -21,7 +23,8 @@ from petahour.simulator.trace import Trace
 class World:
     """What is the same for every policy, fleet and seed. See ``Replay`` for the fields that it has too.
 
-    ``noise`` replaces every declared walltime. With ``prices`` every run is billed.
+    ``noise`` replaces every declared walltime. With ``prices`` every run is billed. ``reservations`` are promised
+    beside those of the fleet.
     """
 
     preemptible: bool = False
@@ -30,18 +33,21 @@ class World:
     faults: Faults = field(default_factory=Faults)
     noise: EstimateNoise | None = None
     prices: Prices | None = None
+    reservations: Sequence[Promised] = ()
 
 
 def jobs_for(demand: Trace | GenerateOptions, fleet: Fleet, world: World, *, seed: int) -> Trace:
     """The jobs that come: those of a trace, or generated with the seed; with the fleet's speeds and estimates.
 
-    Raises ValidationError, also where a job could run on what has no price.
+    Raises ValidationError, also where a job could run on what has no price, or is reserved and nothing is for it.
     """
     trace = demand if isinstance(demand, Trace) else generate(replace(demand, seed=seed))
     trace = with_speeds(trace, fleet)
     if world.prices is not None:
         types = dict.fromkeys(node.type for node in fleet.nodes)
         world.prices.check(trace, types, preemptible=world.preemptible)
+    if not world.preemptible:
+        check_reserved(trace, (*fleet.reservations, *world.reservations))
     return trace if world.noise is None else with_estimates(trace, world.noise, seed)
 
 
@@ -54,6 +60,7 @@ def replay_in(world: World, fleet: Fleet, *, policy: str, seed: int) -> Replay:
         )
     check_drains(world.faults.drains, [node.name for node in fleet.nodes])
     faults = replace(world.faults, drains=(*fleet.drains, *world.faults.drains))
+    windows = windows_of(faults.drains, fleet.nodes)
     return Replay(
         policy=chosen,
         nodes=fleet.nodes,
@@ -62,6 +69,7 @@ def replay_in(world: World, fleet: Fleet, *, policy: str, seed: int) -> Replay:
         bounds=world.bounds,
         faults=faults if faults.any() else None,
         prices=world.prices,
+        reservations=seated((*fleet.reservations, *world.reservations), fleet.nodes, windows, world.prices),
         seed=seed,
     )
 

@@ -16,6 +16,7 @@ from petahour.model.errors import ValidationError
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, Node
 from petahour.simulator.drains import Drain, check_drains, parse_drains
 from petahour.simulator.fleet import ENGINE
+from petahour.simulator.reservations import Promised, parse_reservations
 
 MAX_NODES = 100_000
 
@@ -43,12 +44,13 @@ class _Entry(BaseModel):
 class Fleet:
     """Nodes in the order of the file, and how fast each type is that has a speed there; any unit, it is a ratio.
 
-    ``drains`` are planned for them.
+    ``drains`` are planned for them, and ``reservations`` promised.
     """
 
     nodes: Sequence[Node]
     speeds: Mapping[str, float] = field(default_factory=dict)
     drains: Sequence[Drain] = ()
+    reservations: Sequence[Promised] = ()
 
 
 def node_name(name: str, number: int, count: int) -> str:
@@ -75,7 +77,7 @@ def read_fleet(path: Path) -> Fleet:
 
 def parse_fleet(text: str, file: str) -> Fleet:
     """The fleet of a file's text; ``file`` is what errors call it. Raises as ``read_fleet`` does."""
-    groups, drains = _tables(text, file)
+    groups, drains, reservations = _tables(text, file)
     nodes: dict[str, Node] = {}
     speeds: dict[str, float] = {}
     total = 0
@@ -99,24 +101,28 @@ def parse_fleet(text: str, file: str) -> Fleet:
                 "Say the same everywhere, or once.",
             )
     check_drains(drains, list(nodes))
-    return Fleet(nodes=tuple(nodes.values()), speeds=speeds, drains=drains)
+    return Fleet(nodes=tuple(nodes.values()), speeds=speeds, drains=drains, reservations=reservations)
 
 
-def _tables(text: str, file: str) -> tuple[list[_Entry], Sequence[Drain]]:
+def _tables(text: str, file: str) -> tuple[list[_Entry], Sequence[Drain], Sequence[Promised]]:
     try:
         parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _refuse(file, None, f"TOML ({error})", "Mend the file at that place.") from None
     tables = parsed.get("node")
-    extra = sorted(set(parsed) - {"node", "drain"})
+    extra = sorted(set(parsed) - {"node", "drain", "reservation"})
     if extra:
         raise _refuse(
-            f"{file}: {extra[0]}", None, "a fleet file holds [[node]] groups and [[drain]] tables", "Write [[node]]."
+            f"{file}: {extra[0]}",
+            None,
+            "a fleet file holds [[node]] groups, [[drain]] and [[reservation]] tables",
+            "Write [[node]].",
         )
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise _refuse(f"{file}: node", None, "at least one [[node]] group", "Add one: type, count, accelerators.")
     groups = [_entry(file, number, table) for number, table in enumerate(tables, 1)]
-    return groups, parse_drains(parsed.get("drain"), file)
+    drains = parse_drains(parsed.get("drain"), file)
+    return groups, drains, parse_reservations(parsed.get("reservation"), file)
 
 
 def _entry(file: str, number: int, table: dict[str, object]) -> _Entry:

@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from petahour.billing.book import PriceBook, unit_price
+from petahour.billing.commitments import cost_of, hours_of
 from petahour.billing.meter import meter
 from petahour.billing.rate import rate
 from petahour.model.allocations import Allocation, AllocationState, EndKind, StopCause
 from petahour.model.errors import InvariantError
 from petahour.model.jobs import Tier
+from petahour.model.promises import Reservation
 from petahour.model.resources import Slot
 from petahour.model.time import hour_floor
 from petahour.model.usage import UsageRecord, WaiveReason
 from petahour.simulator.fleet import ENGINE
 from petahour.simulator.money.priced import priced
 from petahour.simulator.money.prices import Prices
-from petahour.simulator.result import Outcome, Result
+from petahour.simulator.result import NEVER, Outcome, Result
 
 _ENDS = {
     Outcome.FINISHED: EndKind.SUCCEEDED,
@@ -33,7 +35,7 @@ _TOLD = (Outcome.PREEMPTED, Outcome.DRAINED)  # asked to yield, which takes no t
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """What one tenant owes for one type and tier. Times in accelerator-milliseconds.
+    """What one tenant owes for one type and tier, reservations included. Times in accelerator-milliseconds.
 
     ``lost_ams`` is waived because a node or an accelerator failed, ``provisioning_ams`` because a stopped job was
     starting again.
@@ -84,6 +86,9 @@ def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: boo
         line[0] += amounts[key]
         line[1] += record.billed_ams
         line[2 if record.waive_reason is WaiveReason.LOST else 3] += record.waived_ams
+    for reservation in result.reservations:
+        whose = (reservation.tenant, reservation.type, Tier.RESERVED)
+        sums.setdefault(whose, [0, 0, 0, 0])[0] += _committed(reservation, result, prices)
     return Bill(
         currency=prices.currency,
         lines=tuple(
@@ -99,6 +104,17 @@ def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: boo
             for (tenant, name, tier), (revenue, billed, lost, provisioning) in sorted(sums.items())
         ),
     )
+
+
+def _committed(reservation: Reservation, result: Result, prices: Prices) -> int:
+    """What a reservation costs, used or not, hour by hour until its end or that of the replay."""
+    shifted = replace(
+        reservation,
+        from_ms=prices.begins_ms + reservation.from_ms,
+        to_ms=prices.begins_ms + reservation.to_ms,
+    )
+    last_ms = prices.begins_ms + int(result.runs.end_ms.max(initial=0))
+    return sum(cost_of(shifted, *hour) for hour in hours_of(shifted, shifted.from_ms, last_ms))
 
 
 def usage_of(
@@ -129,8 +145,8 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
     slots: dict[tuple[int, int], Slot] = {}
     attempts: Counter[int] = Counter()
     kept: dict[int, tuple[PriceBook | None, int]] = {}  # the book a job was promised, and for how much running time
-    columns = (runs.job, runs.start_ms, runs.end_ms, runs.type, runs.outcome)
-    for number, (job_number, start_ms, end_ms, kind, outcome) in enumerate(
+    columns = (runs.job, runs.start_ms, runs.end_ms, runs.type, runs.outcome, runs.seated_until_ms)
+    for number, (job_number, start_ms, end_ms, kind, outcome, seated_ms) in enumerate(
         zip(*(column.tolist() for column in columns), strict=True)
     ):
         job, name = jobs[job_number], result.types[kind]
@@ -167,6 +183,7 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             price_micros=price,
             price_for_ms=promised_ms,
             currency=book.currency,
+            reserved_until_ms=None if seated_ms == NEVER else prices.begins_ms + seated_ms,
             state=AllocationState.ENDED,
             placed_ms=placed_ms,
             started_ms=started_ms if started_ms <= ended_ms else None,

@@ -28,6 +28,9 @@ def priced(usage: Iterable[Usage], prices: Prices) -> Iterator[tuple[UsageRecord
         usage = sorted(usage, key=lambda item: (item[1].hour_ms, item[1].start_ms, item[1].id))
     used: dict[tuple[str, str, Tier, str], int] = {}
     for allocation, record in usage:
+        if allocation.reserved_until_ms is not None and record.start_ms < allocation.reserved_until_ms:
+            yield record, allocation.price_book, 0  # the reservation is paid for
+            continue
         book = _book_for(books[allocation.price_book], prices, allocation, record)
         bands = bands_of(book, tenant=record.tenant, type=record.type, tier=record.tier, at_ms=record.start_ms)
         before = 0
