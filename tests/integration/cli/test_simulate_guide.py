@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from petahour.cli.main import run
-from petahour.simulator.readers import FORMATS, ReadOptions, read_trace
+from petahour.simulator.readers import FORMATS, RECORDINGS, ReadOptions, read_trace
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "simulate"
@@ -52,7 +53,42 @@ def test_the_guides_commands_run(command: str, folder: Path, capsys: pytest.Capt
 
 def test_the_guide_runs_every_format() -> None:
     text = "\n".join(GUIDE)
-    assert {name for name in FORMATS if f"--format {name} " in text} == set(FORMATS) - {"petahour"}
+    known = FORMATS | RECORDINGS
+    assert {name for name in known if f"--format {name} " in text} == set(known) - {"petahour"}
+
+
+def test_the_table_of_formats_has_a_row_and_a_section_for_each() -> None:
+    page = (ROOT / "docs" / "reference" / "traces.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[`(\w+)`\]\(#(\w+)\) \|", page, re.MULTILINE)
+    assert [name for name, _ in rows] == [*FORMATS, *RECORDINGS]
+    assert all(name == anchor and f"\n## {name}\n" in page for name, anchor in rows)
+
+
+def test_a_recording_is_a_trace_row_by_row() -> None:
+    """What the page says of each row of the section on recordings, of the sample that the guide replays."""
+    sample = EXAMPLES / "formats" / "recording.jsonl"
+    trace = read_trace(sample, "recording")
+    events = [json.loads(line) for line in sample.read_text("utf-8").splitlines()[1:-1]]
+    told = [event for event in events if event["kind"] == "job-submitted"]
+    ran_ms: dict[str, list[int]] = {}
+    for event in events:
+        if event["kind"] == "job-started":
+            ran_ms.setdefault(event["job"], []).append(-event["at_ms"])
+        elif event["kind"] == "job-ended" and event["job"] in ran_ms:
+            ran_ms[event["job"]][-1] += event["at_ms"]
+    assert [job.id for job in trace.jobs] == [event["job"] for event in told]
+    for job, event in zip(trace.jobs, told, strict=True):
+        terms, gang = event["data"]["terms"], event["data"]["terms"]["gang"]
+        assert job.submit_ms == event["at_ms"] - told[0]["at_ms"]
+        assert (job.tenant, job.name, list(job.types)) == (event["tenant"], terms["name"], terms["types"])
+        assert (job.tier, job.priority, job.walltime_ms) == (terms["tier"], terms["priority"], terms["walltime_ms"])
+        assert job.accelerators == gang["nodes"] * gang["accelerators_per_node"]
+        runs = ran_ms[job.id]
+        assert job.duration_ms == (sum(runs) if terms["checkpoint_dir"] else runs[-1])
+    assert max(len(runs) for runs in ran_ms.values()) > 1
+    assert [job.row for job in trace.jobs] == list(range(len(told)))
+    registered = {event["node"] for event in events if event["kind"] == "node-registered"}
+    assert {node.name for node in trace.nodes} == registered
 
 
 def test_the_commands_left_what_the_guide_says(folder: Path) -> None:

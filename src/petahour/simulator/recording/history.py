@@ -52,7 +52,7 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
     lives, nodes = _read(events)
     jobs, excluded = [], []
     origin_ms = min((life.submitted_ms for life in lives.values()), default=0)
-    for number, (job, life) in enumerate(lives.items()):
+    for job, life in lives.items():
         if life.ended_ms is None:
             excluded.append(Exclusion(line=life.line, reason="the job had not ended"))
         elif life.first_placed_ms is None:
@@ -61,7 +61,7 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
             spec = life.spec
             jobs.append(
                 TraceJob(
-                    row=number,
+                    row=len(jobs),
                     id=job,
                     tenant=life.tenant,
                     submit_ms=life.submitted_ms - origin_ms,
