@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from petahour.model.resources import Slot
 from petahour.model.time import hour_floor
 from petahour.model.usage import UsageRecord, WaiveReason
 from petahour.simulator.fleet import ENGINE
+from petahour.simulator.money.posted import Posted, posted_of
 from petahour.simulator.money.priced import priced
 from petahour.simulator.money.prices import Prices
 from petahour.simulator.result import NEVER, Outcome, Result
@@ -52,10 +53,11 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bill:
-    """All lines, by tenant, type and tier."""
+    """All lines, by tenant, type and tier; and the spot prices that were posted for them."""
 
     currency: str
     lines: Sequence[Line]
+    posted: Posted = field(default_factory=lambda: Posted(first_ms=0))
 
     @property
     def revenue_micros(self) -> int:
@@ -77,8 +79,9 @@ def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: boo
     """
     sums: dict[tuple[str, str, Tier], list[int]] = {}
     amounts: dict[tuple[int, int], int] = {}  # by price and time: most records are whole hours of few kinds of gangs
+    posted = posted_of(result, prices)
     usage = usage_of(result, prices, restart_ms=restart_ms, preemptible=preemptible)
-    for record, book, price in priced(usage, prices):
+    for record, book, price in priced(usage, prices, posted):
         key = (price, record.billed_ams)
         if key not in amounts:
             amounts[key] = rate(record, price_book=book, price_micros=price, currency=prices.currency).amount_micros
@@ -91,6 +94,7 @@ def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: boo
         sums.setdefault(whose, [0, 0, 0, 0])[0] += _committed(reservation, result, prices)
     return Bill(
         currency=prices.currency,
+        posted=posted,
         lines=tuple(
             Line(
                 tenant=tenant,

@@ -10,18 +10,19 @@ from petahour.model.allocations import Allocation
 from petahour.model.jobs import Tier
 from petahour.model.time import month_of
 from petahour.model.usage import UsageRecord
+from petahour.simulator.money.posted import Posted
 from petahour.simulator.money.prices import Prices
 
 Usage = tuple[Allocation, UsageRecord]
 
 
-def priced(usage: Iterable[Usage], prices: Prices) -> Iterator[tuple[UsageRecord, str, int]]:
+def priced(usage: Iterable[Usage], prices: Prices, posted: Posted) -> Iterator[tuple[UsageRecord, str, int]]:
     """Each record with the id of its book and the price of an accelerator-hour; in pieces where a band begins in it.
 
     A job keeps the book it was first placed under for as much running time as its walltime; after that, and from its
-    next hour on where it declared none, the one in force counts, where it sells the type. Where any book has volume
-    bands, records come hour by hour, as a control plane closes them, so that what was used before in the month is
-    counted in that order.
+    next hour on where it declared none, the one in force counts, where it sells the type. Spot of a type with a rule
+    has the posted price of its hour. Where any book has volume bands, records come hour by hour, as a control plane
+    closes them, so that what was used before in the month is counted in that order.
     """
     books = {book.id: book for book in prices.books}
     if any(_banded(book) for book in prices.books):
@@ -46,6 +47,7 @@ def priced(usage: Iterable[Usage], prices: Prices) -> Iterator[tuple[UsageRecord
                 tier=record.tier,
                 at_ms=record.start_ms,
                 used_ams=before_ams,
+                posted_micros=posted.at(record.type, record.start_ms) if record.tier is Tier.SPOT else None,
             )
             yield piece, book.id, allocation.price_micros if price is None else price
 

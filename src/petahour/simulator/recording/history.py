@@ -50,7 +50,8 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
     ValidationError where no job is left.
     """
     lives, nodes = _read(events)
-    jobs, excluded = [], []
+    jobs: list[TraceJob] = []
+    excluded: list[Exclusion] = []
     origin_ms = min((life.submitted_ms for life in lives.values()), default=0)
     for job, life in lives.items():
         if life.ended_ms is None:

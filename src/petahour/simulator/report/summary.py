@@ -178,7 +178,8 @@ def summary_of(case: Case) -> Summary:
 def as_json(summary: Summary) -> dict[str, object]:
     """The summary as JSON values: the first keys as ``FIRST_KEYS`` has them, then the rest; None where NaN.
 
-    Money is there where there were prices: sums in micro-units, and the lines of the bill.
+    Money is there where there were prices: sums in micro-units, the lines of the bill, and where spot prices were posted
+    those of each hour.
     """
     others = [field.name for field in fields(Summary) if field.name not in (*FIRST_KEYS, "tenants", "bill")]
     values = {name: _json(getattr(summary, name)) for name in (*FIRST_KEYS, *others)}
@@ -186,6 +187,8 @@ def as_json(summary: Summary) -> dict[str, object]:
         values["currency"] = summary.bill.currency
         values |= {name: _json(getattr(summary, name)) for name in MONEY_KEYS}
         values["bill"] = [asdict(line) for line in summary.bill.lines]
+        if summary.bill.posted.prices:
+            values["spot_prices_micros"] = {name: list(made) for name, made in summary.bill.posted.prices.items()}
     values["tenants"] = [
         {field.name: _json(getattr(tenant, field.name)) for field in fields(TenantSummary)}
         for tenant in summary.tenants
