@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 TraceFile = Annotated[Path, typer.Argument(metavar="TRACE", help="The trace's file, plain or gzip.")]
 Format = Annotated[str, typer.Option("--format", help='What kind of file; "petahour trace formats" lists them.')]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse a file with any line that is no job.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse any line that is no job, and any job that no fleet here could run.")
+]
 SingleVc = Annotated[bool, typer.Option("--single-vc", help="All jobs are one tenant's: ignore clusters.")]
 Throughputs = Annotated[Path | None, typer.Option(help="Gavel's table of measured steps per second.")]
 NodeList = Annotated[Path | None, typer.Option(help="The node list that belongs to an openb trace.")]

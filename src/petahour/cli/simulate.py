@@ -26,7 +26,6 @@ from petahour.cli.replays import (
     writing,
 )
 from petahour.model.errors import ValidationError
-from petahour.model.jobs import Tier
 
 if TYPE_CHECKING:
     from petahour.simulator.replay import Replay
@@ -108,6 +107,7 @@ def simulate(
     and the table has means over the seeds with their 95 % confidence intervals.
     """
     from petahour.simulator.readers import ReadOptions, read_trace
+    from petahour.simulator.scenario import check_possible
     from petahour.simulator.sweep import Grid
 
     names = policies_of(policy)
@@ -130,6 +130,9 @@ def simulate(
     options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
     jobs = None if trace is None else read_trace(trace, format_name, options)
     fleets = fleets_of(fleet or (), nodes or (), accelerators_per_node, jobs)
+    if strict and jobs is not None:
+        for one in fleets.values():
+            check_possible(jobs, one, world)
     demand = jobs or generated_of(generate or "", next(iter(fleets.values())), chosen[0])
     grid = Grid(demand=demand, policies=names, fleets=fleets, seeds=chosen, world=world, audited=audit)
     if seeds is None and len(fleets) == 1:
@@ -147,7 +150,7 @@ def simulate(
 def _single(grid: Grid, *, per_job: Path | None, report: Path | None, as_json: bool) -> None:
     """Every policy once, kept in full."""
     from petahour.cli.render import print_plain, show_json
-    from petahour.simulator.readers import out_of_order
+    from petahour.cli.replay_notes import notes_of
     from petahour.simulator.report import as_json as json_of
     from petahour.simulator.report import comparison, summarise, write_per_job, write_report
     from petahour.simulator.scenario import billed, jobs_for, replay_in
@@ -170,7 +173,7 @@ def _single(grid: Grid, *, per_job: Path | None, report: Path | None, as_json: b
         show_json({summary.policy: json_of(summary) for summary in summaries})
         return
     print_plain(comparison(summaries))
-    for note in _notes(jobs, results, out_of_order(jobs)):
+    for note in notes_of(jobs, results):
         typer.echo(f"Note: {note}", err=True)
     if page is not None:
         typer.echo(f"Report: {page}")
@@ -204,34 +207,3 @@ def _audit(results: Sequence[Result]) -> None:
 
 def _named(path: Path, policy: str, *, several: bool) -> Path:
     return path.with_name(f"{path.stem}-{policy}{path.suffix}") if several else path
-
-
-def _why(result: Result) -> str:
-    from petahour.simulator.result import never_ran
-
-    reserved = {result.trace.jobs[number].tier for number in never_ran(result)} == {Tier.RESERVED}
-    return " They are reserved work whose reservation was over, or is too small for them." if reserved else ""
-
-
-def _notes(trace: Trace, results: Sequence[Result], moved: int) -> list[str]:
-    from petahour.simulator.result import never_ran
-
-    notes = []
-    if trace.excluded:
-        reasons: dict[str, int] = {}
-        for item in trace.excluded:
-            reasons[item.reason] = reasons.get(item.reason, 0) + 1
-        first = trace.excluded[0]
-        told = "; ".join(f"{count} x {reason}" for reason, count in sorted(reasons.items(), key=lambda it: -it[1]))
-        notes.append(f"{len(trace.excluded)} lines are no jobs ({told}), the first is line {first.line}.")
-    if moved:
-        notes.append(f"{moved} lines came out of order and were sorted by their submission.")
-    impossible = len(results[0].impossible)
-    if impossible:
-        notes.append(f"{impossible} jobs could run on no state of this fleet: their gang or type is not there.")
-    for result in results:
-        if left := len(never_ran(result)):
-            notes.append(
-                f"{left} jobs still waited when nothing more could happen under {result.policy}.{_why(result)}"
-            )
-    return notes

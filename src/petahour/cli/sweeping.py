@@ -89,6 +89,7 @@ def _bar(count: int) -> Iterator[Callable[[int], None]]:
 
 
 def _notes(grid: Grid, rows: list[Row]) -> list[str]:
+    from petahour.cli.replay_notes import counted
     from petahour.simulator.trace import Trace
 
     notes = []
@@ -99,6 +100,10 @@ def _notes(grid: Grid, rows: list[Row]) -> list[str]:
     excluded = {row.cell.fleet: row.summary.excluded for row in rows}
     impossible = {row.cell.fleet: row.summary.impossible for row in rows}
     if any(excluded.values()):
-        notes.append(f"{max(excluded.values())} lines are no jobs.")
-    notes += [f"{count} jobs could run on no state of fleet {name}." for name, count in impossible.items() if count]
+        notes.append(counted(max(excluded.values()), "line is no job.", "lines are no jobs."))
+    notes += [
+        f"{counted(count, 'job', 'jobs')} could run on no state of fleet {name}."
+        for name, count in impossible.items()
+        if count
+    ]
     return notes

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from petahour.model.errors import InvariantError, ValidationError
 from petahour.scheduler.policies import policy_named
-from petahour.scheduler.state import Bounds
+from petahour.scheduler.state import Bounds, State
 from petahour.simulator.drains import check_drains, windows_of
 from petahour.simulator.estimates import EstimateNoise, with_estimates
 from petahour.simulator.faults import Faults
+from petahour.simulator.gangs import Gangs
 from petahour.simulator.generate import Fleet, GenerateOptions, generate, with_speeds
 from petahour.simulator.money import Bill, Prices, bill_faults, bill_of
 from petahour.simulator.replay import BOUNDS, Costs, Replay
 from petahour.simulator.reservations import Promised, check_reserved, seated
 from petahour.simulator.result import Result
-from petahour.simulator.trace import Trace
+from petahour.simulator.trace import Trace, TraceJob
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +50,24 @@ def jobs_for(demand: Trace | GenerateOptions, fleet: Fleet, world: World, *, see
     if not world.preemptible:
         check_reserved(trace, (*fleet.reservations, *world.reservations))
     return trace if world.noise is None else with_estimates(trace, world.noise, seed)
+
+
+def check_possible(trace: Trace, fleet: Fleet, world: World) -> None:
+    """Raises ValidationError for the first job whose gang or type no state of the fleet could run."""
+    gangs = Gangs(State(policy_named("fifo"), fleet.nodes), preemptible=world.preemptible)
+    for job in trace.jobs:
+        if gangs.of(job) is None:
+            raise ValidationError(
+                field=f"{trace.name}, job {job.id}",
+                value=wish_of(job),
+                rule="a gang and a type that some state of the fleet could run",
+                remedy="Give a fleet that has them, or replay without strictness: it is then counted and told.",
+            )
+
+
+def wish_of(job: TraceJob) -> str:
+    """What a job asks for, in words."""
+    return f"{job.accelerators:,} x {' or '.join(job.types) or 'any type'}"
 
 
 def replay_in(world: World, fleet: Fleet, *, policy: str, seed: int) -> Replay:

@@ -69,13 +69,21 @@ def test_every_policy_gets_its_figures_and_every_job_its_times(trace: Path, tmp_
 def test_what_is_left_out_is_told_and_strict_refuses_it(trace: Path) -> None:
     done = run("simulate", trace, "--format", "philly", "--nodes", 2, "--policy", "fifo")
     assert done.returncode == 0, done.stderr
-    assert "1 lines are no jobs" in done.stderr
+    assert "1 line is no job" in done.stderr
     assert "line 7" in done.stderr
-    assert "1 jobs could run on no state of this fleet" in done.stderr
+    assert "1 job could run on no state of this fleet" in done.stderr
     strict = run("simulate", trace, "--format", "philly", "--nodes", 2, "--strict")
     assert strict.returncode != 0
     assert "line 7" in strict.stderr
     assert "duration" in strict.stderr
+    lines = trace.read_text("utf-8").splitlines()
+    sound = trace.with_name("sound.csv")
+    sound.write_text("\n".join(lines[:6]) + "\n", "utf-8")
+    wide = run("simulate", sound, "--format", "philly", "--nodes", 2, "--strict")
+    assert wide.returncode != 0
+    assert "sound, job" in wide.stderr
+    assert "64 x any type" in wide.stderr
+    assert run("simulate", sound, "--format", "philly", "--nodes", 8, "--strict").returncode == 0
 
 
 @pytest.mark.parametrize(

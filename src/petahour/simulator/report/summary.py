@@ -178,8 +178,8 @@ def summary_of(case: Case) -> Summary:
 def as_json(summary: Summary) -> dict[str, object]:
     """The summary as JSON values: the first keys as ``FIRST_KEYS`` has them, then the rest; None where NaN.
 
-    Money is there where there were prices: sums in micro-units, the lines of the bill, and where spot prices were posted
-    those of each hour.
+    Money is there where there were prices: sums in micro-units, the lines of the bill, and each hour's spot prices
+    where any were posted.
     """
     others = [field.name for field in fields(Summary) if field.name not in (*FIRST_KEYS, "tenants", "bill")]
     values = {name: _json(getattr(summary, name)) for name in (*FIRST_KEYS, *others)}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 
 from petahour.model.errors import UnavailableError
@@ -46,7 +48,9 @@ def _in_processes(
     others = set(active_children())
     executor = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (grid,))
     try:
-        for future in as_completed([executor.submit(_work, cell) for cell in cells]):
+        with _deaf():
+            futures = [executor.submit(_work, cell) for cell in cells]
+        for future in as_completed(futures):
             row = future.result()
             rows[row.cell] = row
             if told is not None:
@@ -67,6 +71,19 @@ def _in_processes(
             ) from None
         raise
     executor.shutdown()
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C is not heard while workers are started: they inherit that, and would answer it loudly until ``_begin``."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(grid: Grid) -> None:

@@ -1,0 +1,49 @@
+"""Notes below a table of replays: what was left out, and what never ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from petahour.model.jobs import Tier
+from petahour.simulator.readers import out_of_order
+from petahour.simulator.result import Result, never_ran
+from petahour.simulator.scenario import wish_of
+from petahour.simulator.trace import Trace
+
+
+def notes_of(trace: Trace, results: Sequence[Result]) -> list[str]:
+    """One sentence each; none where every line was a job that ran."""
+    notes: list[str] = []
+    if trace.excluded:
+        reasons = Counter(item.reason for item in trace.excluded)
+        told = "; ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common())
+        are = counted(len(trace.excluded), "line is no job", "lines are no jobs")
+        notes.append(f"{are} ({told}), the first is line {trace.excluded[0].line}.")
+    if moved := out_of_order(trace):
+        were = counted(moved, "line came out of order and was", "lines came out of order and were")
+        notes.append(f"{were} sorted by submission.")
+    impossible = results[0].impossible
+    if len(impossible):
+        job, jobs = trace.jobs[impossible[0]], counted(len(impossible), "job", "jobs")
+        notes.append(
+            f"{jobs} could run on no state of this fleet, as the gang or the type is not there; "
+            f"the first is {job.id}: {wish_of(job)}."
+        )
+    for result in results:
+        if left := never_ran(result):
+            jobs = counted(len(left), "job", "jobs")
+            notes.append(f"{jobs} still waited when nothing more could happen under {result.policy}.{_why(result)}")
+    return notes
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """A number and what it counts."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def _why(result: Result) -> str:
+    tiers = {result.trace.jobs[number].tier for number in never_ran(result)}
+    if tiers != {Tier.RESERVED}:
+        return ""
+    return " It is reserved work whose reservation was over, or is too small for it."
