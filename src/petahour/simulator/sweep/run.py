@@ -75,7 +75,7 @@ def _in_processes(
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ctrl-C is not heard while workers are started: they inherit that, and would answer it loudly until ``_begin``."""
+    """Ctrl-C is not heard while workers are started: they inherit that, and would answer it until ``_begin``."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
