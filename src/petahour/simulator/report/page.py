@@ -30,6 +30,7 @@ def page_of(cases: Sequence[Case], summaries: Sequence[Summary], plots: Sequence
     return environment.get_template("report.html.jinja").render(
         trace=first.trace,
         summaries=summaries,
+        reservations=len(cases[0].result.reservations),
         columns=columns_of(summaries),
         plots=[(plot.title, Markup(plot.inline())) for plot in plots],
         tenants=_tenants(summaries),

@@ -17,6 +17,7 @@ from petahour.simulator.report.plots.style import (
     GROUND,
     MUTED,
     OTHERS,
+    WIDTH_IN,
     Plot,
     TimeAxis,
     colour_of,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 MOST_BARS, MOST_NODES = 600, 24  # beyond either, bars are too many to be told apart
 _BINS, _BANDS = 300, 72
 _BAND_NAMES = 6
+_RIGHT_IN, _SCALE_IN = 2.2, 0.62  # beside the panels: names of types or tenants, and of it the scale of the tints
 
 
 def plot_nodes(cases: Sequence[Case]) -> Plot:
@@ -46,7 +48,7 @@ def plot_nodes(cases: Sequence[Case]) -> Plot:
     with styled("nodes"):
         nodes = max(len(case.result.nodes) for case in cases)
         each_in = max(0.8, 0.2 * nodes) if bars else 1.9
-        made, axes = panels(len(cases), each_in=each_in, right_in=1.9)
+        made, axes = panels(len(cases), each_in=each_in, right_in=_RIGHT_IN)
         tenants = top_tenants(cases[0])
         for case, panel in zip(cases, axes, strict=True):
             if bars:
@@ -175,8 +177,9 @@ def _tinted(share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _key_heat(panel: Axes) -> None:
-    """A scale of the tints beside the first panel."""
-    scale = panel.inset_axes((1.09, 0.0, 0.014, 0.8))
+    """A scale of the tints beside the first panel, to the right of the names of types."""
+    width_in = panel.get_position().width * WIDTH_IN
+    scale = panel.inset_axes((1 + (_RIGHT_IN - _SCALE_IN) / width_in, 0.0, 0.08 / width_in, 0.8))
     scale.imshow(
         _tinted(np.linspace(1, 0, 20)[:, None]), aspect="auto", interpolation="none", extent=(0.0, 1.0, 0.0, 100.0)
     )
