@@ -98,11 +98,15 @@ def _other_policies(recording: Recording, file: Path, policies: str, *, as_json:
     from petahour.simulator.replay import replay as replayed
     from petahour.simulator.report import as_json as json_of
     from petahour.simulator.report import comparison, summarise
+    from petahour.simulator.reservations import seated
 
     names = dict.fromkeys([_policy_of(recording), *(name.strip() for name in policies.split(","))])
     hows = [policy_named(name) for name in names]
     trace = trace_of(recording.events, name=file.stem)
-    results: list[Result] = [replayed(trace, Replay(policy=how, nodes=trace.nodes)) for how in hows]
+    promised = seated(trace.reservations, trace.nodes, [], None)
+    results: list[Result] = [
+        replayed(trace, Replay(policy=how, nodes=trace.nodes, reservations=promised)) for how in hows
+    ]
     summaries = [summarise(result) for result in results]
     floor = as_it_was(recording.events)
     if as_json:

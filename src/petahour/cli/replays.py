@@ -141,7 +141,7 @@ def fleets_of(
     if counts:
         return {f"{count} x {width}": Fleet(nodes=plain_nodes(count, width)) for count in counts}
     if trace is not None and trace.nodes:
-        return {trace.name: Fleet(nodes=trace.nodes)}
+        return {trace.name: Fleet(nodes=trace.nodes, reservations=trace.reservations)}
     raise ValidationError(
         field="fleet",
         value=None,

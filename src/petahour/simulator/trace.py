@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from petahour.model.jobs import Tier
 from petahour.model.resources import Node
+
+if TYPE_CHECKING:
+    from petahour.simulator.reservations import Promised
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +51,8 @@ class Exclusion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """Jobs by submit time, those of one instant in file order; what was left out; the fleet, where the file has one.
+    """Jobs by submit time, those of one instant in file order; what was left out; the fleet, where the file has one,
+    and what was reserved on it.
 
     Nothing is dropped in silence: every data line is a job or an exclusion.
     """
@@ -56,3 +61,4 @@ class Trace:
     jobs: Sequence[TraceJob]
     excluded: Sequence[Exclusion] = field(default=())
     nodes: Sequence[Node] = field(default=())
+    reservations: Sequence[Promised] = field(default=())

@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from petahour.model.errors import ValidationError
+from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Tier
-from petahour.model.promises import Reservation
+from petahour.model.promises import Reservation, ReservationState, reservation_data
 from petahour.scheduler.policies import POLICIES
 from petahour.simulator.audit import audit
 from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.generate import Fleet
 from petahour.simulator.money.prices import read_prices
+from petahour.simulator.recording import read_recording
+from petahour.simulator.recording import trace_of as recorded
 from petahour.simulator.replay import Replay, replay
 from petahour.simulator.reservations import Promised, parse_reservations, seated
 from petahour.simulator.result import NEVER, Outcome, Result
@@ -238,3 +241,38 @@ def test_what_is_no_reservation_is_refused_with_its_place(change: dict[str, obje
 def test_what_cannot_be_promised_is_refused_with_the_instant() -> None:
     with pytest.raises(ValidationError, match="1h after the beginning 0 of 12"):
         seated([promise(), promise("b")], plain_nodes(NODES, WIDTH), [], None)
+
+
+def test_a_recording_brings_what_was_reserved_on_its_nodes() -> None:
+    sample = Path(__file__).parents[3] / "examples" / "simulate" / "formats" / "recording.jsonl"
+    events = list(read_recording(sample).events)
+    origin_ms = min(event.at_ms for event in events if event.kind is EventKind.JOB_SUBMITTED)
+    kept = Reservation(
+        id="res-1",
+        tenant="acme",
+        type="a100-80g-sxm",
+        nodes=1,
+        per_node=4,
+        from_ms=origin_ms + 2_000,
+        to_ms=origin_ms + HOUR_MS,
+        price_micros=9_800_000,
+        currency="CNY",
+        lends=True,
+        state=ReservationState.CONFIRMED,
+    )
+    ended = replace(kept, to_ms=origin_ms + HOUR_MS // 2)
+    never = replace(kept, id="res-2", to_ms=kept.from_ms, state=ReservationState.CANCELLED)
+    told = [
+        Event(kind=EventKind.RESERVATION_SET, at_ms=origin_ms, data={"reservation": reservation_data(one)})
+        for one in (kept, never, replace(never, state=ReservationState.REQUESTED, to_ms=kept.to_ms), ended)
+    ]
+    trace = recorded([*events, *told])
+    (promised,) = trace.reservations
+    assert (promised.from_ms, promised.until_ms, promised.price) == (2_000, HOUR_MS // 2, "9.80")
+    (only,) = seated(trace.reservations, trace.nodes, [], None)
+    result = replay(trace, Replay(policy=POLICIES["petahour"], nodes=trace.nodes, reservations=[only]))
+    assert audit(result) == []
+    # With a node kept for another tenant the on-demand work of the recording waits longer than it did without.
+    plain = replay(trace, Replay(policy=POLICIES["petahour"], nodes=trace.nodes))
+    assert (result.jobs.end_ms != NEVER).all()
+    assert result.jobs.end_ms.sum() > plain.jobs.end_ms.sum()

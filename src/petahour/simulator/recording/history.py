@@ -10,10 +10,13 @@ from typing import Any
 from petahour.model.errors import ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobSpec, JobState
+from petahour.model.money import format_micros
+from petahour.model.promises import Reservation, ReservationState, reservation_from
 from petahour.model.resources import Node, NodeState
 from petahour.model.terms import spec_of
 from petahour.simulator.readers.rows import TENANT, ReadOptions
 from petahour.simulator.recording.file import read_recording
+from petahour.simulator.reservations import Promised
 from petahour.simulator.trace import Exclusion, Trace, TraceJob
 
 
@@ -49,6 +52,7 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
     A job's run time is that of all its runs where it goes on from checkpoints, else that of its last. Raises
     ValidationError where no job is left.
     """
+    events = list(events)
     lives, nodes = _read(events)
     jobs: list[TraceJob] = []
     excluded: list[Exclusion] = []
@@ -80,7 +84,8 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
             field=name, value=len(lives), rule="holds no job that ran and ended", remedy="Record for longer."
         )
     jobs.sort(key=lambda job: job.submit_ms)
-    return Trace(name=name, jobs=jobs, excluded=excluded, nodes=nodes)
+    reservations = _promised(events, origin_ms)
+    return Trace(name=name, jobs=jobs, excluded=excluded, nodes=nodes, reservations=reservations)
 
 
 def read_history(path: Path, options: ReadOptions) -> Trace:
@@ -114,6 +119,32 @@ def as_it_was(events: Iterable[Event]) -> Floor:
         makespan_s=(max((life.ended_ms or 0 for life in ran), default=0) - first_ms) / 1000,
         preemptions=sum(life.preemptions for life in ran),
     )
+
+
+def _promised(events: Iterable[Event], origin_ms: int) -> list[Promised]:
+    """What was confirmed, in the trace's time and as it was in the end: one that was ended early ends there."""
+    confirmed: dict[str, Reservation] = {}
+    for event in events:
+        if event.kind is EventKind.RESERVATION_SET:
+            data: Any = event.data["reservation"]
+            one = reservation_from(data)
+            if one.state is ReservationState.CONFIRMED or one.id in confirmed:
+                confirmed[one.id] = one
+    return [
+        Promised(
+            tenant=one.tenant,
+            type=one.type,
+            nodes=one.nodes,
+            per_node=one.per_node,
+            from_ms=max(0, one.from_ms - origin_ms),
+            until_ms=one.to_ms - origin_ms,
+            lends=one.lends,
+            price=format_micros(one.price_micros, one.currency).replace(",", ""),
+            named=f"reservation {one.id}",
+        )
+        for one in confirmed.values()
+        if one.to_ms > max(origin_ms, one.from_ms)
+    ]
 
 
 def _read(events: Iterable[Event]) -> tuple[dict[str, _Life], list[Node]]:
