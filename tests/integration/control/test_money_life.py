@@ -23,7 +23,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from tests.integration.control.crashing import CrashError, Crashing
 from tests.integration.control.house import BEGIN_MS, OPERATOR, SETTINGS, House, open_house
 from tests.integration.control.invoice_life import InvoiceLife
-from tests.integration.control.looks import settles
 from tests.integration.postgres import PostgresServer
 
 from petahour.billing.conservation import conserve
@@ -125,11 +124,15 @@ class MoneyLife(InvoiceLife, RuleBasedStateMachine):
         pick=picks, kinds=st.sampled_from([(TransferKind.CHARGE,), (TransferKind.REVERSAL,), (TransferKind.TOPUP,)])
     )
     def take_back(self, pick: int, kinds: tuple[TransferKind, ...]) -> None:
-        """A refund of a charge, a reversal undone, or a top-up taken back while credit is left."""
-        found = [one for one in self._transfers() if one.kind in kinds and not settles(one)]
+        """A refund of a charge, or a top-up taken back while credit is left; a reversal is final."""
+        found = [one for one in self._transfers() if one.kind in kinds]
         if not found:
             return
         taken = found[pick % len(found)]
+        if taken.kind is TransferKind.REVERSAL:
+            with pytest.raises(ConflictError, match="a reversal is final"):
+                reverse(self.house.context, OPERATOR, taken.id, note="refund")
+            return
         known = {one.cause for one in self._transfers() if one.kind is TransferKind.REVERSAL}
         available = next(one.available_micros for one in self._balances() if one.account == "prepaid:acme:CNY")
         if taken.id not in known and taken.credit == "prepaid:acme:CNY" and available < taken.amount_micros:
