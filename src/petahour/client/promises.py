@@ -38,7 +38,11 @@ class Seat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
-    """``nodes`` x ``per_node`` accelerators that are a tenant's in a window. ``billed_ms``: charged up to then."""
+    """``nodes`` x ``per_node`` accelerators that are a tenant's in a window. ``billed_ms``: charged up to then.
+
+    ``share_ppm``: of what its lent seats earn, the owner's part in parts per million; ``lent_micros``: what that came
+    to so far, known where one reservation is asked for.
+    """
 
     id: str
     tenant: str
@@ -59,6 +63,8 @@ class Reservation:
     created_ms: int
     created_by: str
     fee_micros: int = 0
+    share_ppm: int = 0
+    lent_micros: int | None = None
 
 
 class Promises:
@@ -97,6 +103,7 @@ class Promises:
         months: int | None = None,
         price: str | None = None,
         lends: bool = False,
+        share: str | None = None,
     ) -> Reservation:
         """Reserve ``count`` accelerators, or ``nodes`` x ``per_node``, from now or later, to an end or for months."""
         body: dict[str, object] = {
@@ -110,6 +117,7 @@ class Promises:
             "months": months,
             "price": price,
             "lends": lends,
+            "share": share,
         }
         return self._post(Reservation, "/v1/reservations", body)
 
@@ -133,6 +141,10 @@ class Promises:
     def extend_reservation(self, name: str, to: str) -> Reservation:
         """Renew it until a later hour."""
         return self._post(Reservation, f"{_reservation(name)}/extend", {"to": to})
+
+    def lend_reservation(self, name: str, *, lends: bool) -> Reservation:
+        """Lend what is unused of it to spot from now on, or no longer."""
+        return self._post(Reservation, f"{_reservation(name)}/lend", {"lends": lends}, again=True)
 
     def upgrade_reservation(self, name: str, count: int, *, price: str | None = None) -> Reservation:
         """Enlarge it by so many accelerators; the answer is the reservation beside it."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from petahour.billing.commitments import early_end_fee, fee_transfer
+from petahour.billing.fields import PPM_PER_CENT
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
+from petahour.control.lending import recall
 from petahour.control.reservation_floor import floor_of, paid_from, put_reservation, refusal, seated
 from petahour.control.reservations import Wish, check_end, find, reserve
 from petahour.model.errors import ConflictError, ValidationError
@@ -22,8 +25,8 @@ def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tu
     The fee is a part of what it would still have cost; a request that was never confirmed costs nothing. Ended twice
     it is ended once, for one fee.
     """
-    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
         known = find(tx, caller, reservation_id)
         authorize(caller, Action.REQUEST_RESERVATION, known.tenant)
         if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
@@ -46,8 +49,8 @@ def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tu
 def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int) -> Reservation:
     """Renew it until ``to_ms`` at its price. Raises ConflictError where its seats are promised to others by then."""
     authorize(caller, Action.SET_RESERVATION)
-    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
         known = _confirmed(find(tx, caller, reservation_id), now_ms)
         check_end(to_ms, known.from_ms, now_ms)
         if to_ms <= known.to_ms:
@@ -89,9 +92,36 @@ def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int
         to_ms=known.to_ms,
         price=price if price is not None else str(_decimal(known.price_micros)),
         lends=known.lends,
+        share=str(Decimal(known.share_ppm) / PPM_PER_CENT),
         of=known.of or known.id,
     )
     return reserve(context, caller, wish)
+
+
+def lend(context: Context, caller: Caller, reservation_id: str, *, lends: bool) -> Reservation:
+    """Lend what is unused of it to spot from now on, or no longer; done twice it is done once.
+
+    Where it is lent no longer, spot on its seats gets its signal and its grace period, and is not charged for it.
+    """
+    with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
+        known = find(tx, caller, reservation_id)
+        authorize(caller, Action.REQUEST_RESERVATION, known.tenant)
+        if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
+            raise ConflictError(
+                field="reservation",
+                value=reservation_id,
+                rule=f"one that is not over: it is {known.shown_state(now_ms)}",
+                remedy="Make a new one.",
+            )
+        if known.lends is lends:
+            return known
+        changed = replace(known, lends=lends)
+        put_reservation(tx, changed, now_ms, f"{'lent' if lends else 'no longer lent'}, by {caller.user}")
+        if known.lends:
+            recall(tx, changed, now_ms)
+    context.wake()
+    return changed
 
 
 def _confirmed(known: Reservation, now_ms: int) -> Reservation:

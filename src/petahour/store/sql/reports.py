@@ -45,6 +45,16 @@ class SqlReports:
         )
         return {account: int(micros) for account, micros in self._connection.execute(query)}
 
+    def noted(self, account: str, note: str) -> int:
+        """What transfers with this note took out of an account, in micro-units, less what was taken back of them."""
+        t, back = transfers.c, transfers.alias()
+        joined = transfers.outerjoin(
+            back, and_(back.c.id == "trf-rev-" + func.substr(t.id, 5), back.c.kind == TransferKind.REVERSAL.value)
+        )
+        query = select(func.sum(t.amount_micros)).select_from(joined)
+        query = query.where(t.debit == account, t.note == note, back.c.id.is_(None))
+        return int(self._connection.execute(query).scalar() or 0)
+
 
 def _moves() -> ColumnElement[bool]:
     nothing = (TransferKind.PENDING, TransferKind.VOID, TransferKind.EXPIRE)
