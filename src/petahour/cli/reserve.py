@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from petahour.client.promises import Reservation
 
 app = typer.Typer(
-    help="Reservations: create, list, show, confirm, extend, lend, upgrade, cancel.", no_args_is_help=True
+    help="Reservations: create, list, show, confirm, extend, renew, lend, upgrade, cancel.", no_args_is_help=True
 )
 Name = Annotated[str, typer.Argument(metavar="RESERVATION", help="Its id, such as res-7q0w4v2m9x.")]
 Price = Annotated[str | None, typer.Option(help="Agreed per accelerator-hour; that of the price book without it.")]
@@ -34,6 +34,7 @@ def create(
     share: Annotated[
         str | None, typer.Option(help="Agreed share of what lent seats earn, such as 40%; that of the price book.")
     ] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Renew it month by month, at its price.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Promise accelerators to a tenant for a window, charged for every hour of it, used or not.
@@ -55,6 +56,7 @@ def create(
             price=price,
             lends=lend,
             share=share,
+            renews=renew,
         )
     _show(made, as_json)
 
@@ -146,6 +148,19 @@ def lend(
 
 
 @app.command()
+def renew(
+    reservation: Name,
+    off: Annotated[bool, typer.Option("--off", help="Let it end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Renew a reservation month by month, three days before its end, at its price. The owner may switch that off."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.renew_reservation(reservation, renews=not off), as_json)
+
+
+@app.command()
 def upgrade(
     reservation: Name,
     count: Annotated[int, typer.Option(help="How many accelerators more.")],
@@ -188,6 +203,7 @@ def _show(one: Reservation, as_json: bool) -> None:
             ("tenant", one.tenant),
             ("accelerators", f"{one.nodes} x {one.per_node} {one.type}" + (" (rehearsal)" if one.rehearsal else "")),
             ("window", f"{instant(one.from_ms)} to {instant(one.to_ms)}"),
+            ("renewal", _renewal(one)),
             ("price", f"{_price(one)} per accelerator-hour, used or not"),
             ("unused part", _unused(one)),
             ("seats", _seats(one) or "none before it is confirmed"),
@@ -201,6 +217,16 @@ def _price(one: Reservation) -> str:
     from petahour.cli.render import money
 
     return money(one.price_micros, one.currency)
+
+
+def _renewal(one: Reservation) -> str | None:
+    from petahour.cli.render import instant
+
+    if one.renews_to_ms is None:
+        return None
+    if one.renewal == "refused":
+        return f"until {instant(one.renews_to_ms)} was refused so far; it is tried every hour"
+    return f"on {instant(one.renews_at_ms)}, until {instant(one.renews_to_ms)}"
 
 
 def _unused(one: Reservation) -> str:

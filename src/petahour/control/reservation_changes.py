@@ -13,10 +13,11 @@ from petahour.control.lending import recall
 from petahour.control.reservation_floor import floor_of, paid_from, put_reservation, refusal, seated
 from petahour.control.reservations import Wish, check_end, find, reserve
 from petahour.model.errors import ConflictError, ValidationError
-from petahour.model.promises import Reservation, ReservationState
+from petahour.model.promises import RenewalStep, Reservation, ReservationState
 from petahour.model.tenants import Caller
 from petahour.model.time import HOUR_MS
 from petahour.scheduler.seating import Short, seat, still_seated
+from petahour.store.protocol import Transaction
 
 
 def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tuple[Reservation, int]:
@@ -40,7 +41,7 @@ def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tu
             if fee:
                 tx.ledger.post(fee_transfer(known, paid_from(tx, known, fee), fee, at_ms=now_ms))
             state = ReservationState.CONFIRMED if begun else ReservationState.CANCELLED
-            ended = replace(known, to_ms=end_ms, state=state)
+            ended = replace(known, to_ms=end_ms, state=state, renew_from_ms=None)
         put_reservation(tx, ended, now_ms, f"ended early by {caller.user}" if fee else f"cancelled by {caller.user}")
     context.wake()
     return ended, fee
@@ -60,19 +61,25 @@ def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int)
                 rule="later than it ends now",
                 remedy='To end it earlier use "petahour reserve cancel".',
             )
-        longer = replace(known, to_ms=to_ms)
-        # What is asked of others is the time that is new: its own seats are its own until then.
-        added = replace(longer, from_ms=known.to_ms)
-        floor = floor_of(context, tx)
-        if not still_seated(added, floor, now_ms=now_ms):
-            if known.from_ms <= now_ms:
-                found = seat(added, floor, now_ms=now_ms)
-                short = found if isinstance(found, Short) else None
-                raise _moved(known) if short is None else refusal(added, short)
-            longer = seated(context, tx, longer, now_ms)
+        longer = extended(context, tx, known, to_ms, now_ms)
         put_reservation(tx, longer, now_ms, f"extended by {caller.user}")
     context.wake()
     return longer
+
+
+def extended(context: Context, tx: Transaction, known: Reservation, to_ms: int, now_ms: int) -> Reservation:
+    """The reservation until a later end. Raises ConflictError where its seats are promised to others by then."""
+    longer = replace(known, to_ms=to_ms, renewal=RenewalStep.NONE)
+    # What is asked of others is the time that is new: its own seats are its own until then.
+    added = replace(longer, from_ms=known.to_ms)
+    floor = floor_of(context, tx)
+    if still_seated(added, floor, now_ms=now_ms):
+        return longer
+    if known.from_ms <= now_ms:
+        found = seat(added, floor, now_ms=now_ms)
+        short = found if isinstance(found, Short) else None
+        raise _moved(known) if short is None else refusal(added, short)
+    return seated(context, tx, longer, now_ms)
 
 
 def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int, price: str | None) -> Reservation:
@@ -93,6 +100,7 @@ def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int
         price=price if price is not None else str(_decimal(known.price_micros)),
         lends=known.lends,
         share=str(Decimal(known.share_ppm) / PPM_PER_CENT),
+        renew_from_ms=known.renew_from_ms,
         of=known.of or known.id,
     )
     return reserve(context, caller, wish)

@@ -34,7 +34,8 @@ class Wish:
 
     It ends at ``to_ms``, or so many calendar ``months`` after its beginning. ``price``: agreed per accelerator-hour,
     as decimal text; None: the reserved price of the book in force at its beginning. ``share``: agreed part of what
-    its lent seats earn, in per cent as text; None: that of the same book. ``of``: the one it enlarges.
+    its lent seats earn, in per cent as text; None: that of the same book. ``renews``: it is
+    renewed month by month, counted from its beginning, or from ``renew_from_ms``. ``of``: the one it enlarges.
     """
 
     tenant: str
@@ -48,6 +49,8 @@ class Wish:
     price: str | None = None
     lends: bool = False
     share: str | None = None
+    renews: bool = False
+    renew_from_ms: int | None = None
     of: str = ""
 
 
@@ -78,6 +81,7 @@ def reserve(context: Context, caller: Caller, wish: Wish) -> Reservation:
             currency=currency,
             lends=wish.lends,
             share_ppm=_share(context, wish, currency, from_ms),
+            renew_from_ms=from_ms if wish.renews else wish.renew_from_ms,
             of=wish.of,
             created_ms=now_ms,
             created_by=caller.user,

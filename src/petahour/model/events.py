@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     MAINTENANCE_SET = "maintenance-set"
     RESERVATION_SET = "reservation-set"
     RESERVATION_BILLED = "reservation-billed"
+    RESERVATION_RENEWAL = "reservation-renewal"
     LENT_SHARED = "lent-shared"
 
 

@@ -53,6 +53,14 @@ class ReservationState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class RenewalStep(StrEnum):
+    """``announced``: its owner knows that it will be renewed; ``refused``: it could not be, so far."""
+
+    NONE = ""
+    ANNOUNCED = "announced"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
     """``nodes`` x ``per_node`` accelerators of a type are the tenant's from ``from_ms`` to ``to_ms``, UTC.
@@ -61,7 +69,8 @@ class Reservation:
     unused of them may be lent to spot, and ``share_ppm`` of what that earns is the owner's, in parts per million.
     ``price_micros``: of one accelerator-hour, owed for every hour, used or not.
     ``of``: the reservation that this one enlarges. An early end moves ``to_ms``. ``billed_ms``: up to when its hours
-    are charged; None: none is yet.
+    are charged; None: none is yet. ``renew_from_ms``: it is renewed month by month, counted from that instant; None:
+    it is not. ``renewal`` is what its owner was told of the next time.
     """
 
     id: str
@@ -79,6 +88,8 @@ class Reservation:
     seats: tuple[Slot, ...] = ()
     of: str = ""
     billed_ms: int | None = None
+    renew_from_ms: int | None = None
+    renewal: RenewalStep = RenewalStep.NONE
     state: ReservationState = ReservationState.REQUESTED
     created_ms: int = 0
     created_by: str = ""
@@ -131,12 +142,14 @@ def maintenance_from(data: Mapping[str, Any]) -> Maintenance:
 
 def reservation_data(reservation: Reservation) -> dict[str, object]:
     """As JSON values, for the log."""
-    return asdict(reservation) | {"seats": seats_data(reservation.seats), "state": reservation.state.value}
+    values = {"seats": seats_data(reservation.seats), "state": reservation.state.value}
+    return asdict(reservation) | values | {"renewal": reservation.renewal.value}
 
 
 def reservation_from(data: Mapping[str, Any]) -> Reservation:
     """From the log again. Raises KeyError, TypeError or ValueError on another shape."""
-    return Reservation(**{**data, "seats": seats_from(data["seats"]), "state": ReservationState(data["state"])})
+    values = {"seats": seats_from(data["seats"]), "state": ReservationState(data["state"])}
+    return Reservation(**{**data, **values, "renewal": RenewalStep(data.get("renewal", ""))})
 
 
 def seats_data(seats: Iterable[Slot]) -> list[dict[str, object]]:

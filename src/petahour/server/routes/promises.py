@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from petahour.billing.fields import read_instant
 from petahour.control.maintenance import cancel_maintenance, plan_maintenance, windows_for
+from petahour.control.renewals import next_renewal, set_renewal
 from petahour.control.reservation_changes import end_reservation, extend, lend, upgrade
 from petahour.control.reservations import Wish, confirm, lent_micros, reservation_for, reservations_for, reserve
 from petahour.model.promises import Reservation, maintenance_data, reservation_data
@@ -18,6 +19,7 @@ from petahour.server.promise_schemas import (
     ExtendBody,
     LendBody,
     MaintenanceBody,
+    RenewBody,
     ReservationBody,
     UpgradeBody,
 )
@@ -88,6 +90,7 @@ def create(body: ReservationBody, context: TheContext, caller: TheCaller) -> JSO
         price=body.price,
         lends=body.lends,
         share=body.share,
+        renews=body.renews,
     )
     return JSONResponse(_view(reserve(context, caller, wish), context), status_code=status.HTTP_201_CREATED)
 
@@ -117,6 +120,12 @@ def lend_one(reservation_id: str, body: LendBody, context: TheContext, caller: T
     return JSONResponse(_view(lend(context, caller, reservation_id, lends=body.lends), context))
 
 
+@router.post("/reservations/{reservation_id}/renew")
+def renew_one(reservation_id: str, body: RenewBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Renew it month by month, or no longer; ``renews_at_ms`` and ``renews_to_ms``: when, and until when."""
+    return JSONResponse(_view(set_renewal(context, caller, reservation_id, renews=body.renews), context))
+
+
 @router.post("/reservations/{reservation_id}/upgrade", status_code=status.HTTP_201_CREATED)
 def upgrade_one(reservation_id: str, body: UpgradeBody, context: TheContext, caller: TheCaller) -> JSONResponse:
     """Enlarge it: a reservation beside it, to the same end."""
@@ -125,7 +134,10 @@ def upgrade_one(reservation_id: str, body: UpgradeBody, context: TheContext, cal
 
 
 def _view(one: Reservation, context: TheContext) -> dict[str, object]:
+    at_ms, to_ms = next_renewal(context, one) or (None, None)
     return reservation_data(one) | {
+        "renews_at_ms": at_ms,
+        "renews_to_ms": to_ms,
         "state": one.shown_state(context.clock.now_ms()),
         "accelerators": one.accelerators,
     }

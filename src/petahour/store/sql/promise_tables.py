@@ -41,6 +41,8 @@ reservations = Table(
     Column("seats", Text, nullable=False),
     Column("of", String(40), nullable=False),
     Column("billed_ms", BigInteger),
+    Column("renew_from_ms", BigInteger),
+    Column("renewal", String(20), nullable=False, server_default=""),
     Column("state", String(20), nullable=False, index=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("created_by", String(80), nullable=False),
