@@ -31,7 +31,7 @@ def revenue(month: Month = None, form: Form = "table", output: Output = None, da
 
 @app.command()
 def occupancy(month: Month = None, form: Form = "table", output: Output = None, data_dir: DataDir = None) -> None:
-    """Where the fleet's time went: sold, lent, waived, open, idle and down sum to the capacity."""
+    """Where the fleet's time went: used, lent, reserved and unused, waived, idle, down. It sums to the capacity."""
     from petahour.cli.session import month_or_this
 
     _report("occupancy", {"month": month_or_this(month)}, form, output, data_dir)

@@ -76,6 +76,8 @@ class Runway:
     burn_micros: int
     left_micros: int
     overspent_micros: int
+    reserved_micros: int = 0
+    aside_micros: int = 0
     at_ms: int
     exhausted_ms: int | None
 

@@ -305,7 +305,8 @@ class Quotes(Protocol):
 
 
 class Reports(Protocol):
-    """Sums for reports in a window of time: earnings by revenue account, and use by prepaid account.
+    """Sums for reports in a window of time: earnings by revenue account, and use and reservations by
+    prepaid account.
 
     ``noted``: what transfers with a note took out of an account in all, less what was taken back of them.
     """

@@ -10,6 +10,7 @@ from petahour.billing.reports.revenue import Earned
 from petahour.model.usage import AccountKind, TransferKind
 from petahour.store.sql.schema import charges, transfers, usage_records
 
+_SPENDING = (TransferKind.CHARGE.value, TransferKind.COMMITMENT.value)
 _REVENUE = f"{AccountKind.REVENUE.value}:%"
 
 
@@ -35,11 +36,11 @@ class SqlReports:
         return [_earned(name, int(micros), int(ams)) for name, micros, ams in self._connection.execute(query)]
 
     def charged(self, *, from_ms: int, to_ms: int) -> dict[str, int]:
-        """By prepaid account: what use took from it, in micro-units."""
+        """By prepaid account: what use and reservations took from it, in micro-units, but for early ends."""
         t = transfers.c
         query = (
             select(t.debit, func.sum(t.amount_micros))
-            .where(t.at_ms >= from_ms, t.at_ms < to_ms, t.kind == TransferKind.CHARGE.value)
+            .where(t.at_ms >= from_ms, t.at_ms < to_ms, or_(t.kind.in_(_SPENDING), t.id.like("trf-reserved-%")))
             .where(t.debit.like(f"{AccountKind.PREPAID.value}:%"))
             .group_by(t.debit)
         )
