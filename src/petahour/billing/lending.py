@@ -45,43 +45,56 @@ def share_transfers(
     slots: Sequence[Slot],
     lendings: Iterable[Lending],
     *,
+    worth: Mapping[str, int],
     sides: Mapping[str, AccountKind],
     at_ms: int,
 ) -> dict[str, Transfer]:
     """The credits that a spot charge causes, by reservation, dated inside its hour like the charge itself.
 
-    ``sides``: the account of each owner that its credit goes to. What is paid in another currency than the owner's is
-    not shared, as no rate between the two is posted.
+    ``worth``: what is shared by currency: the charge in its own, and what the same time costs as spot in others;
+    owners of a currency that is not there get nothing. ``sides``: the account of each owner that its credit goes to.
     """
-    weights: dict[str, int] = {}
+    weights: dict[str, dict[str, int]] = {}
     owners: dict[str, Lending] = {}
     for one in lendings:
-        ams = lent_ams(record, slots, one) if one.currency == charge.currency else 0
+        ams = lent_ams(record, slots, one) if one.currency in worth else 0
         if ams:
-            weights[one.reservation] = weights.get(one.reservation, 0) + ams * one.share_ppm
+            of = weights.setdefault(one.currency, {})
+            of[one.reservation] = of.get(one.reservation, 0) + ams * one.share_ppm
             owners[one.reservation] = one
-    if not weights or not charge.amount_micros:
-        return {}
-    found = shares(charge.amount_micros, record.billed_ams, weights)
+    found = {
+        name: micros
+        for currency, of in weights.items()
+        for name, micros in shares(worth[currency], record.billed_ams, of).items()
+    }
     return {
-        name: Transfer(
-            id=share_id(record.id, name),
-            kind=TransferKind.LENT_SHARE,
-            debit=lent_account(charge.currency, charge.type, rehearsal=charge.rehearsal),
-            credit=account_id(
-                AccountKind.REHEARSAL_USE if charge.rehearsal else sides[owners[name].tenant],
-                charge.currency,
-                owners[name].tenant,
-            ),
-            amount_micros=micros,
-            currency=charge.currency,
-            at_ms=min(max(at_ms, charge.hour_ms), charge.hour_ms + HOUR_MS - 1),
-            cause=record.id,
-            note=share_note(name),
-        )
+        name: _credit(owners[name], record, charge, micros, sides[owners[name].tenant], at_ms)
         for name, micros in sorted(found.items())
         if micros
     }
+
+
+def worth_of(record: UsageRecord, price_micros: int) -> int:
+    """What the record's time costs at a price per accelerator-hour, rounded half to even as a charge is."""
+    whole, rest = divmod(record.billed_ams * price_micros, HOUR_MS)
+    return whole + (2 * rest + (whole & 1) > HOUR_MS)
+
+
+def _credit(
+    owner: Lending, record: UsageRecord, charge: Charge, micros: int, side: AccountKind, at_ms: int
+) -> Transfer:
+    kind = AccountKind.REHEARSAL_USE if charge.rehearsal else side
+    return Transfer(
+        id=share_id(record.id, owner.reservation),
+        kind=TransferKind.LENT_SHARE,
+        debit=lent_account(owner.currency, charge.type, rehearsal=charge.rehearsal),
+        credit=account_id(kind, owner.currency, owner.tenant),
+        amount_micros=micros,
+        currency=owner.currency,
+        at_ms=min(max(at_ms, charge.hour_ms), charge.hour_ms + HOUR_MS - 1),
+        cause=record.id,
+        note=share_note(owner.reservation),
+    )
 
 
 def share_id(usage: str, reservation: str) -> str:

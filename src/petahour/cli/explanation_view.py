@@ -20,7 +20,7 @@ def show_explanation(found: Explanation) -> None:
     if found.movements:
         _show_movements("Transfers", found.movements)
     for part in found.lent:
-        _show_lent(part, found.pieces)
+        _show_lent(part, found.pieces, found.movements[0].transfer.currency)
     allocation, job = found.allocation, found.job
     for piece in found.pieces:
         _show_piece(piece, None if allocation is None else allocation.limit_micros)
@@ -53,13 +53,14 @@ def show_explanation(found: Explanation) -> None:
         )
 
 
-def _show_lent(part: LentPart, pieces: Iterable[Piece]) -> None:
+def _show_lent(part: LentPart, pieces: Iterable[Piece], currency: str) -> None:
     hours, share = f"{part.lent_ams / HOUR_MS:,.6f}", f"{part.share_ppm / 10_000:g} %"
     for piece in pieces:
         of = f"{piece.usage.billed_ams / HOUR_MS:,.6f} accelerator-hours of spot"
-        typer.echo(
-            f"\n{hours} of {of} lay on seats that {part.reservation} lends; {share} of their price are shared."
-        )
+        text = f"{hours} of {of} lay on seats that {part.reservation} lends; {share} of their price are shared"
+        if piece.charge is not None and piece.charge.currency != currency:
+            text += f", by the price book in {currency}"
+        typer.echo(f"\n{text}.")
 
 
 def _show_piece(piece: Piece, limit_micros: int | None) -> None:

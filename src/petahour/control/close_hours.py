@@ -95,7 +95,7 @@ def close_hours(
     tx.events.append_all(events)
     for job, allocation in spent:
         stop_for_credit(tx, job, allocation, now_ms, "prepaid credit is used up")
-    share_lent(tx, posted.rated, due, at_ms=now_ms)
+    share_lent(tx, posted.rated, due, at_ms=now_ms, prices=prices)
 
 
 def _closed(job: Job, allocation: Allocation, until_ms: int, now_ms: int, told: tuple[int, int, int] | None) -> Event:

@@ -103,7 +103,7 @@ def _ended(
         move(
             tx, job, JobState.QUEUED, kind=EventKind.JOB_STATE, at_ms=ended_ms, cause="queued again after preemption"
         )
-    share_lent(tx, posted.rated, [allocation], at_ms=now_ms)
+    share_lent(tx, posted.rated, [allocation], at_ms=now_ms, prices=prices)
 
 
 def _verdict(allocation: Allocation, job: Job, message: str, settings: Settings) -> tuple[JobState, Job, str]:

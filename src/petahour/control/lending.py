@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from petahour.billing.lending import share_transfers
+from petahour.billing.lending import share_transfers, worth_of
 from petahour.control.cancel import ask_to_stop
 from petahour.control.credit_accounts import spendable_micros
+from petahour.control.prices import PriceBooks
 from petahour.model.allocations import Allocation, AllocationState, StopCause
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Tier
@@ -56,9 +57,11 @@ def recall(tx: Transaction, reservation: Reservation, now_ms: int) -> int:
 
 
 def share_lent(
-    tx: Transaction, rated: Iterable[RatedUsage], allocations: Iterable[Allocation], *, at_ms: int
+    tx: Transaction, rated: Iterable[RatedUsage], allocations: Iterable[Allocation], *, at_ms: int, prices: PriceBooks
 ) -> None:
     """Credit the owners of lent seats with their share of charges that were just posted, and tell them.
+
+    What is paid in another currency than an owner's is shared as if it had been paid by the owner's own price book.
 
     In the transaction of the charges and for new ones alone, under ids that derive from them: once, whatever crashes.
     It comes after all else that moves credit there, as its event says what the credit has come to.
@@ -76,7 +79,17 @@ def share_lent(
     made: dict[str, list[Transfer]] = defaultdict(list)
     known = {one.reservation: one for one in lendings}
     for record, charge, _ in spot:
-        found = share_transfers(record, charge, slots[record.allocation], lendings, sides=sides, at_ms=at_ms)
+        worth = {charge.currency: charge.amount_micros}
+        for currency in {one.currency for one in lendings} - worth.keys():
+            book = prices.in_force(currency, record.start_ms)
+            if book is None:
+                continue
+            price = prices.price(book, tenant="", type=record.type, tier=Tier.SPOT, at_ms=record.start_ms)
+            if price is not None:
+                worth[currency] = worth_of(record, price)
+        found = share_transfers(
+            record, charge, slots[record.allocation], lendings, worth=worth, sides=sides, at_ms=at_ms
+        )
         for name, transfer in found.items():
             made[name].append(transfer)
     for name, transfers in sorted(made.items()):

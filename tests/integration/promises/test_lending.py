@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.integration.promises.test_reservations import ADMIN, CPU_MICROS, allocation, balance, promise
 from tests.integration.store.conftest import postgres, store, url
-from tests.property.control.floor import OPERATOR, HandPlane
+from tests.property.control.floor import OPERATOR, PRICES, HandPlane
 
 from petahour.control.account_statement import statement_for
 from petahour.control.audit import verify
@@ -17,14 +17,17 @@ from petahour.control.audit.lending import LENDINGS, SHARED
 from petahour.control.audit.stream import audit_log
 from petahour.control.billing_terms import set_seller
 from petahour.control.corrections import reverse
+from petahour.control.credit import add_credit
 from petahour.control.credit_terms import set_credit_terms
 from petahour.control.explanation import Subject, explain
 from petahour.control.invoice_explanation import explain_invoice
 from petahour.control.month_close import Outcome, close_month
+from petahour.control.publish import adopt_books
 from petahour.control.reports import revenue_for
 from petahour.control.reservation_changes import lend
 from petahour.control.reservations import Wish, lent_micros, reserve
 from petahour.control.statements import invoice_for
+from petahour.control.tenants import create_tenant
 from petahour.model.errors import ForbiddenError, NotFoundError, ValidationError
 from petahour.model.events import EventKind
 from petahour.model.invoices import LineKind, Party, Seller
@@ -152,6 +155,24 @@ def test_a_gang_on_seats_of_two_owners_is_shared_by_where_it_lay(plane: HandPlan
     assert abs(got["acme"] * 2 - charged) <= 6
     assert abs(got["coop"] * 6 - charged) <= 24
     assert sum(got.values()) <= charged
+
+
+def test_what_is_paid_in_another_currency_is_shared_by_the_owners_own_price_book(plane: HandPlane) -> None:
+    adopt_books(plane.store, PRICES, plane.clock.at_ms, sample=True)
+    create_tenant(plane.context, OPERATOR, name="usa", title="", currency="USD")
+    add_credit(plane.context, OPERATOR, "usa", amount="100", currency="USD", key="k", note="")
+    promise(plane, hours=6, count=4, lends=True, share="25")
+    keep_the_rest(plane)
+    plane.submit("usa", tier="spot", accelerators_per_node=4, run_ms=HOUR_MS // 4)
+    plane.step(1)
+    plane.step(HOUR_MS // 4)
+    (share,) = shares(plane)
+    assert (share.currency, share.credit) == ("CNY", "prepaid:acme:CNY")
+    assert share.amount_micros == spot_price(plane) // 4
+    with plane.store.read() as tx:
+        (charge,) = (one for one in tx.ledger.charges(tenant="usa", from_ms=0, to_ms=2**60) if one.amount_micros)
+    assert charge.currency == "USD"
+    assert charge.amount_micros != spot_price(plane)
 
 
 def test_a_crash_between_any_steps_shares_nothing_twice_and_leaves_nothing_out(plane: HandPlane) -> None:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from petahour.billing.book import unit_price
 from petahour.control.audit.facts import EVER_MS, Facts
+from petahour.control.audit.prices import priced
+from petahour.control.posted import Posted
+from petahour.model.jobs import Tier
 from petahour.store.protocol import StoredCharge, StoredUsage, Transaction
 
 SHARED = "every charge on lent seats is shared with their owners"
@@ -53,6 +57,7 @@ class LentShares:
         self._facts = facts
         self._stretches = tuple(_stretches(facts))
         self._due: dict[str, _Due] = {}
+        self._posted = Posted(facts.posted)
 
     def add(self, record: StoredUsage, charge: StoredCharge) -> None:
         """A record with its charge."""
@@ -66,19 +71,36 @@ class LentShares:
         owners: dict[str, _Stretch] = {}
         for one in self._stretches:
             both_ms = min(record.end_ms, one.to_ms) - max(record.start_ms, one.from_ms)
-            if both_ms > 0 and one.currency == charge.currency and places & one.places:
+            if both_ms > 0 and places & one.places:
                 part = Fraction(both_ms * len(places & one.places), record.billed_ams)
-                exact[one.reservation] += charge.amount_micros * part * Fraction(one.share_ppm, _PPM)
+                worth = self._worth(record, charge, one.currency)
+                exact[one.reservation] += worth * part * Fraction(one.share_ppm, _PPM)
                 owners[one.reservation] = one
         due = {name: int(micros) for name, micros in exact.items()}
-        missing = round(sum(exact.values(), Fraction(0))) - sum(due.values())
-        for name in sorted(due, key=lambda name: (due[name] - exact[name], name))[:missing]:
-            due[name] += 1
+        for currency in {one.currency for one in owners.values()}:
+            names = [name for name in due if owners[name].currency == currency]
+            missing = round(sum((exact[name] for name in names), Fraction(0))) - sum(due[name] for name in names)
+            for name in sorted(names, key=lambda name: (due[name] - exact[name], name))[:missing]:
+                due[name] += 1
         for name, micros in due.items():
             if micros:
                 self._due[f"trf-lent-{record.id[4:]}-{name}"] = _Due(
                     owner=owners[name], type=record.type, micros=micros, usage=record.id, hour_ms=record.hour_ms
                 )
+
+    def _worth(self, record: StoredUsage, charge: StoredCharge, currency: str) -> int:
+        """What is shared in a currency: the charge in its own, the price of spot by the book in force in another."""
+        if currency == charge.currency:
+            return charge.amount_micros or 0
+        at_ms = record.start_ms
+        begun = [book for book in self._facts.books.values() if book.currency == currency]
+        begun = [book for book in begun if book.effective_ms <= at_ms]
+        book = max(begun, key=lambda book: book.effective_ms, default=None)
+        if book is None or (book.until_ms is not None and book.until_ms <= at_ms):
+            return 0
+        hourly = self._posted.at(currency, record.type, at_ms)
+        price = unit_price(book, tenant="", type=record.type, tier=Tier.SPOT, at_ms=at_ms, posted_micros=hourly)
+        return 0 if price is None else priced(record.billed_ams, price)
 
     def faults(self, tx: Transaction) -> Iterator[str]:
         """Shares that are missing, that are others than they should be, and that nothing causes."""
