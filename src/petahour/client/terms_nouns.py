@@ -28,6 +28,7 @@ class PricesAt:
     utc_offset_ms: int
     tenant: str | None
     rows: tuple[PriceRow, ...]
+    lent_share_ppm: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
