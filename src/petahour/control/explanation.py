@@ -40,7 +40,8 @@ class Movement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """One usage record with its charge and every transfer that the charge caused, reversals included.
+    """One usage record with its charge and every transfer that the charge caused, reversals included, and to the
+    operator's people the shares of who lent the seats.
 
     ``book_effective_ms``: since when the price book of the charge is in force, None when it is no longer known;
     ``book_reason``: why this book prices it. ``posted``: the posted spot price of its hour, with what it came from,
@@ -213,8 +214,18 @@ class _Finder:
             book_effective_ms=None if book is None else book.effective_ms,
             book_reason=None if charge is None else why_book(allocation, promise, usage.start_ms),
             posted=None if book is None else self._posted(usage, book),
-            movements=() if posted is None else tuple(self._movements(posted)),
+            movements=() if posted is None else (*self._movements(posted), *self._shared(usage)),
         )
+
+    def _shared(self, usage: UsageRecord) -> Iterator[Movement]:
+        """What owners of lent seats got of the charge: whose they are is for the operator's people alone."""
+        if usage.tier is not Tier.SPOT or not self._whole:
+            return
+        lendings = self._tx.promises.lendings(from_ms=usage.start_ms, to_ms=usage.end_ms)
+        for name in sorted({one.reservation for one in lendings}):
+            share = self._tx.ledger.transfer(share_id(usage.id, name))
+            if share is not None:
+                yield from self._movements(share)
 
     def _posted(self, usage: UsageRecord, book: PriceBook) -> SpotPrice | None:
         if usage.tier is not Tier.SPOT or usage.type not in book.spot:

@@ -259,6 +259,9 @@ def test_a_share_is_explained_down_to_the_record_and_whose_it_was_to_the_operato
     stranger = Caller(key="k", user="b", role=Role.TENANT_ADMIN, tenant="beta")
     with pytest.raises(NotFoundError):
         explain(plane.context, stranger, Subject.TRANSFER, share.id)
+    for caller, kinds in ((OPERATOR, ["charge", "lent-share"]), (stranger, ["charge"])):
+        (found,) = explain(plane.context, caller, Subject.CHARGE, piece.charge.id).pieces
+        assert [one.transfer.kind for one in found.movements] == kinds
     reverse(plane.context, OPERATOR, share.id, note="the node was slow")
     assert lent_micros(plane.context, made) == 0
 
