@@ -17,7 +17,7 @@ _SEATS = "reservations are kept"
 def promise_faults(picture: Picture, event: Event) -> Iterator[Fault]:
     data: Mapping[str, Any] = event.data
     if event.kind is EventKind.RESERVATION_SET:
-        yield from _seated(picture, data["reservation"])
+        yield from _seated(picture, data["reservation"], event.at_ms)
         return
     job = picture.jobs.get(event.job or "")
     if job is None:
@@ -93,7 +93,7 @@ def _on_kept(picture: Picture, run: Run, at_ms: int) -> bool:
     )
 
 
-def _seated(picture: Picture, one: Mapping[str, Any]) -> Iterator[Fault]:
+def _seated(picture: Picture, one: Mapping[str, Any], at_ms: int) -> Iterator[Fault]:
     if one["state"] != "confirmed":
         return
     slots = [(seat["node"], seat["indexes"]) for seat in one["seats"]]
@@ -107,7 +107,8 @@ def _seated(picture: Picture, one: Mapping[str, Any]) -> Iterator[Fault]:
     if len({host.pool for host in hosts if host is not None}) > 1:
         yield _SEATS, f"{one['id']} has seats in several pools"
     for name, other in picture.reservations.items():
-        apart = other["to_ms"] <= one["from_ms"] or one["to_ms"] <= other["from_ms"]
+        # Seats that move are its own from now on: whose they were before is of no matter.
+        apart = other["to_ms"] <= max(at_ms, one["from_ms"]) or one["to_ms"] <= other["from_ms"]
         if name != one["id"] and not apart and _seats(one) & _seats(other):
             yield _SEATS, f"{one['id']} has seats that are {name}'s at the same time"
 
