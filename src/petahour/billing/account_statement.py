@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from petahour.model.time import DAY_MS
 from petahour.model.usage import Transfer, TransferKind
 
+_BY_DAY = frozenset({TransferKind.CHARGE, TransferKind.COMMITMENT, TransferKind.LENT_SHARE})
 _MOVES_NOTHING = frozenset({TransferKind.PENDING, TransferKind.VOID, TransferKind.EXPIRE})
 
 
@@ -45,7 +46,7 @@ def account_statement(account: str, transfers: Iterable[Transfer], *, from_ms: i
     opening = sum(_gain(one, account) for at_ms, _, one in moves if at_ms < from_ms)
     sums: dict[tuple[int, int, str, str], list[int]] = {}
     for at_ms, place, one in sorted(move for move in moves if move[0] >= from_ms):
-        used = one.kind in (TransferKind.CHARGE, TransferKind.COMMITMENT)
+        used = one.kind in _BY_DAY
         key = (at_ms - at_ms % DAY_MS, -1, one.kind.value, "") if used else (at_ms, place, one.kind.value, _note(one))
         found = sums.setdefault(key, [0, 0])
         found[0] += _gain(one, account)

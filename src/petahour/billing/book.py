@@ -80,7 +80,8 @@ class PriceBook:
     in whole hours, not a zone, so that every week has its 168 hours whatever clocks do. ``until_ms``: nothing is
     sold from then on unless a later book is in force.
     ``spot`` has the types whose price as spot is posted hour by hour; what ``prices`` says of them holds before the
-    first one is.
+    first one is. ``lent_share_ppm``: of what spot earns on seats that a reservation lends, the owner's part, in parts
+    per million; a reservation keeps that of the book it was promised under.
     """
 
     id: str
@@ -93,6 +94,7 @@ class PriceBook:
     spot: Mapping[str, SpotRule] = field(default_factory=dict)
     utc_offset_ms: int = 0
     until_ms: int | None = None
+    lent_share_ppm: int = 0
 
 
 def price_of(book: PriceBook, type: str, tier: Tier) -> int | None:  # noqa: A002 - the word of the glossary

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from petahour.billing.book import Discount, Override, PriceBook, Tariff
 from petahour.billing.fields import (
+    PPM_PER_CENT,
     invalid,
     read_end,
     read_instant,
@@ -27,7 +28,18 @@ from petahour.model.jobs import Tier
 from petahour.model.money import check_currency
 from petahour.model.time import HOUR_MS, to_iso
 
-_KNOWN = {"id", "currency", "effective", "until", "utc_offset", "prices", "spot", "override", "discount"}
+_KNOWN = {
+    "id",
+    "currency",
+    "effective",
+    "until",
+    "utc_offset",
+    "prices",
+    "spot",
+    "override",
+    "discount",
+    "lent_share",
+}
 _TAXES = ("tax", "tenant_tax")  # Books had them once, and no invoice ever looked at them.
 _Pairs = dict[tuple[str, Tier], Tariff]
 
@@ -84,6 +96,7 @@ def parse_price_book(
         spot=read_spot(table.get("spot"), currency, tariffs, f"{field}.spot"),
         utc_offset_ms=read_offset(table.get("utc_offset"), f"{field}.utc_offset"),
         until_ms=read_end(table.get("until"), f"{field}.until", effective_ms),
+        lent_share_ppm=int(read_percent(table.get("lent_share", 0), f"{field}.lent_share") * PPM_PER_CENT),
     )
 
 
@@ -111,6 +124,8 @@ def describe_price_book(book: PriceBook) -> dict[str, object]:
     if book.utc_offset_ms:
         hours = book.utc_offset_ms // HOUR_MS
         described["utc_offset"] = f"{'-' if hours < 0 else '+'}{abs(hours):02d}:00"
+    if book.lent_share_ppm:
+        described["lent_share"] = str(Decimal(book.lent_share_ppm) / PPM_PER_CENT)
     described |= _describe_terms(book)
     return described
 

@@ -22,7 +22,11 @@ from petahour.model.time import month_bounds, month_of
 from petahour.model.usage import AccountKind, TransferKind
 
 _Key = tuple[int, str, str, str, str, str]
-_ORDER = (LineKind.USE, LineKind.FEE, LineKind.ADJUSTMENT, LineKind.CORRECTION)
+_ORDER = (LineKind.USE, LineKind.FEE, LineKind.LENT_SHARE, LineKind.ADJUSTMENT, LineKind.CORRECTION)
+_KINDS = {
+    TransferKind.REVERSAL.value: LineKind.CORRECTION,
+    TransferKind.LENT_SHARE.value: LineKind.LENT_SHARE,
+}
 _PREPAID = (AccountKind.PREPAID, AccountKind.COMMITTED)
 
 
@@ -99,7 +103,7 @@ def _key_of(posting: PostedSum | Posting, used_in: str, *, late: bool) -> _Key:
     if posting.project:
         kind = LineKind.ADJUSTMENT if late else LineKind.USE
         return (_ORDER.index(kind), used_in, posting.project, posting.type, posting.tier, "")
-    kind = LineKind.CORRECTION if posting.kind == TransferKind.REVERSAL else LineKind.FEE
+    kind = _KINDS.get(posting.kind, LineKind.FEE)
     type_name, _, tier = posting.counter.split(":", 3)[-1].partition("/")
     return (_ORDER.index(kind), used_in, "", type_name, tier, " ".join((posting.note or posting.cause).split()))
 

@@ -14,6 +14,7 @@ from petahour.model.time import HOUR_MS, to_ms
 MAX_PRICE_MICROS = 10_000_000 * MICROS  # per accelerator-hour: far above any chip, even in VND
 MAX_NAME_LENGTH = 64
 MAX_VOLUME_HOURS = 10**9  # a hundred thousand accelerators for more than a year
+PPM_PER_CENT = 10_000
 _PERCENT_DECIMALS = 4
 
 

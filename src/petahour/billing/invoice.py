@@ -17,6 +17,7 @@ from petahour.model.usage import AccountKind, Charge, Transfer, TransferKind, Us
 __all__ = ["CREDIT_OF_TENANT", "Invoice", "InvoiceLine", "make_invoice", "render_text", "to_json"]
 
 CREDIT_OF_TENANT = (AccountKind.PREPAID, AccountKind.COMMITTED, AccountKind.RECEIVABLE)
+_SUMMED = (TransferKind.FEE, TransferKind.LENT_SHARE)  # those of one note are one line
 _EARNED = (AccountKind.REVENUE, AccountKind.REHEARSAL_REVENUE)
 
 
@@ -153,8 +154,8 @@ def _rated(tenant: Tenant, charges: list[Charge], usage: Iterable[UsageRecord]) 
 
 
 def _lines(rated: _Rated, side: _Side) -> tuple[InvoiceLine, ...]:
-    """Lines of use by project, type and tier, one for each reservation or fee and one for every correction; checked
-    against the ledger.
+    """Lines of use by project, type and tier, one for each reservation, what it lent, and fee, and one for every
+    correction; checked against the ledger.
     """
     _check_posted(rated, side)
     groups: dict[tuple[str, str, str], _Rated] = {}
@@ -162,14 +163,14 @@ def _lines(rated: _Rated, side: _Side) -> tuple[InvoiceLine, ...]:
         if record.billed_ams:
             groups.setdefault((charge.project, charge.type, charge.tier.value), []).append((charge, record))
     used = tuple(_use_line(*key, pairs) for key, pairs in sorted(groups.items()))
-    fees: dict[tuple[str, str], InvoiceLine] = {}
+    fees: dict[tuple[str, str, str], InvoiceLine] = {}
     for one in side.corrections:
-        if one.kind is TransferKind.FEE:
+        if one.kind in _SUMMED:
             line = _correction_line(one, side.own)
-            known = fees.get((one.note, one.credit))
+            known = fees.get((one.note, line.type, line.tier))
             more = 0 if known is None else known.amount_micros
-            fees[one.note, one.credit] = replace(line, amount_micros=line.amount_micros + more)
-    others = (one for one in side.corrections if one.kind is not TransferKind.FEE)
+            fees[one.note, line.type, line.tier] = replace(line, amount_micros=line.amount_micros + more)
+    others = (one for one in side.corrections if one.kind not in _SUMMED)
     return used + tuple(fees.values()) + tuple(_correction_line(one, side.own) for one in others)
 
 
@@ -214,6 +215,6 @@ def _correction_line(reversal: Transfer, own: frozenset[str]) -> InvoiceLine:
 def _note(transfer: Transfer) -> str:
     if transfer.kind is TransferKind.REVERSAL:
         return f"{transfer.cause} reversed: {transfer.note}"
-    if transfer.kind is TransferKind.FEE:
+    if transfer.kind in _SUMMED:
         return transfer.note or transfer.cause
     return f"{transfer.kind.value} {transfer.cause}: {transfer.note}"

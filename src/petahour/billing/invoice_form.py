@@ -6,6 +6,7 @@ from dataclasses import asdict
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from petahour.billing.invoice_nouns import Invoice, InvoiceLine
+from petahour.billing.lending import LENT
 from petahour.model.money import MICROS, MINOR_DIGITS
 from petahour.model.time import HOUR_MS, to_datetime, to_iso
 
@@ -100,11 +101,17 @@ def _body(lines: tuple[InvoiceLine, ...], rows: list[tuple[str, ...]], widths: l
 def _row(line: InvoiceLine, digits: int, price_digits: int) -> tuple[str, ...]:
     amount = _amount(line.amount_micros, digits)
     if line.note:
-        return ("fee" if line.fee else "correction", line.type, line.tier, "", "", amount)
+        return (_label(line), line.type, line.tier, "", "", amount)
     price = _amount(line.price_min_micros, price_digits)
     if line.price_max_micros != line.price_min_micros:
         price += " to " + _amount(line.price_max_micros, price_digits)
     return (line.project, line.type, line.tier, _hours(line.accelerator_ms), price, amount)
+
+
+def _label(line: InvoiceLine) -> str:
+    if line.fee:
+        return "fee"
+    return "share" if line.tier == LENT else "correction"
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> str:

@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from petahour.billing.book import Tariff
-from petahour.billing.fields import invalid, read_name, read_percent, read_price, read_table, refuse_unknown
+from petahour.billing.fields import (
+    PPM_PER_CENT,
+    invalid,
+    read_name,
+    read_percent,
+    read_price,
+    read_table,
+    refuse_unknown,
+)
 from petahour.billing.spot import SpotRule
 from petahour.billing.tariff_file import plain_price
 from petahour.model.jobs import Tier
 
 _FIELDS = {"floor", "ceiling", "step", "target"}
-_PPM_PER_CENT = 10_000
 
 
 def read_spot(
@@ -53,7 +60,7 @@ def describe_spot(rules: Mapping[str, SpotRule], currency: str) -> dict[str, obj
             "floor": plain_price(rule.floor_micros, currency),
             "ceiling": plain_price(rule.ceiling_micros, currency),
             "step": plain_price(rule.step_micros, currency),
-            "target": str(Decimal(rule.target_ppm) / _PPM_PER_CENT),
+            "target": str(Decimal(rule.target_ppm) / PPM_PER_CENT),
         }
         for type_name, rule in sorted(rules.items())
     }
@@ -70,5 +77,5 @@ def _rule(table: Mapping[str, object], currency: str, field: str) -> SpotRule:
     if not 0 < target < 100:
         raise invalid(f"{field}.target", str(target), "above 0 and below 100 per cent", "Write it like 80.")
     return SpotRule(
-        floor_micros=floor, ceiling_micros=ceiling, step_micros=step, target_ppm=int(target * _PPM_PER_CENT)
+        floor_micros=floor, ceiling_micros=ceiling, step_micros=step, target_ppm=int(target * PPM_PER_CENT)
     )

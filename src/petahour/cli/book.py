@@ -80,7 +80,10 @@ def reverse(
     note: Annotated[str, typer.Option(help="Why; it is kept with the reversal.")],
     as_json: AsJson = False,
 ) -> None:
-    """Take a transfer back in full by one of its own. Nothing is edited; doing it twice is one reversal."""
+    """Take a transfer back in full by one of its own. Nothing is edited; doing it twice is one reversal.
+
+    A reversal is final, and tax and rounding of an invoice go back with the invoice alone.
+    """
     from petahour.cli.render import money, show_json
     from petahour.cli.session import connect
 

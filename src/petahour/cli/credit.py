@@ -36,10 +36,18 @@ def credit(tenant: TenantName = None, as_json: AsJson = False) -> None:
             ("credit", money(found.posted_micros, found.currency)),
             ("credit limit", money(found.limit_micros, found.currency) if found.limit_micros else None),
             ("held for running jobs", money(found.held_micros, found.currency)),
+            (
+                "set aside for this hour",
+                money(found.aside_micros, found.currency) if found.aside_micros else None,
+            ),
             ("used since last metered", money(found.accrued_micros, found.currency)),
             ("left", money(found.left_micros, found.currency)),
             ("overspent", over),
             ("burn an hour", money(found.burn_micros, found.currency)),
+            (
+                "of it reservations",
+                money(found.reserved_micros, found.currency) if found.reserved_micros else None,
+            ),
             ("lasts", lasts or "for ever: nothing burns"),
             ("used up at", ends),
         ]

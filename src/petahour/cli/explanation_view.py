@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import typer
 
 from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
-from petahour.client.explanation import Charge, Explanation, Movement, Piece, ToldEvent
+from petahour.client.explanation import Charge, Explanation, LentPart, Movement, Piece, ToldEvent
 from petahour.model.money import format_micros
 from petahour.model.prices import SpotPrice
 from petahour.model.time import HOUR_MS, hour_floor
@@ -19,6 +19,8 @@ def show_explanation(found: Explanation) -> None:
     """From the number asked about, step by step, to the job."""
     if found.movements:
         _show_movements("Transfers", found.movements)
+    for part in found.lent:
+        _show_lent(part, found.pieces, found.movements[0].transfer.currency)
     allocation, job = found.allocation, found.job
     for piece in found.pieces:
         _show_piece(piece, None if allocation is None else allocation.limit_micros)
@@ -49,6 +51,16 @@ def show_explanation(found: Explanation) -> None:
                 ("command", " ".join(job.command)),
             ]
         )
+
+
+def _show_lent(part: LentPart, pieces: Iterable[Piece], currency: str) -> None:
+    hours, share = f"{part.lent_ams / HOUR_MS:,.6f}", f"{part.share_ppm / 10_000:g} %"
+    for piece in pieces:
+        of = f"{piece.usage.billed_ams / HOUR_MS:,.6f} accelerator-hours of spot"
+        text = f"{hours} of {of} lay on seats that {part.reservation} lends; {share} of their price are shared"
+        if piece.charge is not None and piece.charge.currency != currency:
+            text += f", by the price book in {currency}"
+        typer.echo(f"\n{text}.")
 
 
 def _show_piece(piece: Piece, limit_micros: int | None) -> None:

@@ -74,6 +74,10 @@ def _show_entries(found: InvoiceExplanation) -> None:
 
 def _entry(one: BilledEntry, found: InvoiceExplanation) -> tuple[object, ...]:
     amount = _money(one.amount_micros, found)
+    if one.kind == "lent-share":
+        hours = f"{one.accelerator_ms / HOUR_MS:,.6f}"
+        price = format_micros(one.price_micros, found.currency)
+        return one.usage, instant(one.start_ms), hours, price, one.price_book, amount, None, None
     if not one.charge:
         return one.note or one.cause, instant(one.at_ms), None, None, None, amount, None, None
     price, hours = format_micros(one.price_micros, found.currency), f"{one.accelerator_ms / HOUR_MS:,.6f}"

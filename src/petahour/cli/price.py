@@ -101,6 +101,9 @@ def show(
     print_plain(make_table(columns, rows), title=title)
     if any(row.banded for row in found.rows):
         typer.echo("* less beyond a volume of the month")
+    if found.lent_share_ppm:
+        share = f"{found.lent_share_ppm / 10_000:g} %"
+        typer.echo(f"{share} of what spot earns on seats that a reservation lends is its owner's")
 
 
 @app.command()

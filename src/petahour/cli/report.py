@@ -31,7 +31,7 @@ def revenue(month: Month = None, form: Form = "table", output: Output = None, da
 
 @app.command()
 def occupancy(month: Month = None, form: Form = "table", output: Output = None, data_dir: DataDir = None) -> None:
-    """Where the fleet's time went: sold, lent, waived, open, idle and down sum to the capacity."""
+    """Where the fleet's time went: used, lent, reserved and unused, waived, idle, down. It sums to the capacity."""
     from petahour.cli.session import month_or_this
 
     _report("occupancy", {"month": month_or_this(month)}, form, output, data_dir)
@@ -88,14 +88,23 @@ def _report(name: str, query: dict[str, str | None], form: str, output: Path | N
 
 
 def _show(found: Report) -> None:
+    from petahour.billing.reports.table import parts_in
     from petahour.cli.render import Column, make_table, print_plain
+    from petahour.model.time import HOUR_MS
 
     columns = tuple(Column(title=one.title, right=one.holds != "text") for one in found.columns)
     names = [one.name for one in found.columns]
     rows = []
     for row in found.rows:
         currency = str(row[names.index("currency")]) if "currency" in names else ""
-        rows.append([_cell(one, cell, currency) for one, cell in zip(found.columns, row, strict=True)])
+        cells = [_cell(one, cell, currency) for one, cell in zip(found.columns, row, strict=True)]
+        places = [place for place, one in enumerate(found.columns) if one.name in found.series]
+        if found.stacked and all(found.columns[place].holds == "hours" for place in places):
+            # What is shown sums to the whole that is shown.
+            parts = [int(str(row[place] or 0)) for place in places]
+            for place, figure in zip(places, parts_in(parts, HOUR_MS, 2), strict=True):
+                cells[place] = f"{figure:,}"
+        rows.append(cells)
     if rows:
         print_plain(make_table(columns, rows), title=found.title)
     else:

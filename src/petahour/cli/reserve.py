@@ -11,7 +11,9 @@ from petahour.cli.options import AsJson
 if TYPE_CHECKING:
     from petahour.client.promises import Reservation
 
-app = typer.Typer(help="Reservations: create, list, show, confirm, extend, upgrade, cancel.", no_args_is_help=True)
+app = typer.Typer(
+    help="Reservations: create, list, show, confirm, extend, renew, lend, upgrade, cancel.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(metavar="RESERVATION", help="Its id, such as res-7q0w4v2m9x.")]
 Price = Annotated[str | None, typer.Option(help="Agreed per accelerator-hour; that of the price book without it.")]
 _HOUR = "a whole hour of UTC such as 2027-01-01T00:00:00Z"
@@ -28,7 +30,11 @@ def create(
     to: Annotated[str | None, typer.Option(help=f"Its end, {_HOUR}.")] = None,
     months: Annotated[int | None, typer.Option(help="Instead of an end: for so many calendar months.")] = None,
     price: Price = None,
-    lend: Annotated[bool, typer.Option("--lend", help="What is unused may be lent to spot.")] = False,
+    lend: Annotated[bool, typer.Option("--lend", help="What is unused may be lent to spot, for a share.")] = False,
+    share: Annotated[
+        str | None, typer.Option(help="Agreed share of what lent seats earn, such as 40%; that of the price book.")
+    ] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Renew it month by month, at its price.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Promise accelerators to a tenant for a window, charged for every hour of it, used or not.
@@ -49,6 +55,8 @@ def create(
             months=months,
             price=price,
             lends=lend,
+            share=share,
+            renews=renew,
         )
     _show(made, as_json)
 
@@ -59,7 +67,7 @@ def list_reservations(
     as_json: AsJson = False,
 ) -> None:
     """List reservations by their beginning."""
-    from petahour.cli.render import Column, instant, show_json, show_table, yes
+    from petahour.cli.render import Column, instant, show_json, show_table
     from petahour.cli.session import connect
 
     with connect() as client:
@@ -89,7 +97,7 @@ def list_reservations(
             instant(one.from_ms),
             instant(one.to_ms),
             _price(one),
-            yes(one.lends),
+            _percent(one.share_ppm) if one.lends else "",
             _seats(one),
         )
         for one in found
@@ -127,6 +135,32 @@ def extend(
 
 
 @app.command()
+def lend(
+    reservation: Name,
+    off: Annotated[bool, typer.Option("--off", help="Lend it no longer; spot on its seats is stopped.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Lend what is unused of a reservation to spot from now on, for a share of what that earns."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.lend_reservation(reservation, lends=not off), as_json)
+
+
+@app.command()
+def renew(
+    reservation: Name,
+    off: Annotated[bool, typer.Option("--off", help="Let it end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Renew a reservation month by month, three days before its end, at its price. The owner may switch that off."""
+    from petahour.cli.session import connect
+
+    with connect() as client:
+        _show(client.promises.renew_reservation(reservation, renews=not off), as_json)
+
+
+@app.command()
 def upgrade(
     reservation: Name,
     count: Annotated[int, typer.Option(help="How many accelerators more.")],
@@ -157,7 +191,7 @@ def cancel(reservation: Name, as_json: AsJson = False) -> None:
 
 
 def _show(one: Reservation, as_json: bool) -> None:
-    from petahour.cli.render import instant, show_facts, show_json
+    from petahour.cli.render import instant, money, show_facts, show_json
 
     if as_json:
         show_json(one)
@@ -169,10 +203,12 @@ def _show(one: Reservation, as_json: bool) -> None:
             ("tenant", one.tenant),
             ("accelerators", f"{one.nodes} x {one.per_node} {one.type}" + (" (rehearsal)" if one.rehearsal else "")),
             ("window", f"{instant(one.from_ms)} to {instant(one.to_ms)}"),
+            ("renewal", _renewal(one)),
             ("price", f"{_price(one)} per accelerator-hour, used or not"),
-            ("unused part", "may be lent to spot" if one.lends else "is left idle"),
+            ("unused part", _unused(one)),
             ("seats", _seats(one) or "none before it is confirmed"),
             ("charged up to", instant(one.billed_ms) or "nothing yet"),
+            ("earned by lending", money(one.lent_micros, one.currency) if one.lent_micros else None),
         )
     )
 
@@ -181,6 +217,26 @@ def _price(one: Reservation) -> str:
     from petahour.cli.render import money
 
     return money(one.price_micros, one.currency)
+
+
+def _renewal(one: Reservation) -> str | None:
+    from petahour.cli.render import instant
+
+    if one.renews_to_ms is None:
+        return None
+    if one.renewal == "refused":
+        return f"until {instant(one.renews_to_ms)} was refused so far; it is tried every hour"
+    return f"on {instant(one.renews_at_ms)}, until {instant(one.renews_to_ms)}"
+
+
+def _unused(one: Reservation) -> str:
+    if not one.lends:
+        return "is left to its owner"
+    return f"is lent to spot; {_percent(one.share_ppm)} of what that earns is the owner's"
+
+
+def _percent(ppm: int) -> str:
+    return f"{ppm / 10_000:g} %"
 
 
 def _seats(one: Reservation) -> str:

@@ -46,12 +46,17 @@ class ReportColumn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """A report for the operator. Cells are text, whole numbers in the column's unit, or None."""
+    """A report for the operator. Cells are text, whole numbers in the column's unit, or None.
+
+    ``series`` are the columns that are drawn, ``stacked`` where they are parts of a whole.
+    """
 
     name: str
     title: str
     columns: tuple[ReportColumn, ...]
     rows: tuple[tuple[object, ...], ...]
+    series: tuple[str, ...] = ()
+    stacked: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -97,8 +97,17 @@ class JobBrief:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LentPart:
+    """How much of a usage record lay on lent seats of a reservation, and the owner's part in parts per million."""
+
+    reservation: str
+    share_ppm: int
+    lent_ams: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """The way from a number of the ledger to the job behind it."""
+    """The way from a number of the ledger to the job behind it; ``lent`` of a share of what lent seats earned."""
 
     subject: str
     id: str
@@ -108,6 +117,7 @@ class Explanation:
     allocation: Allocation | None
     events: tuple[ToldEvent, ...]
     job: JobBrief | None
+    lent: tuple[LentPart, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,7 +38,12 @@ class Seat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
-    """``nodes`` x ``per_node`` accelerators that are a tenant's in a window. ``billed_ms``: charged up to then."""
+    """``nodes`` x ``per_node`` accelerators that are a tenant's in a window. ``billed_ms``: charged up to then.
+
+    ``share_ppm``: of what its lent seats earn, the owner's part in parts per million; ``lent_micros``: what that came
+    to so far, known where one reservation is asked for. ``renews_at_ms``: when it is renewed until ``renews_to_ms``;
+    ``renewal``: whether that was ``announced``, or ``refused``.
+    """
 
     id: str
     tenant: str
@@ -59,6 +64,11 @@ class Reservation:
     created_ms: int
     created_by: str
     fee_micros: int = 0
+    share_ppm: int = 0
+    lent_micros: int | None = None
+    renews_at_ms: int | None = None
+    renews_to_ms: int | None = None
+    renewal: str = ""
 
 
 class Promises:
@@ -97,6 +107,8 @@ class Promises:
         months: int | None = None,
         price: str | None = None,
         lends: bool = False,
+        share: str | None = None,
+        renews: bool = False,
     ) -> Reservation:
         """Reserve ``count`` accelerators, or ``nodes`` x ``per_node``, from now or later, to an end or for months."""
         body: dict[str, object] = {
@@ -110,6 +122,8 @@ class Promises:
             "months": months,
             "price": price,
             "lends": lends,
+            "share": share,
+            "renews": renews,
         }
         return self._post(Reservation, "/v1/reservations", body)
 
@@ -133,6 +147,14 @@ class Promises:
     def extend_reservation(self, name: str, to: str) -> Reservation:
         """Renew it until a later hour."""
         return self._post(Reservation, f"{_reservation(name)}/extend", {"to": to})
+
+    def lend_reservation(self, name: str, *, lends: bool) -> Reservation:
+        """Lend what is unused of it to spot from now on, or no longer."""
+        return self._post(Reservation, f"{_reservation(name)}/lend", {"lends": lends}, again=True)
+
+    def renew_reservation(self, name: str, *, renews: bool) -> Reservation:
+        """Renew it month by month, or no longer."""
+        return self._post(Reservation, f"{_reservation(name)}/renew", {"renews": renews}, again=True)
 
     def upgrade_reservation(self, name: str, count: int, *, price: str | None = None) -> Reservation:
         """Enlarge it by so many accelerators; the answer is the reservation beside it."""

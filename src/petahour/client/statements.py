@@ -136,6 +136,7 @@ class PriceBook:
     prices: tuple[Price, ...]
     until_ms: int | None = None
     utc_offset_ms: int = 0
+    lent_share_ppm: int = 0
     published_ms: int = 0
     published_by: str = ""
     document: Mapping[str, object] | None = None

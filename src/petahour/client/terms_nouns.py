@@ -28,6 +28,7 @@ class PricesAt:
     utc_offset_ms: int
     tenant: str | None
     rows: tuple[PriceRow, ...]
+    lent_share_ppm: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +77,8 @@ class Runway:
     burn_micros: int
     left_micros: int
     overspent_micros: int
+    reserved_micros: int = 0
+    aside_micros: int = 0
     at_ms: int
     exhausted_ms: int | None
 

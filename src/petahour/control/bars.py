@@ -11,7 +11,7 @@ from petahour.model.credit import DunningStep
 from petahour.model.jobs import Tier
 from petahour.scheduler.plan import Hold, HoldCode
 
-_NO_NEW = (DunningStep.STOP_NEW, DunningStep.STOP_SPOT, DunningStep.STOP_ALL)
+NO_NEW = (DunningStep.STOP_NEW, DunningStep.STOP_SPOT, DunningStep.STOP_ALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,7 @@ class Bars:
 
     def hold(self, job: str, *, tenant: str, project: str) -> Hold | None:
         """Why the job may not start; None: nothing here is in its way."""
-        if self.steps.get(tenant) in _NO_NEW:
+        if self.steps.get(tenant) in NO_NEW:
             text = "an invoice of your tenant is overdue; it starts when that is paid"
             return Hold(job=job, code=HoldCode.DUES, text=text)
         if (tenant, project) in self.spent:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from petahour.billing.ledger import void
 from petahour.control.funding import next_hold, stop_for_credit, stretch_ms
+from petahour.control.lending import share_lent
 from petahour.control.metering import NO_BOOKS, next_hold_number, post_usages
 from petahour.control.prices import PriceBooks
 from petahour.control.purse import Purses
@@ -94,6 +95,7 @@ def close_hours(
     tx.events.append_all(events)
     for job, allocation in spent:
         stop_for_credit(tx, job, allocation, now_ms, "prepaid credit is used up")
+    share_lent(tx, posted.rated, due, at_ms=now_ms, prices=prices)
 
 
 def _closed(job: Job, allocation: Allocation, until_ms: int, now_ms: int, told: tuple[int, int, int] | None) -> Event:

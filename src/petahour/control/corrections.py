@@ -14,13 +14,15 @@ from petahour.store.protocol import Store, Transaction
 
 MAX_NOTE_LENGTH = 500
 EXPIRED_AT_ONCE = 1_000
+_SETTLEMENT = (TransferKind.TAX, TransferKind.ROUNDING)
 
 
 def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) -> Transfer:
-    """Take a transfer back in full. Doing it twice is one reversal; a reversal can be reversed in its turn.
+    """Take a transfer back in full. Doing it twice is one reversal, and a reversal is final.
 
-    Raises NotFoundError for an unknown transfer, ValidationError without a note, and ConflictError for a hold, for
-    one that was reversed with another note, and where it would leave a tenant with less credit than is held.
+    Raises NotFoundError for an unknown transfer, ValidationError without a note, and ConflictError for a hold, a
+    reversal, tax and rounding of an invoice, for one that was reversed with another note, and where it would leave a
+    tenant with less credit than is held.
     """
     authorize(caller, Action.ADD_CREDIT)
     if not 1 <= len(note) <= MAX_NOTE_LENGTH or not note.isprintable():
@@ -44,6 +46,7 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
                 rule="a hold moved nothing that could be taken back",
                 remedy="Reverse what was posted instead.",
             )
+        _refuse_final(tx, taken)
         back = reversal(taken, at_ms=now_ms, note=note)
         known = tx.ledger.transfer(back.id)
         if known is not None:
@@ -52,7 +55,7 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
                     field="transfer",
                     value=transfer_id,
                     rule="a transfer is reversed once; this one was, with another note",
-                    remedy=f"See {known.id}; to undo it, reverse that one.",
+                    remedy=f"See {known.id}, which stays as it is.",
                 )
             return known
         _require_credit(tx, back)
@@ -61,6 +64,31 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
         _tell(tx, EventKind.TRANSFER_REVERSED, back, told)
     context.wake()
     return back
+
+
+def _refuse_final(tx: Transaction, taken: Transfer) -> None:
+    """Raises ConflictError on a reversal, and on what an invoice settled, which goes back with the invoice alone."""
+    if taken.kind in _SETTLEMENT:
+        raise ConflictError(
+            field="transfer",
+            value=taken.id,
+            rule=f"the {taken.kind} of an invoice goes back with the invoice, not by itself",
+            remedy='Declare the invoice void, or write a credit note: "petahour invoices --help".',
+        )
+    if taken.kind is not TransferKind.REVERSAL:
+        return
+    before = tx.ledger.transfer(taken.cause)
+    remedy = "No transfer is made a second time: settle with the tenant what was taken back by mistake."
+    if before is not None and before.kind in _SETTLEMENT:
+        remedy = f'The invoice {before.note} is void and stays so: bill its month anew by "petahour close".'
+    elif before is not None and before.kind is TransferKind.TOPUP:
+        remedy = 'Add the credit again by "petahour topup", under a new key.'
+    raise ConflictError(
+        field="transfer",
+        value=taken.id,
+        rule=f"a reversal is final: it took {taken.cause} back",
+        remedy=remedy,
+    )
 
 
 def expire_holds(store: Store, now_ms: int) -> int:

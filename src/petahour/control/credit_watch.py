@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from petahour.billing.commitments import commit_id, cost_of, hours_of
 from petahour.billing.runway import exhausted_ms, warning_level
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
@@ -17,6 +18,7 @@ from petahour.model.allocations import Allocation
 from petahour.model.credit import Runway
 from petahour.model.events import Event, EventKind
 from petahour.model.money import format_micros
+from petahour.model.promises import Reservation, ReservationState
 from petahour.model.tenants import Caller
 from petahour.model.time import to_iso
 from petahour.store.protocol import Transaction
@@ -29,13 +31,21 @@ def runway_for(context: Context, caller: Caller, tenant: str) -> Runway:
     with context.store.read() as tx:
         currency = known_tenant(tx, tenant).currency
         running = [allocation for allocation in tx.allocations.active() if allocation.tenant == tenant]
-        return runway(tx, context.prices, tenant, currency, running, now_ms)
+        reserved = tx.promises.reservations(tenant=tenant, state=ReservationState.CONFIRMED)
+        return runway(tx, context.prices, tenant, currency, running, now_ms, reserved=reserved)
 
 
 def runway(
-    tx: Transaction, prices: PriceBooks, tenant: str, currency: str, running: Iterable[Allocation], now_ms: int
+    tx: Transaction,
+    prices: PriceBooks,
+    tenant: str,
+    currency: str,
+    running: Iterable[Allocation],
+    now_ms: int,
+    *,
+    reserved: Iterable[Reservation] = (),
 ) -> Runway:
-    """The same inside a transaction, of these allocations of the tenant. Rehearsals cost nothing."""
+    """The same inside a transaction, of these allocations and reservations of the tenant. Rehearsals cost nothing."""
     terms = tx.credit.terms(tenant)
     balance, debt = prepaid(tx, tenant, currency), owed(tx, tenant, currency)
     posted_micros = balance.posted_micros + (debt.posted_micros if terms.postpaid else 0)
@@ -47,7 +57,16 @@ def runway(
         since_ms = max(allocation.started_ms, allocation.metered_ms or 0)
         accrued_micros += cost_micros(prices, allocation, start_ms=since_ms, duration_ms=max(0, now_ms - since_ms))
         burn_micros += price_at(prices, allocation, now_ms)[1] * allocation.accelerators
-    left_micros = posted_micros + limit_micros - accrued_micros
+    reserved_micros = aside_micros = 0
+    for one in reserved:
+        if one.rehearsal or not one.in_force(now_ms):
+            continue
+        reserved_micros += one.price_micros * one.accelerators
+        set_aside, owed_yet = _uncharged(tx, one, now_ms)
+        aside_micros += set_aside
+        accrued_micros += owed_yet
+    burn_micros += reserved_micros
+    left_micros = posted_micros + limit_micros + aside_micros - accrued_micros
     return Runway(
         tenant=tenant,
         currency=currency,
@@ -58,7 +77,20 @@ def runway(
         burn_micros=burn_micros,
         at_ms=now_ms,
         exhausted_ms=exhausted_ms(left_micros=left_micros, burn_micros=burn_micros, at_ms=now_ms),
+        reserved_micros=reserved_micros,
+        aside_micros=aside_micros,
     )
+
+
+def _uncharged(tx: Transaction, one: Reservation, now_ms: int) -> tuple[int, int]:
+    """What is set aside for the time to come of the hours not charged yet, and what their time so far will take."""
+    aside = due = 0
+    for start_ms, end_ms in hours_of(one, one.billed_ms or one.from_ms, now_ms + 1):
+        if tx.ledger.transfer(commit_id(one.id, start_ms)) is None:
+            due += cost_of(one, start_ms, min(now_ms, end_ms))
+        elif now_ms < end_ms:
+            aside += cost_of(one, now_ms, end_ms)
+    return aside, due
 
 
 def watch_credit(context: Context) -> None:
@@ -70,11 +102,23 @@ def watch_credit(context: Context) -> None:
     running: dict[str, list[Allocation]] = defaultdict(list)
     for allocation in live.allocations.values():
         running[allocation.tenant].append(allocation)
+    reserved: dict[str, list[Reservation]] = defaultdict(list)
+    for one in live.reservations.values():
+        if one.in_force(now_ms):
+            reserved[one.tenant].append(one)
     with context.store.read() as tx:
         warned = tx.credit.warned()
         seen = {
-            tenant: runway(tx, context.prices, tenant, live.currencies[tenant], running[tenant], now_ms)
-            for tenant in running.keys() | warned.keys()
+            tenant: runway(
+                tx,
+                context.prices,
+                tenant,
+                live.currencies[tenant],
+                running[tenant],
+                now_ms,
+                reserved=reserved[tenant],
+            )
+            for tenant in running.keys() | reserved.keys() | warned.keys()
             if tenant in live.currencies
         }
     changed = {}

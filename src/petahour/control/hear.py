@@ -7,7 +7,8 @@ from dataclasses import replace
 from petahour.control.conflicts import evidence, flag_conflict
 from petahour.control.credit_accounts import funds
 from petahour.control.credit_watch import measure_overspend
-from petahour.control.metering import NO_BOOKS, post_usage, release_hold, told
+from petahour.control.lending import share_lent
+from petahour.control.metering import NO_BOOKS, post_usages, release_hold, told
 from petahour.control.prices import PriceBooks
 from petahour.control.settings import Settings
 from petahour.control.transitions import move
@@ -81,7 +82,7 @@ def _ended(
     credit = funds(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
     tx.allocations.save(allocation)
-    post_usage(tx, allocation, until_ms=ended_ms, at_ms=now_ms, prices=prices)
+    posted = post_usages(tx, [allocation], until_ms=ended_ms, at_ms=now_ms, prices=prices)
     if allocation.stop_cause is StopCause.CREDIT:
         measure_overspend(tx, allocation, at_ms=ended_ms, prices=prices)
 
@@ -102,6 +103,7 @@ def _ended(
         move(
             tx, job, JobState.QUEUED, kind=EventKind.JOB_STATE, at_ms=ended_ms, cause="queued again after preemption"
         )
+    share_lent(tx, posted.rated, [allocation], at_ms=now_ms, prices=prices)
 
 
 def _verdict(allocation: Allocation, job: Job, message: str, settings: Settings) -> tuple[JobState, Job, str]:
@@ -133,6 +135,7 @@ _STOPPED = {
     StopCause.BUDGET: "stopped: its project's budget of the month is spent",
     StopCause.LIMIT: "stopped: the spot price is above its limit",
     StopCause.MAINTENANCE: "stopped: its node is under maintenance",
+    StopCause.RECALLED: "stopped: the seats that it was lent are taken back",
     StopCause.ORPHAN: "stopped: it ran without a record",
 }
 

@@ -19,7 +19,10 @@ MOST_ENTRIES = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One transfer of a line. What is not of a charge has a ``cause`` and a ``note``, and the rest empty."""
+    """One transfer of a line. What is not of a charge has a ``cause`` and a ``note``, and the rest empty.
+
+    A share of what lent seats earned names the usage record and the charge, and not whose they were.
+    """
 
     cause: str
     kind: str
@@ -115,6 +118,8 @@ def _sorted(
 
 
 def _entry(tx: Transaction, posting: Posting) -> Entry:
+    if posting.kind == TransferKind.LENT_SHARE:
+        return _share(tx, posting)
     usage = tx.ledger.usage_record(posting.cause) if posting.kind == TransferKind.CHARGE else None
     charge = None if usage is None else tx.ledger.charge_of(usage.id)
     if usage is None or charge is None:
@@ -140,4 +145,21 @@ def _entry(tx: Transaction, posting: Posting) -> Entry:
         job=usage.job,
         start_ms=usage.start_ms,
         end_ms=usage.end_ms,
+    )
+
+
+def _share(tx: Transaction, posting: Posting) -> Entry:
+    usage, charge = tx.ledger.usage_record(posting.cause), tx.ledger.charge_of(posting.cause)
+    return Entry(
+        cause=posting.cause,
+        kind=posting.kind,
+        at_ms=posting.at_ms,
+        amount_micros=posting.amount_micros,
+        note=posting.note,
+        usage=posting.cause,
+        price_book="" if charge is None else charge.price_book,
+        price_micros=0 if charge is None else charge.price_micros,
+        accelerator_ms=0 if usage is None else usage.billed_ams,
+        start_ms=0 if usage is None else usage.start_ms,
+        end_ms=0 if usage is None else usage.end_ms,
     )

@@ -42,6 +42,7 @@ class LiveState:
         self.windows: dict[str, Maintenance] = {}  # those that are not over
         self.reservations: dict[str, Reservation] = {}  # confirmed, and not charged to their end
         self.committed: set[str] = set()  # hours of them that were looked at since they began
+        self.renewals_tried: dict[str, int] = {}  # those that were refused: when the last time was
         self.unseated: set[str] = set()  # reservations whose seats are lost, and that found no others
         self.mended: tuple[dict[str, Node], dict[str, Reservation]] | None = None  # looked at for lost seats
         self.holds: Mapping[str, Hold] = MappingProxyType({})
@@ -201,5 +202,7 @@ _MONEY_EVENTS = frozenset(
 _WATCHED_EVENTS = frozenset(
     {EventKind.TERMS_SET, EventKind.WRITTEN_OFF, EventKind.INVOICE_PAID, EventKind.INVOICE_VOIDED}
 )
-_RESERVATION_EVENTS = frozenset({EventKind.RESERVATION_SET, EventKind.RESERVATION_BILLED})
+_RESERVATION_EVENTS = frozenset(
+    {EventKind.RESERVATION_SET, EventKind.RESERVATION_BILLED, EventKind.RESERVATION_RENEWAL}
+)
 _FLEET_EVENTS = frozenset({EventKind.NODE_REGISTERED, EventKind.NODE_STATE})

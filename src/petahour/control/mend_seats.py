@@ -24,6 +24,7 @@ def mend_seats(context: Context) -> bool:
         if not known.kept(now_ms) or not _lost(context, known):
             continue
         with context.store.write() as tx:
+            now_ms = context.clock.now_ms()
             stored = tx.promises.reservation(known.id)
             moved = None if stored is None else reseated(context, tx, stored, now_ms)
             if moved is None:

@@ -17,6 +17,7 @@ from petahour.model.allocations import Allocation
 from petahour.model.errors import ConflictError, InvariantError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceDocument, InvoiceState, MonthClose, Seller
+from petahour.model.jobs import Tier
 from petahour.model.promises import ReservationState
 from petahour.model.tenants import Caller, Tenant
 from petahour.model.time import DAY_MS, month_bounds, to_datetime, to_iso
@@ -54,7 +55,7 @@ def close_month(
     ConflictError when an earlier month with use was never closed, or nobody is named as the seller.
     """
     authorize(caller, Action.MANAGE_INVOICES)
-    _, to_ms = month_bounds(month)
+    from_ms, to_ms = month_bounds(month)
     now_ms = context.clock.now_ms()
     if now_ms < to_ms + context.settings.settle_ms:
         raise ValidationError(
@@ -71,6 +72,7 @@ def close_month(
             if one.from_ms < to_ms and (one.billed_ms or one.from_ms) < min(one.to_ms, to_ms):
                 charged = to_iso(one.billed_ms or one.from_ms)
                 unmetered[one.tenant] = f"reservation {one.id} is charged up to {charged} only"
+        unmetered |= _unshared(tx, from_ms, to_ms)
     results = []
     for owner in tenants:
         late = unmetered.get(owner.name)
@@ -89,6 +91,21 @@ def _unmetered(allocations: Iterable[Allocation], to_ms: int) -> dict[str, str]:
     for one in allocations:
         if one.started_ms is not None and one.started_ms < to_ms and (one.metered_ms or one.placed_ms) < to_ms:
             found[one.tenant] = f"{one.job} runs and is metered up to {to_iso(one.metered_ms or one.placed_ms)} only"
+    return found
+
+
+def _unshared(tx: Transaction, from_ms: int, to_ms: int) -> dict[str, str]:
+    """Owners of lent seats on which spot of others ran in the month and is not metered up to its end."""
+    lendings = tx.promises.lendings(from_ms=from_ms, to_ms=to_ms)
+    if not lendings:
+        return {}
+    found: dict[str, str] = {}
+    for one in tx.allocations.active():
+        if one.tier is Tier.SPOT and _unmetered([one], to_ms):
+            places = {(slot.node, index) for slot in one.slots for index in slot.indexes}
+            for lending in lendings:
+                if places & {(slot.node, index) for slot in lending.seats for index in slot.indexes}:
+                    found[lending.tenant] = f"what {lending.reservation} lends is metered up to an earlier hour only"
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from petahour.billing.conservation import Conservation, conserve
+from petahour.billing.reports.kept import kept_time
 from petahour.billing.reports.margin import Costs, Fleet, margin
 from petahour.billing.reports.occupancy import occupancy
 from petahour.billing.reports.receivables import receivables
@@ -15,6 +17,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.statements import every_event
 from petahour.model.errors import ValidationError
+from petahour.model.events import Event
 from petahour.model.invoices import InvoiceState
 from petahour.model.money import check_currency
 from petahour.model.tenants import Caller
@@ -37,10 +40,12 @@ def occupancy_for(context: Context, caller: Caller, month: str) -> Report:
     """Where the fleet's time went in a month, as far as it has come."""
     authorize(caller, Action.READ_REPORTS)
     with context.store.read() as tx:
-        found = _conserved(context, tx, month)
+        events = list(every_event(tx, context.settings.events_per_read))
+        found = _conserved(context, tx, month, events)
         usage = tx.ledger.usage(tenant=None, from_ms=found.from_ms, to_ms=found.to_ms)
         borrowed = {one.id for one in tx.allocations.every() if one.borrowed}
-    return occupancy(found, usage, borrowed, title=f"Occupancy in {month}, accelerator-hours")
+    kept = kept_time(events, usage, from_ms=found.from_ms, to_ms=found.to_ms)
+    return occupancy(found, usage, borrowed, kept, title=f"Occupancy in {month}, accelerator-hours")
 
 
 def receivables_for(context: Context, caller: Caller) -> Report:
@@ -91,7 +96,8 @@ def margin_for(
     )
     from_ms, to_ms = month_bounds(month)
     with context.store.read() as tx:
-        found = _conserved(context, tx, month)
+        events = list(every_event(tx, context.settings.events_per_read))
+        found = _conserved(context, tx, month, events)
         earned = tx.reports.earned(from_ms=from_ms, to_ms=to_ms)
     return margin(earned, _fleet(context, found), costs, month)
 
@@ -118,11 +124,10 @@ def _fleet(context: Context, found: Conservation) -> dict[str, Fleet]:
     return made
 
 
-def _conserved(context: Context, tx: Transaction, month: str) -> Conservation:
-    """The conservation of a month that has begun, up to now."""
+def _conserved(context: Context, tx: Transaction, month: str, events: Sequence[Event]) -> Conservation:
+    """The conservation of a month that has begun, up to now, by all events of the log."""
     from_ms, to_ms = month_bounds(month)
     end_ms = min(to_ms, context.clock.now_ms())
-    events = list(every_event(tx, context.settings.events_per_read))
     begin_ms = max(from_ms, min((event.at_ms for event in events), default=end_ms))
     if begin_ms > end_ms:
         raise ValidationError(

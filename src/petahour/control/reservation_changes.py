@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from petahour.billing.commitments import early_end_fee, fee_transfer
+from petahour.billing.fields import PPM_PER_CENT
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
+from petahour.control.lending import recall
 from petahour.control.reservation_floor import floor_of, paid_from, put_reservation, refusal, seated
 from petahour.control.reservations import Wish, check_end, find, reserve
 from petahour.model.errors import ConflictError, ValidationError
-from petahour.model.promises import Reservation, ReservationState
+from petahour.model.promises import RenewalStep, Reservation, ReservationState
 from petahour.model.tenants import Caller
 from petahour.model.time import HOUR_MS
 from petahour.scheduler.seating import Short, seat, still_seated
+from petahour.store.protocol import Transaction
 
 
 def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tuple[Reservation, int]:
@@ -22,8 +26,8 @@ def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tu
     The fee is a part of what it would still have cost; a request that was never confirmed costs nothing. Ended twice
     it is ended once, for one fee.
     """
-    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
         known = find(tx, caller, reservation_id)
         authorize(caller, Action.REQUEST_RESERVATION, known.tenant)
         if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
@@ -37,7 +41,7 @@ def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tu
             if fee:
                 tx.ledger.post(fee_transfer(known, paid_from(tx, known, fee), fee, at_ms=now_ms))
             state = ReservationState.CONFIRMED if begun else ReservationState.CANCELLED
-            ended = replace(known, to_ms=end_ms, state=state)
+            ended = replace(known, to_ms=end_ms, state=state, renew_from_ms=None)
         put_reservation(tx, ended, now_ms, f"ended early by {caller.user}" if fee else f"cancelled by {caller.user}")
     context.wake()
     return ended, fee
@@ -46,8 +50,8 @@ def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tu
 def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int) -> Reservation:
     """Renew it until ``to_ms`` at its price. Raises ConflictError where its seats are promised to others by then."""
     authorize(caller, Action.SET_RESERVATION)
-    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
         known = _confirmed(find(tx, caller, reservation_id), now_ms)
         check_end(to_ms, known.from_ms, now_ms)
         if to_ms <= known.to_ms:
@@ -57,19 +61,25 @@ def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int)
                 rule="later than it ends now",
                 remedy='To end it earlier use "petahour reserve cancel".',
             )
-        longer = replace(known, to_ms=to_ms)
-        # What is asked of others is the time that is new: its own seats are its own until then.
-        added = replace(longer, from_ms=known.to_ms)
-        floor = floor_of(context, tx)
-        if not still_seated(added, floor, now_ms=now_ms):
-            if known.from_ms <= now_ms:
-                found = seat(added, floor, now_ms=now_ms)
-                short = found if isinstance(found, Short) else None
-                raise _moved(known) if short is None else refusal(added, short)
-            longer = seated(context, tx, longer, now_ms)
+        longer = extended(context, tx, known, to_ms, now_ms)
         put_reservation(tx, longer, now_ms, f"extended by {caller.user}")
     context.wake()
     return longer
+
+
+def extended(context: Context, tx: Transaction, known: Reservation, to_ms: int, now_ms: int) -> Reservation:
+    """The reservation until a later end. Raises ConflictError where its seats are promised to others by then."""
+    longer = replace(known, to_ms=to_ms, renewal=RenewalStep.NONE)
+    # What is asked of others is the time that is new: its own seats are its own until then.
+    added = replace(longer, from_ms=known.to_ms)
+    floor = floor_of(context, tx)
+    if still_seated(added, floor, now_ms=now_ms):
+        return longer
+    if known.from_ms <= now_ms:
+        found = seat(added, floor, now_ms=now_ms)
+        short = found if isinstance(found, Short) else None
+        raise _moved(known) if short is None else refusal(added, short)
+    return seated(context, tx, longer, now_ms)
 
 
 def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int, price: str | None) -> Reservation:
@@ -89,9 +99,37 @@ def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int
         to_ms=known.to_ms,
         price=price if price is not None else str(_decimal(known.price_micros)),
         lends=known.lends,
+        share=str(Decimal(known.share_ppm) / PPM_PER_CENT),
+        renew_from_ms=known.renew_from_ms,
         of=known.of or known.id,
     )
     return reserve(context, caller, wish)
+
+
+def lend(context: Context, caller: Caller, reservation_id: str, *, lends: bool) -> Reservation:
+    """Lend what is unused of it to spot from now on, or no longer; done twice it is done once.
+
+    Where it is lent no longer, spot on its seats gets its signal and its grace period, and is not charged for it.
+    """
+    with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
+        known = find(tx, caller, reservation_id)
+        authorize(caller, Action.REQUEST_RESERVATION, known.tenant)
+        if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
+            raise ConflictError(
+                field="reservation",
+                value=reservation_id,
+                rule=f"one that is not over: it is {known.shown_state(now_ms)}",
+                remedy="Make a new one.",
+            )
+        if known.lends is lends:
+            return known
+        changed = replace(known, lends=lends)
+        put_reservation(tx, changed, now_ms, f"{'lent' if lends else 'no longer lent'}, by {caller.user}")
+        if known.lends:
+            recall(tx, changed, now_ms)
+    context.wake()
+    return changed
 
 
 def _confirmed(known: Reservation, now_ms: int) -> Reservation:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
+from petahour.control.lending import keep_lending
 from petahour.control.windows import surely_over_ms
 from petahour.model.errors import ConflictError
 from petahour.model.events import Event, EventKind
@@ -91,6 +92,7 @@ def paid_from(tx: Transaction, reservation: Reservation, micros: int) -> Account
 def put_reservation(tx: Transaction, reservation: Reservation, now_ms: int, cause: str) -> None:
     """Store a reservation as it is now, and record it with its cause; its seats are paid for until its end."""
     tx.promises.put_reservation(reservation)
+    keep_lending(tx, reservation, now_ms)
     for allocation in tx.allocations.active():
         names = allocation.reservation.split("+")
         if reservation.id in names:

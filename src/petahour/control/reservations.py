@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from petahour.billing.book import unit_price
 from petahour.billing.commitments import cost_of, hours_of
+from petahour.billing.fields import PPM_PER_CENT, read_percent
+from petahour.billing.lending import lent_account, share_note
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
@@ -31,7 +33,9 @@ class Wish:
     """What a reservation is asked for. ``count`` accelerators, or ``nodes`` x ``per_node``; ``from_ms`` None: now.
 
     It ends at ``to_ms``, or so many calendar ``months`` after its beginning. ``price``: agreed per accelerator-hour,
-    as decimal text; None: the reserved price of the book in force at its beginning. ``of``: the one it enlarges.
+    as decimal text; None: the reserved price of the book in force at its beginning. ``share``: agreed part of what
+    its lent seats earn, in per cent as text; None: that of the same book. ``renews``: it is
+    renewed month by month, counted from its beginning, or from ``renew_from_ms``. ``of``: the one it enlarges.
     """
 
     tenant: str
@@ -44,6 +48,9 @@ class Wish:
     months: int | None = None
     price: str | None = None
     lends: bool = False
+    share: str | None = None
+    renews: bool = False
+    renew_from_ms: int | None = None
     of: str = ""
 
 
@@ -54,12 +61,12 @@ def reserve(context: Context, caller: Caller, wish: Wish) -> Reservation:
     be promised, and FundsError where prepaid credit does not cover its first hour.
     """
     authorize(caller, Action.REQUEST_RESERVATION, wish.tenant)
-    if wish.price is not None:
+    if wish.price is not None or wish.share is not None:
         authorize(caller, Action.SET_RESERVATION)
-    now_ms = context.clock.now_ms()
-    from_ms, to_ms = _window(wish, now_ms)
     name = context.catalog.get(wish.type).name
     with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
+        from_ms, to_ms = _window(wish, now_ms)
         currency = known_tenant(tx, wish.tenant).currency
         nodes, per_node = _shape(tx, wish, name)
         wanted = Reservation(
@@ -73,6 +80,8 @@ def reserve(context: Context, caller: Caller, wish: Wish) -> Reservation:
             price_micros=_price(context, wish, name, currency, from_ms),
             currency=currency,
             lends=wish.lends,
+            share_ppm=_share(context, wish, currency, from_ms),
+            renew_from_ms=from_ms if wish.renews else wish.renew_from_ms,
             of=wish.of,
             created_ms=now_ms,
             created_by=caller.user,
@@ -92,8 +101,8 @@ def reserve(context: Context, caller: Caller, wish: Wish) -> Reservation:
 def confirm(context: Context, caller: Caller, reservation_id: str, *, price: str | None = None) -> Reservation:
     """Promise what was requested, from now on where its beginning is past. Confirmed twice it is confirmed once."""
     authorize(caller, Action.SET_RESERVATION)
-    now_ms = context.clock.now_ms()
     with context.store.write() as tx:
+        now_ms = context.clock.now_ms()
         known = find(tx, caller, reservation_id)
         if known.state is ReservationState.CONFIRMED:
             return known
@@ -125,6 +134,13 @@ def reservation_for(context: Context, caller: Caller, reservation_id: str) -> Re
     authorize(caller, Action.READ_RESERVATIONS)
     with context.store.read() as tx:
         return find(tx, caller, reservation_id)
+
+
+def lent_micros(context: Context, reservation: Reservation) -> int:
+    """What its lent seats have earned its owner so far, in micro-units."""
+    account = lent_account(reservation.currency, reservation.type, rehearsal=reservation.rehearsal)
+    with context.store.read() as tx:
+        return tx.reports.noted(account, share_note(reservation.id))
 
 
 def find(tx: Transaction, caller: Caller, reservation_id: str) -> Reservation:
@@ -240,6 +256,13 @@ def _price(context: Context, wish: Wish, name: str, currency: str, from_ms: int)
             remedy="Give the price of an accelerator-hour.",
         )
     return found
+
+
+def _share(context: Context, wish: Wish, currency: str, from_ms: int) -> int:
+    if wish.share is not None:
+        return int(read_percent(wish.share.removesuffix("%"), "share") * PPM_PER_CENT)
+    book = context.prices.in_force(currency, from_ms)
+    return 0 if book is None else book.lent_share_ppm
 
 
 def _agreed(price: str, currency: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
+from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,8 @@ class Settings:
     ``quote_promise_ms``: for how much running time a quote's prices are promised to its job at most.
     ``unreserved_percent``: of a type's accelerators, how many are promised to nobody. ``early_end_percent``: of what
     a reservation would still have cost, the fee for ending it early.
+    ``renew_notice_ms``: how long before its end the owner of a reservation that renews itself is told so;
+    ``renew_before_ms``: how long before its end it is renewed.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
@@ -43,6 +45,8 @@ class Settings:
     quotes_compared: int = 500
     unreserved_percent: int = 10
     early_end_percent: int = 50
+    renew_notice_ms: int = 7 * DAY_MS
+    renew_before_ms: int = 3 * DAY_MS
     reconcile_ms: int = 30 * SECOND_MS
     decide_ms: int = 10 * SECOND_MS
     memory_events: int = 50_000

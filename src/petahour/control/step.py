@@ -24,6 +24,7 @@ from petahour.control.launch import launch_of
 from petahour.control.mend_seats import mend_seats
 from petahour.control.passes import Passes
 from petahour.control.publish import reload_books, take_in_books
+from petahour.control.renewals import renew_reservations
 from petahour.control.spot import post_prices, stop_above_limit
 from petahour.engines.protocol import Phase, Report
 from petahour.model.allocations import Allocation, AllocationState, EndKind
@@ -258,6 +259,7 @@ class Reconciler:
         live.watch_now = False
         watch_credit(self._context)
         watch_dues(self._context)
+        renew_reservations(self._context)
         self._watched_ms = now_ms
 
     # -- 5. decide: one pass of the scheduler, and its commit ------------------------------------------------

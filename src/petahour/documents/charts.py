@@ -11,7 +11,7 @@ from petahour.model.money import MICROS
 from petahour.model.time import DAY_MS, HOUR_MS
 
 _INK, _MUTED, _GRID = "#1f2933", "#616e7c", "#dfe4ea"
-_COLOURS = ("#1d5c96", "#2a9d80", "#e0862b", "#b5a02a", "#b8c2cc", "#c8504f")
+_COLOURS = ("#1d5c96", "#5b9bd5", "#2a9d80", "#8fc9a8", "#e0862b", "#b5a02a", "#b8c2cc", "#c8504f")
 _MOST_BARS = 40
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -75,7 +75,9 @@ def _draw(axes: Any, values: Sequence[Sequence[float]], names: Sequence[str], *,
     for number, (row, name) in enumerate(zip(values, names, strict=True)):
         shift = 0.0 if stacked else (number - (len(values) - 1) / 2) * height
         where = [place + shift for place in range(count)]
-        axes.barh(where, row, height, left=begin if stacked else None, label=name, color=_COLOURS[number % 6])
+        axes.barh(
+            where, row, height, left=begin if stacked else None, label=name, color=_COLOURS[number % len(_COLOURS)]
+        )
         if stacked:
             begin = [low + more for low, more in zip(begin, row, strict=True)]
 

@@ -91,9 +91,11 @@ class Focus:
         if posting.project:
             return row | self._quantities(posting) | self._place(posting)
         row |= {"ChargeDescription": posting.note or posting.cause, "SkuPriceDetails": None}
+        no_sku = dict.fromkeys(("PricingCategory", "ResourceType", "SkuId", "SkuMeter"))
         if posting.kind == TransferKind.REVERSAL:
-            no_sku = dict.fromkeys(("PricingCategory", "ResourceType", "SkuId", "SkuMeter"))
             return row | no_sku | {"ChargeCategory": "Adjustment", "ChargeFrequency": "One-Time"}
+        if posting.kind == TransferKind.LENT_SHARE:
+            return row | no_sku | {"ChargeCategory": "Credit", "ChargeFrequency": "Recurring"}
         price = _amount(posting.amount_micros)
         return row | {
             "ChargeCategory": "Purchase",

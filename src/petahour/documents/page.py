@@ -36,13 +36,13 @@ def _row(line: DocumentLine, currency: str, words: Wording, titles: Mapping[str,
     """One line as a template shows it: what, of which kind, how long, at what price, how much."""
     title = titles.get(line.type, line.type)
     details = [line.type] if title != line.type else []
-    details += [words(line.tier) if line.tier in ("on-demand", "spot", "reserved") else line.tier]
+    details += [words(line.tier) if line.tier in ("on-demand", "spot", "reserved", "lent") else line.tier]
     if line.project:
         details.append(f"{words('project')} {line.project}")
     notes = []
     if line.kind is LineKind.ADJUSTMENT:
         notes.append(words("adjustment", month=line.month))
-    if line.kind in (LineKind.CORRECTION, LineKind.FEE):
+    if line.kind in (LineKind.CORRECTION, LineKind.FEE, LineKind.LENT_SHARE):
         notes.append(words(line.kind) + (f" ({line.month})" if line.month else ""))
     if line.note:
         notes.append(line.note)

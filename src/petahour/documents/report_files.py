@@ -6,10 +6,11 @@ import csv
 import io
 from decimal import Decimal
 
-from petahour.billing.reports.table import Cell, Column, Holds, Report
+from petahour.billing.reports.table import Cell, Column, Holds, Report, parts_in
 from petahour.model.money import MICROS
 from petahour.model.time import HOUR_MS, to_iso
 
+_DIGITS = 9
 # How a column's name ends in a file, where the figure is no longer the whole number that it is inside.
 _ENDS = {Holds.HOURS: "_hours", Holds.SHARE: "_share", Holds.DURATION: "_hours", Holds.ENERGY: "_kwh"}
 
@@ -34,7 +35,7 @@ def report_csv(report: Report) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_name(column) for column in report.columns])
     for row in _rows(report):
-        writer.writerow(["" if cell is None else cell for cell in row])
+        writer.writerow([f"{cell:f}" if isinstance(cell, Decimal) else cell or "" for cell in row])
     return out.getvalue()
 
 
@@ -60,7 +61,18 @@ def report_parquet(report: Report) -> bytes:
 
 def _rows(report: Report) -> list[list[str | Decimal | None]]:
     parts = [row for row in report.rows if "all" not in row[:2]]
-    return [[_value(column, cell) for column, cell in zip(report.columns, row, strict=True)] for row in parts]
+    return [_row(report, row) for row in parts]
+
+
+def _row(report: Report, row: tuple[Cell, ...]) -> list[str | Decimal | None]:
+    """The values of a row; hours that are stacked sum to their whole in the file too."""
+    values = [_value(column, cell) for column, cell in zip(report.columns, row, strict=True)]
+    places = [report.place(name) for name in report.series if report.columns[report.place(name)].holds is Holds.HOURS]
+    if report.stacked and places:
+        parts = [cell if isinstance(cell, int) else 0 for cell in (row[place] for place in places)]
+        for place, figure in zip(places, parts_in(parts, HOUR_MS, _DIGITS), strict=True):
+            values[place] = figure
+    return values
 
 
 def _name(column: Column) -> str:
@@ -73,4 +85,4 @@ def _value(column: Column, cell: Cell) -> str | Decimal | None:
     if column.holds is Holds.INSTANT:
         return to_iso(cell)
     whole = {Holds.HOURS: HOUR_MS, Holds.DURATION: HOUR_MS, Holds.ENERGY: 1_000}.get(column.holds, MICROS)
-    return (Decimal(cell) / whole).quantize(Decimal("0.000000001"))
+    return (Decimal(cell) / whole).quantize(Decimal(1).scaleb(-_DIGITS))

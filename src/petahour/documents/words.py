@@ -72,6 +72,8 @@ PHRASES: Mapping[str, Phrase] = {
     "adjustment": Phrase(en="Use in {month}, known after that month was closed", zh="{month} 的用量，该月结账后补记"),
     "correction": Phrase(en="Correction", zh="更正"),
     "fee": Phrase(en="Charge", zh="费用"),
+    "lent-share": Phrase(en="Share of lent capacity", zh="闲置算力出借分成"),
+    "lent": Phrase(en="lent", zh="出借"),
     "use-of": Phrase(en="Use of computing accelerators", zh="算力租赁服务"),
     "waived": Phrase(
         en="Held and not billed (provisioning, capacity lost): {hours} accelerator-hours.",

@@ -29,6 +29,7 @@ class StopCause(StrEnum):
     BUDGET = "budget-spent"
     LIMIT = "price-limit"
     MAINTENANCE = "maintenance"
+    RECALLED = "recalled"
 
 
 class EndKind(StrEnum):
@@ -90,7 +91,8 @@ class Allocation:
     @property
     def preempted_ms(self) -> int | None:
         """When the operator asked it to make way, which a cancellation that came later does not undo."""
-        yields = self.stop_cause in (StopCause.PREEMPTED, StopCause.MAINTENANCE) or self.stop_for
+        causes = (StopCause.PREEMPTED, StopCause.MAINTENANCE, StopCause.RECALLED)
+        yields = self.stop_cause in causes or self.stop_for
         return self.stop_ms if yields else None
 
     @property

@@ -46,8 +46,10 @@ class TopupRequest:
 class Runway:
     """How long a tenant's credit lasts at the present burn.
 
-    ``left_micros``: what is posted, with the credit limit, less what running work has used since it was last
-    metered. ``burn_micros``: what the running work costs an hour now. ``exhausted_ms`` None: nothing burns.
+    ``left_micros``: what is posted, with the credit limit and what is set aside for the rest of reserved hours
+    (``aside_micros``), less what running work and reservations have used since they were last charged.
+    ``burn_micros``: what the running work and the reservations in force cost an hour now, of which those take
+    ``reserved_micros``. ``exhausted_ms`` None: nothing burns.
     """
 
     tenant: str
@@ -59,10 +61,12 @@ class Runway:
     burn_micros: int
     at_ms: int
     exhausted_ms: int | None
+    reserved_micros: int = 0
+    aside_micros: int = 0
 
     @property
     def left_micros(self) -> int:
-        return self.posted_micros + self.limit_micros - self.accrued_micros
+        return self.posted_micros + self.limit_micros + self.aside_micros - self.accrued_micros
 
     @property
     def overspent_micros(self) -> int:

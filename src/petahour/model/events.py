@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     MAINTENANCE_SET = "maintenance-set"
     RESERVATION_SET = "reservation-set"
     RESERVATION_BILLED = "reservation-billed"
+    RESERVATION_RENEWAL = "reservation-renewal"
+    LENT_SHARED = "lent-shared"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

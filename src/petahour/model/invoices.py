@@ -25,12 +25,15 @@ class DocumentKind(StrEnum):
 
 
 class LineKind(StrEnum):
-    """Use of the month itself; use of a month closed earlier; a correction of a charge; anything else charged."""
+    """Use of the month itself; use of a month closed earlier; a correction of a charge; the tenant's share of what
+    seats earned that it lent; anything else charged.
+    """
 
     USE = "use"
     ADJUSTMENT = "adjustment"
     CORRECTION = "correction"
     FEE = "fee"
+    LENT_SHARE = "lent-share"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

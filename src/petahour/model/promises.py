@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from petahour.model.resources import Slot
+from petahour.model.time import MINUTE_MS
+
+LENT_GRACE_MS = 2 * MINUTE_MS  # lent is what its owner has back within so much: spot that asks for no more grace
 
 
 class WindowState(StrEnum):
@@ -50,14 +53,24 @@ class ReservationState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class RenewalStep(StrEnum):
+    """``announced``: its owner knows that it will be renewed; ``refused``: it could not be, so far."""
+
+    NONE = ""
+    ANNOUNCED = "announced"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
     """``nodes`` x ``per_node`` accelerators of a type are the tenant's from ``from_ms`` to ``to_ms``, UTC.
 
     ``seats`` are the accelerators that are kept, all of one pool; a confirmed one has them all. ``lends``: what is
-    unused of them may be lent to spot. ``price_micros``: of one accelerator-hour, owed for every hour, used or not.
+    unused of them may be lent to spot, and ``share_ppm`` of what that earns is the owner's, in parts per million.
+    ``price_micros``: of one accelerator-hour, owed for every hour, used or not.
     ``of``: the reservation that this one enlarges. An early end moves ``to_ms``. ``billed_ms``: up to when its hours
-    are charged; None: none is yet.
+    are charged; None: none is yet. ``renew_from_ms``: it is renewed month by month, counted from that instant; None:
+    it is not. ``renewal`` is what its owner was told of the next time.
     """
 
     id: str
@@ -70,10 +83,13 @@ class Reservation:
     price_micros: int
     currency: str
     lends: bool = False
+    share_ppm: int = 0
     rehearsal: bool = False
     seats: tuple[Slot, ...] = ()
     of: str = ""
     billed_ms: int | None = None
+    renew_from_ms: int | None = None
+    renewal: RenewalStep = RenewalStep.NONE
     state: ReservationState = ReservationState.REQUESTED
     created_ms: int = 0
     created_by: str = ""
@@ -97,6 +113,23 @@ class Reservation:
         return self.kept(at_ms) and self.from_ms <= at_ms
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lending:
+    """Seats that a reservation lends from ``from_ms`` (inclusive) to ``to_ms`` (exclusive), and its owner's share.
+
+    A change of the reservation cuts it and begins another one, so that what was lent when stays known.
+    """
+
+    reservation: str
+    tenant: str
+    currency: str
+    rehearsal: bool
+    share_ppm: int
+    seats: tuple[Slot, ...]
+    from_ms: int
+    to_ms: int
+
+
 def maintenance_data(window: Maintenance) -> dict[str, object]:
     """As JSON values, for the log."""
     return asdict(window) | {"nodes": list(window.nodes), "state": window.state.value}
@@ -109,11 +142,21 @@ def maintenance_from(data: Mapping[str, Any]) -> Maintenance:
 
 def reservation_data(reservation: Reservation) -> dict[str, object]:
     """As JSON values, for the log."""
-    seats = [{"node": slot.node, "indexes": list(slot.indexes)} for slot in reservation.seats]
-    return asdict(reservation) | {"seats": seats, "state": reservation.state.value}
+    values = {"seats": seats_data(reservation.seats), "state": reservation.state.value}
+    return asdict(reservation) | values | {"renewal": reservation.renewal.value}
 
 
 def reservation_from(data: Mapping[str, Any]) -> Reservation:
     """From the log again. Raises KeyError, TypeError or ValueError on another shape."""
-    seats = tuple(Slot(node=seat["node"], indexes=tuple(seat["indexes"])) for seat in data["seats"])
-    return Reservation(**{**data, "seats": seats, "state": ReservationState(data["state"])})
+    values = {"seats": seats_from(data["seats"]), "state": ReservationState(data["state"])}
+    return Reservation(**{**data, **values, "renewal": RenewalStep(data.get("renewal", ""))})
+
+
+def seats_data(seats: Iterable[Slot]) -> list[dict[str, object]]:
+    """Seats as JSON values."""
+    return [{"node": slot.node, "indexes": list(slot.indexes)} for slot in seats]
+
+
+def seats_from(data: Iterable[Mapping[str, Any]]) -> tuple[Slot, ...]:
+    """Seats from JSON values again."""
+    return tuple(Slot(node=seat["node"], indexes=tuple(seat["indexes"])) for seat in data)

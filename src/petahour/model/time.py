@@ -72,6 +72,22 @@ def add_months(at_ms: int, months: int) -> int:
     return to_ms(at.replace(year=year, month=month + 1, day=min(at.day, last)))
 
 
+def next_month_end(begin_ms: int, end_ms: int) -> int:
+    """The first end after ``end_ms`` of a number of whole months since ``begin_ms``, at the next full hour.
+
+    Months are counted from the beginning, not from one end to the next: from 31 January on they end on 28 February
+    and then on 31 March.
+    """
+    begin, end = to_datetime(begin_ms), to_datetime(end_ms)
+    months = max(1, (end.year - begin.year) * 12 + end.month - begin.month - 1)
+    while True:
+        found = add_months(begin_ms, months)
+        found += -found % HOUR_MS
+        if found > end_ms:
+            return found
+        months += 1
+
+
 def month_of(at_ms: int) -> str:
     """The UTC month of an instant as ``YYYY-MM``."""
     return to_datetime(at_ms).strftime("%Y-%m")

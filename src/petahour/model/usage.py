@@ -63,7 +63,8 @@ class AccountKind(StrEnum):
     """Whose money an account counts. All are credit-normal: what a tenant owes is a negative receivable.
 
     Of a tenant: ``prepaid`` credit, the ``receivable`` that invoices add to and payments settle, and what is
-    ``committed`` to reservations. Of the operator: ``cash``; ``revenue`` with a detail ``TYPE/TIER``; what was
+    ``committed`` to reservations. Of the operator: ``cash``; ``revenue`` with a detail ``TYPE/TIER``, of which
+    ``TYPE/lent`` is negative: what owners of reservations get of the spot revenue on seats that they lend; what was
     given away as ``credits-granted`` and ``service-credits``; ``tax`` collected; ``rounding``; ``bad-debt``.
     Rehearsal sums have accounts of their own.
     """
@@ -92,6 +93,7 @@ class TransferKind(StrEnum):
     CHARGE = "charge"
     COMMITMENT = "commitment"
     FEE = "fee"
+    LENT_SHARE = "lent-share"
     TAX = "tax"
     ROUNDING = "rounding"
     PAYMENT = "payment"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from petahour.model.jobs import Tier
-from petahour.model.promises import WindowState
+from petahour.model.promises import LENT_GRACE_MS, WindowState
 from petahour.model.resources import Switch
-from petahour.model.time import to_iso
+from petahour.model.time import format_duration, to_iso
 from petahour.scheduler.ask import Ask, Waiting
 from petahour.scheduler.decisions import Decisions, Why
 from petahour.scheduler.funds import beyond_limit, hold_micros
@@ -120,6 +120,11 @@ class Holds(Mapping[str, Hold]):
         window += f"{_minute(kept.to_ms)})"
         if kept.tenant == job.ask.tenant and job.ask.tier is Tier.RESERVED:
             return f"needs {_gang(job.ask)} {kept.type} of your reservation {window}; it starts when that has room"
+        if job.ask.spot and kept.lends and job.grace_ms > LENT_GRACE_MS:
+            text = (
+                f"needs {_gang(job.ask)} {why.type}, and what is free is lent by reservation {window} only to spot "
+            )
+            return text + f"whose grace period is at most {format_duration(LENT_GRACE_MS)}; it starts when others end"
         whose = "your own" if kept.tenant == job.ask.tenant else "another tenant's"
         text = f"needs {_gang(job.ask)} {why.type}, and what is free is kept for {whose} reservation {window}, "
         return text + f"which begins before {_is_over(job)}; it starts when others end, or with a walltime that fits"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from petahour.model.promises import Maintenance, Reservation, ReservationState
+from petahour.model.promises import LENT_GRACE_MS, Maintenance, Reservation, ReservationState
 from petahour.model.resources import Slot
 from petahour.model.time import MINUTE_MS
 from petahour.scheduler.ask import Grant, Waiting
@@ -88,13 +88,14 @@ def may_use(job: Waiting, promise: Promise, now_ms: int) -> bool:
     """Whether the job may start now on what is promised to others, or to nobody.
 
     Whoever is surely over before it begins may. So may spot, as it makes way: before maintenance as long as its grace
-    period still fits, and on a reservation's seats until that begins, or throughout where the owner lends.
+    period still fits, and on a reservation's seats until that begins, or throughout where the owner lends and the
+    job can be stopped at once.
     """
     if job.walltime_ms is not None and now_ms + STARTING_MS + job.walltime_ms <= promise.from_ms:
         return True
     if isinstance(promise, Maintenance):
         return movable(job) and now_ms + STARTING_MS + job.grace_ms <= promise.from_ms
-    return job.ask.spot and (promise.lends or now_ms < promise.from_ms)
+    return job.ask.spot and (now_ms < promise.from_ms or (promise.lends and job.grace_ms <= LENT_GRACE_MS))
 
 
 def _places(promise: Promise, room: Room) -> list[Place]:

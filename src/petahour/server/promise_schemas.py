@@ -30,6 +30,12 @@ class ReservationBody(Body):
     months: Whole | None = None
     price: Text | None = Field(None, description="Agreed per accelerator-hour; else that of the price book.")
     lends: bool = Field(False, description="What is unused may be lent to spot.")
+    renews: bool = Field(False, description="It is renewed month by month, at its price.")
+    share: Text | None = Field(None, description="Agreed per cent of what lent seats earn; else that of the book.")
+
+
+class RenewBody(Body):
+    renews: bool = Field(description="Whether it is renewed month by month.")
 
 
 class ConfirmBody(Body):
@@ -38,6 +44,10 @@ class ConfirmBody(Body):
 
 class ExtendBody(Body):
     to: Instant
+
+
+class LendBody(Body):
+    lends: bool = Field(description="Whether what is unused is lent to spot from now on.")
 
 
 class UpgradeBody(Body):

@@ -305,10 +305,15 @@ class Quotes(Protocol):
 
 
 class Reports(Protocol):
-    """Sums for reports in a window of time: earnings by revenue account, and use by prepaid account."""
+    """Sums for reports in a window of time: earnings by revenue account, and use and reservations by
+    prepaid account.
+
+    ``noted``: what transfers with a note took out of an account in all, less what was taken back of them.
+    """
 
     def earned(self, *, from_ms: int, to_ms: int) -> Sequence[Earned]: ...
     def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
+    def noted(self, account: str, note: str) -> int: ...
 
 
 class Transaction(TermsTransaction, LeaseTransaction, Protocol):

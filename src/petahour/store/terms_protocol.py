@@ -11,7 +11,7 @@ from petahour.model.credit import Budget, CreditTerms, DunningStep, RequestState
 from petahour.model.jobs import Tier
 from petahour.model.notices import Contact, Notice
 from petahour.model.prices import SpotPrice
-from petahour.model.promises import Maintenance, Reservation, ReservationState
+from petahour.model.promises import Lending, Maintenance, Reservation, ReservationState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,11 @@ class Notices(Protocol):
 
 
 class Promises(Protocol):
-    """Maintenance windows and reservations. ``put`` adds or replaces; ``windows`` are those that are not over."""
+    """Maintenance windows and reservations. ``put`` adds or replaces; ``windows`` are those that are not over.
+
+    ``put_lending``: what a reservation lends from ``at_ms`` on, None for nothing; ``lendings`` are those that meet an
+    interval, by reservation and time.
+    """
 
     def put_window(self, window: Maintenance) -> None: ...
     def window(self, window_id: str) -> Maintenance | None: ...
@@ -96,6 +100,8 @@ class Promises(Protocol):
     def reservations(
         self, *, tenant: str | None = None, state: ReservationState | None = None
     ) -> Sequence[Reservation]: ...
+    def put_lending(self, reservation_id: str, lending: Lending | None, *, at_ms: int) -> None: ...
+    def lendings(self, *, from_ms: int, to_ms: int) -> Sequence[Lending]: ...
 
 
 class TermsTransaction(Protocol):

@@ -59,6 +59,8 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("POST", "/v1/reservations/{reservation_id}/confirm"): (READ_ALL, {}),
     ("POST", "/v1/reservations/{reservation_id}/cancel"): (("operator", "finance", "tenant-admin"), {}),
     ("POST", "/v1/reservations/{reservation_id}/extend"): (READ_ALL, {"to": to_iso(SOON_MS + 32_400_000)}),
+    ("POST", "/v1/reservations/{reservation_id}/lend"): (("operator", "finance", "tenant-admin"), {"lends": True}),
+    ("POST", "/v1/reservations/{reservation_id}/renew"): (("operator", "finance", "tenant-admin"), {"renews": False}),
     ("POST", "/v1/reservations/{reservation_id}/upgrade"): (READ_ALL, {"count": 1}),
     ("GET", "/v1/tenants"): (ALL, None),
     ("POST", "/v1/tenants"): (("operator",), {"name": "new", "currency": "USD"}),

@@ -11,11 +11,6 @@ from petahour.model.usage import Balance, Transfer
 from petahour.store.protocol import InvoiceFilter
 
 
-def settles(transfer: Transfer) -> bool:
-    """Whether it moves an invoice's tax or rounding, which are taken back with the invoice alone."""
-    return any(account.split(":")[0] in ("tax", "rounding") for account in (transfer.debit, transfer.credit))
-
-
 class Looks:
     """Reads of the present, each in a transaction of its own."""
 

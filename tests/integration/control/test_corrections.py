@@ -48,7 +48,7 @@ def charged(house: House) -> Transfer:
         return next(one for one in tx.ledger.transfers() if one.kind is TransferKind.CHARGE)
 
 
-def test_a_charge_is_taken_back_once_and_the_reversal_too(house: House) -> None:
+def test_a_charge_is_taken_back_once_and_for_good(house: House) -> None:
     charge = charged(house)
     before = credit(house)
     back = reverse(house.context, OPERATOR, charge.id, note="slow network")
@@ -57,8 +57,17 @@ def test_a_charge_is_taken_back_once_and_the_reversal_too(house: House) -> None:
     assert credit(house) == before + charge.amount_micros == 100_000_000
     with pytest.raises(ConflictError, match="with another note"):
         reverse(house.context, OPERATOR, charge.id, note="another reason")
-    reverse(house.context, OPERATOR, back.id, note="it was fast after all")
-    assert credit(house) == before
+    with pytest.raises(ConflictError, match=f"a reversal is final: it took {charge.id} back"):
+        reverse(house.context, OPERATOR, back.id, note="it was fast after all")
+    assert credit(house) == 100_000_000
+
+
+def test_a_top_up_that_was_taken_back_is_added_again_under_a_new_key(house: House) -> None:
+    back = reverse(house.context, OPERATOR, TOPUP, note="paid by mistake")
+    with pytest.raises(ConflictError, match="under a new key") as caught:
+        reverse(house.context, OPERATOR, back.id, note="no, it was right")
+    assert caught.value.field == "transfer"
+    assert credit(house) == 0
 
 
 def test_no_more_credit_is_taken_back_than_is_left(house: House) -> None:

@@ -7,6 +7,9 @@ from tests.integration.invoices.conftest import OPERATOR, Books
 from tests.integration.invoices.worked import add_tenant, at, terms, use
 
 from petahour.billing.ledger import check_double_entry, replay, reversal
+from petahour.control.audit import verify
+from petahour.control.audit.invoices import SETTLED
+from petahour.control.corrections import reverse
 from petahour.control.invoices import credit_invoice, list_invoices, pay_invoice, void_invoice
 from petahour.control.metering import post_usage
 from petahour.control.month_close import Outcome, TenantClose, close_month
@@ -197,6 +200,26 @@ def test_a_void_invoice_keeps_its_number_and_its_month_is_closed_anew(books: Boo
     assert (second.number, second.total_micros) == ("PH2026-00002", first.total_micros)
     assert posted(books, AccountKind.PREPAID, "acme") == charged
     check_books(books)
+
+
+def test_what_an_invoice_settled_is_not_taken_back_by_hand_nor_is_what_its_void_took_back(books: Books) -> None:
+    with books.store.write() as tx:
+        use(tx, "a", at(3, 5, 11), at(3, 5, 12, 0, 1))
+    made = issued(books)
+    tax = f"trf-tax-prepaid-{made.id}"
+    with pytest.raises(ConflictError, match="the tax of an invoice goes back with the invoice"):
+        reverse(books.context, OPERATOR, tax, note="no tax")
+    void_invoice(books.context, OPERATOR, made.number, reason="wrong address")
+    with books.store.read() as tx:
+        head = tx.ledger.head()
+    for settled in ("tax", "rounding"):
+        with pytest.raises(ConflictError, match=f"it took trf-{settled}-prepaid-{made.id} back") as caught:
+            reverse(books.context, OPERATOR, f"trf-rev-{settled}-prepaid-{made.id}", note="it was right")
+        assert f"The invoice {made.number} is void and stays so" in caught.value.remedy
+    with books.store.read() as tx:
+        assert tx.ledger.head() == head
+        assert [check for check in verify(tx) if check.name == SETTLED and not check.ok] == []
+    assert posted(books, AccountKind.TAX) == 0
 
 
 def test_credit_notes_take_a_line_back_with_its_tax_and_no_more(books: Books) -> None:

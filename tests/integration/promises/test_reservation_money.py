@@ -10,14 +10,18 @@ import pytest
 from tests.integration.promises.test_reservations import CPU_MICROS, allocation, balance, promise
 from tests.property.control.floor import OPERATOR, HandPlane
 
+from petahour.billing.commitments import cost_of
 from petahour.control.account_statement import statement_for
 from petahour.control.audit import verify
 from petahour.control.billing_terms import set_seller
 from petahour.control.credit_terms import set_credit_terms
+from petahour.control.credit_watch import runway_for
 from petahour.control.explanation import Subject, explain
 from petahour.control.month_close import Outcome, close_month
+from petahour.control.reports import runway_for as report_of
 from petahour.control.reservation_changes import end_reservation
 from petahour.control.statements import invoice_for
+from petahour.model.events import EventKind
 from petahour.model.invoices import LineKind, Party, Seller
 from petahour.model.time import HOUR_MS, MINUTE_MS, month_bounds, month_of
 from petahour.model.usage import AccountKind
@@ -88,6 +92,35 @@ def test_a_fee_and_an_hour_are_explained_and_days_are_one_entry_of_the_statement
     credit, _ = statement_for(plane.context, OPERATOR, "acme", month).accounts
     assert [entry.kind for entry in credit.entries].count("commitment") == 1
     assert credit.closing_micros == balance(plane, AccountKind.PREPAID)
+
+
+def test_burn_and_runway_count_what_is_reserved(plane: HandPlane) -> None:
+    made = promise(plane, count=4, hours=500, price="2.00")
+    own = runway_for(plane.context, OPERATOR, "acme")
+    assert (own.burn_micros, own.reserved_micros) == (8_000_000, 8_000_000)
+    assert abs(own.left_micros - 1_000_000_000 + cost_of(made, made.from_ms, plane.clock.at_ms)) <= 1
+    assert own.exhausted_ms is not None
+    # By the ledger itself: the hour in which credit no longer covers what is to be set aside.
+    while balance(plane, AccountKind.RECEIVABLE) == 0:
+        assert plane.clock.at_ms < own.exhausted_ms + HOUR_MS
+        plane.step(HOUR_MS)
+        again = runway_for(plane.context, OPERATOR, "acme")
+        owed = again.aside_micros == 0
+        assert owed or abs((again.exhausted_ms or 0) - own.exhausted_ms) <= 1_000
+    assert plane.clock.at_ms - 2 * HOUR_MS <= own.exhausted_ms <= plane.clock.at_ms
+    warned = [event.data["hours"] for event in plane.log() if event.kind is EventKind.CREDIT_WARNING]
+    assert warned == [72, 24, 1]
+    burns = {row[0]: row[4] for row in report_of(plane.context, OPERATOR, days=1).rows}
+    assert burns["beta"] == 0
+    assert int(burns["acme"] or 0) <= 24 * 8_000_000
+
+
+def test_the_report_of_burn_has_a_day_of_a_reservation(plane: HandPlane) -> None:
+    promise(plane, count=2, hours=500)
+    for _ in range(30):
+        plane.step(HOUR_MS)
+    burns = {row[0]: row[4] for row in report_of(plane.context, OPERATOR, days=1).rows}
+    assert burns["acme"] == 24 * 2 * CPU_MICROS
 
 
 HOURS = "every hour of a reservation is charged once"

@@ -148,6 +148,21 @@ def test_a_crash_between_any_steps_charges_no_hour_twice_and_none_is_left_out(pl
     assert len(billed) == len(set(billed)) == 6
 
 
+def test_seats_that_were_another_tenants_once_may_be_moved_to(plane: HandPlane) -> None:
+    before = promise(plane, count=4, hours=9)
+    kept = promise(plane, count=4, hours=9, tenant="beta")
+    plane.step(HOUR_MS)
+    end_reservation(plane.context, OPERATOR, before.id)
+    plane.step(HOUR_MS)
+    with plane.store.write() as tx:
+        node = tx_node(tx, kept.seats[0].node)
+        change_state(tx, node, NodeState.DOWN, "test", "test", plane.clock.at_ms)
+    plane.step(1)
+    (moved,) = (one for one in reservations_for(plane.context, OPERATOR) if one.id == kept.id)
+    assert moved.seats == before.seats  # The fixture asks the auditors, which look at when each was whose.
+    plane.require_sound()
+
+
 def test_what_credit_does_not_cover_is_owed(plane: HandPlane) -> None:
     promise(plane, count=4, hours=3, price="100.00")
     promise(plane, count=4, hours=3, price="200.00", tenant="beta")

@@ -10,7 +10,7 @@ from tests.integration.store.samples import HOUR, people_and_node
 from petahour.billing.chain import GENESIS, link
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobState
-from petahour.model.promises import Maintenance, Reservation, ReservationState, WindowState
+from petahour.model.promises import Lending, Maintenance, RenewalStep, Reservation, ReservationState, WindowState
 from petahour.model.resources import NodeState, Slot
 from petahour.model.usage import Balance, RatedUsage, TransferKind
 from petahour.store.protocol import Billed, JobFilter, Submission
@@ -92,6 +92,52 @@ def test_promises(store: SqlStore) -> None:
         assert tx.promises.reservations() == tx.promises.reservations(tenant="acme") == [first, made]
         assert tx.promises.reservations(tenant="beta") == []
         assert tx.promises.reservations(state=ReservationState.CONFIRMED) == [made]
+
+
+def test_a_renewal_and_what_was_lent_when(store: SqlStore) -> None:
+    seats = (Slot(node="a", indexes=(1, 2)),)
+    made = Reservation(
+        id="res-1",
+        tenant="acme",
+        type="cpu",
+        nodes=1,
+        per_node=2,
+        from_ms=2 * HOUR,
+        to_ms=9 * HOUR,
+        price_micros=7,
+        currency="CNY",
+        lends=True,
+        share_ppm=400_000,
+        seats=seats,
+        renew_from_ms=HOUR,
+        renewal=RenewalStep.ANNOUNCED,
+        state=ReservationState.CONFIRMED,
+    )
+    first = Lending(
+        reservation="res-1",
+        tenant="acme",
+        currency="CNY",
+        rehearsal=False,
+        share_ppm=400_000,
+        seats=seats,
+        from_ms=2 * HOUR,
+        to_ms=9 * HOUR,
+    )
+    second = replace(first, from_ms=5 * HOUR, seats=(Slot(node="b", indexes=(0, 3)),))
+    with store.write() as tx:
+        tx.people.add_tenant(samples.TENANT)
+        tx.promises.put_reservation(made)
+        tx.promises.put_lending("res-1", replace(first, from_ms=3 * HOUR), at_ms=HOUR)
+        tx.promises.put_lending("res-1", first, at_ms=2 * HOUR)
+        tx.promises.put_lending("res-1", second, at_ms=5 * HOUR)
+        assert tx.promises.lendings(from_ms=0, to_ms=9 * HOUR) == [replace(first, to_ms=5 * HOUR), second]
+        tx.promises.put_lending("res-1", None, at_ms=7 * HOUR)
+    with store.read() as tx:
+        assert tx.promises.reservation("res-1") == made
+        last = replace(second, to_ms=7 * HOUR)
+        assert tx.promises.lendings(from_ms=5 * HOUR, to_ms=9 * HOUR) == [last]
+        assert tx.promises.lendings(from_ms=6 * HOUR, to_ms=7 * HOUR) == [last]
+        assert tx.promises.lendings(from_ms=7 * HOUR, to_ms=9 * HOUR) == []
 
 
 def test_quotes(store: SqlStore) -> None:

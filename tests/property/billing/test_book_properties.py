@@ -67,6 +67,7 @@ def books(draw: st.DrawFn) -> PriceBook:
         discounts={tenant: (draw(discount),) for tenant in draw(st.sets(tenants))},
         utc_offset_ms=draw(st.integers(-14, 14)) * HOUR_MS,
         until_ms=draw(ends),
+        lent_share_ppm=draw(st.integers(0, 1_000_000)),
     )
 
 

@@ -149,10 +149,10 @@ class ScriptedEngine:
 class HandPlane:
     """A control plane that a test steps, kills and starts again."""
 
-    def __init__(self, home: Path, settings: Settings | None = None) -> None:
+    def __init__(self, home: Path, settings: Settings | None = None, store: SqlStore | None = None) -> None:
         self.clock = HandClock(BEGIN_MS)
         self.engine = ScriptedEngine(self.clock)
-        self.store: SqlStore = open_store(sqlite_url(home / "petahour.db"))
+        self.store: SqlStore = store or open_store(sqlite_url(home / "petahour.db"))
         self._home, self._settings, self._ids = home, settings or Settings(), NumberedIds()
         self.start()
         first_operator(self.context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hypothesis import assume, given, settings
@@ -13,6 +13,8 @@ from tests.property.control.floor import A100, OPERATOR, HandPlane
 from tests.property.control.test_record_and_replay import play
 
 from petahour.control.audit.stream import audit_log
+from petahour.control.fleet import change_state, tx_node
+from petahour.control.reservation_changes import end_reservation, lend
 from petahour.control.reservations import Wish, reserve
 from petahour.model.errors import ConflictError
 from petahour.model.jobs import JobState
@@ -111,6 +113,56 @@ def test_a_promise_that_was_made_is_kept(
         for _ in range(4):
             made.step(SECOND_MS)
         assert made.job(job.id).state is JobState.RUNNING
+
+
+LENDS = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), JOBS.map(lambda job: {**job, "tier": "spot"})),
+        st.tuples(st.just("submit"), JOBS),
+        st.tuples(st.just("step"), st.sampled_from([500, 30 * SECOND_MS, 20 * MINUTE_MS, 3 * HOUR_MS])),
+        st.tuples(st.just("step"), st.sampled_from([500, 20 * MINUTE_MS])),
+        st.tuples(st.just("lend"), st.tuples(st.sampled_from(["acme", "coop"]), st.booleans())),
+        st.tuples(st.just("end"), st.sampled_from(["acme", "coop"])),
+        st.tuples(st.just("down"), st.sampled_from(["cpu-1", "cpu-2", "show-1"])),
+        st.tuples(st.just("up"), st.sampled_from(["cpu-1", "cpu-2", "show-1"])),
+        st.tuples(st.just("kill"), st.none()),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(actions=LENDS, count=st.integers(1, 4), share=st.sampled_from(["0.0001", "33.3333", "40", "100"]))
+def test_whatever_happens_on_lent_seats_is_shared_to_the_micro_unit(
+    actions: list[tuple[str, object]], count: int, share: str
+) -> None:
+    """What ``plane`` asks at the end: the auditor finds every share due, computed in fractions, and no other."""
+    with plane() as made:
+        made.step(100)
+        kept = {}
+        for tenant, type_name in (("acme", "cpu"), ("coop", "cpu"), ("acme", A100)):
+            wish = Wish(tenant=tenant, type=type_name, count=count, months=1, price="0.01", lends=True, share=share)
+            kept[tenant] = reserve(made.context, OPERATOR, wish)
+        made.step(1)
+        made.submit("beta", tier="spot", accelerators_per_node=4, nodes=2, run_ms=HOUR_MS, grace="10s")
+        made.step(1)
+        for action, value in actions:
+            with suppress(ConflictError):  # It is over already, or the node is as it shall be.
+                if action == "lend":
+                    tenant, lends = value  # type: ignore[misc]
+                    lend(made.context, OPERATOR, kept[tenant].id, lends=lends)
+                elif action == "end":
+                    end_reservation(made.context, OPERATOR, kept[str(value)].id)
+                elif action in ("down", "up"):
+                    state = NodeState.DOWN if action == "down" else NodeState.UP
+                    with made.store.write() as tx:
+                        node = tx_node(tx, str(value))
+                        change_state(tx, node, state, "test", "test", made.clock.at_ms)
+                else:
+                    play(made, [(action, value)])
+            made.step(1)
+        made.step(HOUR_MS)
+        made.step(SECOND_MS)
 
 
 @settings(max_examples=8, deadline=None)

@@ -73,6 +73,8 @@ def test_a_whole_book() -> None:
     [
         ('prices.cpu.spot = "-1"', "price_book[0].prices.cpu.spot", "from 0"),
         ('prices.cpu.spot = "NaN"', "price_book[0].prices.cpu.spot", "finite"),
+        ('lent_share = "101"\nprices.cpu.spot = 1', "price_book[0].lent_share", "from 0 to 100"),
+        ('lent_share = "40%"\nprices.cpu.spot = 1', "price_book[0].lent_share", "from 0 to 100"),
         ("prices.cpu.spot = nan", "price_book[0].prices.cpu.spot", "finite"),
         ("prices.cpu.spot.price = -1", "price_book[0].prices.cpu.spot.price", "from 0"),
         ('prices.h100.spot = "1"', "price_book[0].prices.h100", "a type of the catalogue"),

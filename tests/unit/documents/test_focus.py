@@ -33,13 +33,16 @@ USE = Posting(
     end_ms=FROM_MS + HOUR_MS,
 )
 BACK = replace(USE, kind="reversal", amount_micros=-5_000_000, project="", type="", tier="", note="fault", job="")
-FEE = replace(BACK, kind="fee", account="committed:acme:CNY", amount_micros=5_000_000, note="reservation of March")
+FEE = replace(BACK, kind="fee", account="committed:acme:CNY", amount_micros=8_000_000, note="reservation of March")
+SHARE = replace(
+    BACK, kind="lent-share", counter="revenue:operator:CNY:a100-80g-sxm/lent", amount_micros=-3_000_000, note="lent"
+)
 REHEARSED = replace(USE, account="rehearsal-use:acme:CNY", counter="rehearsal-revenue:operator:CNY:a100-80g-sxm/spot")
 INVOICE = replace(DOCUMENT, exact_micros=139_999_997)
 
 
 def rows() -> list[dict[str, str]]:
-    focus = Focus(document=INVOICE, postings=[USE, BACK, FEE, REHEARSED], titles=TITLES)
+    focus = Focus(document=INVOICE, postings=[USE, BACK, FEE, SHARE, REHEARSED], titles=TITLES)
     return list(csv.DictReader(io.StringIO(focus_csv(focus))))
 
 
@@ -48,7 +51,14 @@ def test_costs_sum_to_the_invoices_total() -> None:
     assert tuple(made[0]) == COLUMNS
     assert len(COLUMNS) == 57
     assert sum(Decimal(row["BilledCost"]) for row in made) == Decimal("158.20")
-    assert [row["ChargeCategory"] for row in made] == ["Usage", "Adjustment", "Purchase", "Adjustment", "Tax"]
+    assert [row["ChargeCategory"] for row in made] == [
+        "Usage",
+        "Adjustment",
+        "Purchase",
+        "Credit",
+        "Adjustment",
+        "Tax",
+    ]
     assert {row["InvoiceId"] for row in made} == {"PH2026-00042"}
 
 
@@ -74,7 +84,7 @@ def test_what_must_and_must_not_be_null(row: dict[str, str]) -> None:
 
 
 def test_parquet_says_the_same_in_types_of_its_own() -> None:
-    focus = Focus(document=INVOICE, postings=[USE, BACK, FEE, REHEARSED], titles=TITLES)
+    focus = Focus(document=INVOICE, postings=[USE, BACK, FEE, SHARE, REHEARSED], titles=TITLES)
     table = pq.read_table(io.BytesIO(focus_parquet(focus)))
     assert table.column_names == list(COLUMNS)
     assert sum(table["BilledCost"].to_pylist()) == Decimal("158.20")

@@ -6,16 +6,22 @@ import csv
 import io
 import re
 from decimal import Decimal
+from fractions import Fraction
 from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from petahour.billing.conservation import Conservation
 from petahour.billing.reports.margin import Costs, margin
+from petahour.billing.reports.occupancy import PARTS, occupancy
 from petahour.billing.reports.receivables import receivables
 from petahour.billing.reports.revenue import Earned, revenue
 from petahour.billing.reports.runway import Burn, runway
-from petahour.billing.reports.table import Report
+from petahour.billing.reports.table import Report, parts_in
+from petahour.billing.tally import Cell, Sums
 from petahour.documents.charts import chart
 from petahour.documents.report_files import report_csv, report_json, report_parquet
 from petahour.model.time import DAY_MS, HOUR_MS
@@ -45,6 +51,28 @@ def test_csv_and_parquet_say_the_same_without_totals() -> None:
     runways = pq.read_table(io.BytesIO(report_parquet(REPORTS[1])))
     assert runways["runway_hours"].to_pylist() == [Decimal(48)]
     assert runways["empty"].to_pylist()[0].isoformat() == "1970-01-03T00:00:00+00:00"
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=9), st.integers(0, 9))
+def test_parts_of_a_whole_sum_to_it_in_any_unit(parts: list[int], digits: int) -> None:
+    figures = parts_in(parts, HOUR_MS, digits)
+    last = Fraction(1, 10**digits)
+    assert Fraction(sum(figures, Decimal(0))) == round(Fraction(sum(parts), HOUR_MS) / last) * last
+    assert all(abs(Fraction(one) - Fraction(part, HOUR_MS)) < last for one, part in zip(figures, parts, strict=True))
+
+
+def test_hours_that_are_stacked_sum_to_the_capacity_in_files() -> None:
+    third = HOUR_MS // 3 + 1
+    sums = Sums(
+        billed_ams=third, waived_ams=third, open_ams=third, idle_ams=7, down_ams=0, capacity_ams=3 * third + 7
+    )
+    cells = (Cell(hour_ms=0, type="a100", rehearsal=False, sums=sums),)
+    found = occupancy(Conservation(from_ms=0, to_ms=1, cells=cells, faults=()), [], set(), title="x")
+    (row,) = csv.DictReader(io.StringIO(report_csv(found)))
+    assert sum(Decimal(row[f"{part}_hours"]) for part in PARTS) == Decimal(row["capacity_hours"])
+    (stored,) = pq.read_table(io.BytesIO(report_parquet(found))).to_pylist()
+    assert sum(stored[f"{part}_hours"] for part in PARTS) == stored["capacity_hours"]
+    assert row["down_hours"] == "0.000000000"
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)

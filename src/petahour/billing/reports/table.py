@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 Cell = str | int | None
@@ -48,6 +50,21 @@ class Report:
     def place(self, name: str) -> int:
         """Where a column stands."""
         return [column.name for column in self.columns].index(name)
+
+
+def parts_in(parts: Sequence[int], unit: int, digits: int) -> list[Decimal]:
+    """The parts of a whole in a larger unit, with so many decimals, that sum to the whole rounded once, half to even.
+
+    Each is rounded down, and the last decimals that are then missing go to those that lost most, the first of equals.
+    """
+    scaled = [divmod(part * 10**digits, unit) for part in parts]
+    whole, rest = divmod(sum(parts) * 10**digits, unit)
+    whole += 2 * rest + (whole & 1) > unit
+    figures = [figure for figure, _ in scaled]
+    most = sorted(range(len(parts)), key=lambda place: (-scaled[place][1], place))
+    for place in most[: whole - sum(figures)]:
+        figures[place] += 1
+    return [Decimal(figure).scaleb(-digits) for figure in figures]
 
 
 def share_ppm(part: int, whole: int) -> int | None:

@@ -52,7 +52,7 @@ class Life:
     @property
     def preempted_ms(self) -> int | None:
         """When it was first asked to yield by the operator."""
-        causes = (StopCause.PREEMPTED, StopCause.MAINTENANCE)
+        causes = (StopCause.PREEMPTED, StopCause.MAINTENANCE, StopCause.RECALLED)
         asked = (event.at_ms for event in self.stopping if event.data.get("stop_cause") in causes)
         return next(asked, None)
 
@@ -75,6 +75,7 @@ class Facts:
     books: Mapping[str, PriceBook]
     posted: Sequence[SpotPrice]
     spot_events: Sequence[Event]
+    reservation_events: Sequence[Event]
 
 
 def read_facts(tx: Transaction) -> Facts:
@@ -83,11 +84,14 @@ def read_facts(tx: Transaction) -> Facts:
     lives: dict[str, Life] = defaultdict(Life)
     added: list[Event] = []
     spot: list[Event] = []
+    reserved: list[Event] = []
     for event in _events(tx):
         if event.kind is EventKind.CREDIT_ADDED:
             added.append(event)
         if event.kind is EventKind.SPOT_POSTED:
             spot.append(event)
+        if event.kind is EventKind.RESERVATION_SET:
+            reserved.append(event)
         if event.job and event.kind is not EventKind.REPORT_CONFLICT:
             histories[event.job].append(event)
         if event.allocation:
@@ -104,6 +108,7 @@ def read_facts(tx: Transaction) -> Facts:
         books={book.id: book for book in tx.prices.books()},
         posted=tx.prices.posted(),
         spot_events=spot,
+        reservation_events=reserved,
     )
 
 

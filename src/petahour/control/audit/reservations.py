@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 from petahour.control.audit.check import Check, checked
 from petahour.control.audit.facts import Facts
@@ -13,27 +16,46 @@ from petahour.store.protocol import Transaction
 
 _HOUR_MS = 3_600_000
 Hour = tuple[int, int]
+Held = tuple[int, int, frozenset[tuple[str, int]]]
 
 
 def reservation_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
     """The promises about reservations. Costs the hours that were charged, not the ledger."""
     every = tx.promises.reservations()
     return (
-        checked("no accelerator is promised twice", _twice(every)),
+        checked("no accelerator is promised twice", _twice(every, facts)),
         checked("every hour of a reservation is charged once", _hours(tx, every)),
         checked("what is set aside is for hours of reservations", _set_aside(tx, facts, every)),
     )
 
 
-def _twice(every: Sequence[Reservation]) -> Iterator[str]:
+def _twice(every: Sequence[Reservation], facts: Facts) -> Iterator[str]:
+    """Of each reservation the seats it has now, and those that it had before they moved, as the log tells."""
+    told: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+    for event in facts.reservation_events:
+        data: Mapping[str, Any] = event.data
+        told[data["reservation"]["id"]].append((event.at_ms, data["reservation"]))
     confirmed = [one for one in every if one.state is ReservationState.CONFIRMED]
+    held = {one.id: list(_held(one, told.get(one.id, []))) for one in confirmed}
     for place, one in enumerate(confirmed):
         if sum(len(slot.indexes) for slot in one.seats) != one.nodes * one.per_node:
             yield f"{one.id} of {one.nodes} x {one.per_node} has other seats"
         for other in confirmed[place + 1 :]:
-            apart = other.to_ms <= one.from_ms or one.to_ms <= other.from_ms
-            if not apart and _places(one) & _places(other):
+            if any(
+                mine[0] < theirs[1] and theirs[0] < mine[1] and mine[2] & theirs[2]
+                for mine in held[one.id]
+                for theirs in held[other.id]
+            ):
                 yield f"{one.id} and {other.id} have seats in common at the same time"
+
+
+def _held(one: Reservation, told: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Held]:
+    """From when until when it had which seats; since the last event those that are stored."""
+    for (at_ms, state), (until_ms, _) in pairwise(told):
+        places = frozenset((seat["node"], index) for seat in state["seats"] for index in seat["indexes"])
+        if state["state"] == "confirmed":
+            yield max(at_ms, state["from_ms"]), min(until_ms, state["to_ms"]), places
+    yield max(told[-1][0] if told else 0, one.from_ms), one.to_ms, frozenset(_places(one))
 
 
 def _hours(tx: Transaction, every: Sequence[Reservation]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from petahour.control.audit.check import Check, Findings
 from petahour.control.audit.facts import EVER_MS, Facts, Life
+from petahour.control.audit.lending import LENDINGS, SHARED, LentShares
 from petahour.control.audit.prices import terms_faults
 from petahour.control.posted import Posted
 from petahour.model.allocations import Allocation, EndKind
@@ -20,7 +21,8 @@ CHARGES = "every usage record has one charge of its amount"
 
 def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
     """The promises about usage records and charges."""
-    findings = Findings((COVERAGE, POLICY, CHARGES))
+    findings = Findings((COVERAGE, POLICY, CHARGES, SHARED, LENDINGS))
+    lent = LentShares(facts)
     told = {name: _Told.of(life, facts.allocations.get(name)) for name, life in facts.lives.items() if life.placed}
     spans: dict[str, _Span] = {}
     posted = Posted(facts.posted)
@@ -37,6 +39,7 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
             findings.add(CHARGES, f"{record.id} has no charge")
             continue
         charged += 1
+        lent.add(record, charge)
         allocation = facts.allocations.get(record.allocation)
         for fault in terms_faults(charge, record, allocation, facts.books, posted):
             findings.add(CHARGES, fault)
@@ -45,6 +48,10 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
             findings.add(CHARGES, f"{name} is for a usage record that is not there")
     for fault in _coverage(tx, facts, spans):
         findings.add(COVERAGE, fault)
+    for fault in lent.faults(tx):
+        findings.add(SHARED, fault)
+    for fault in lent.differences(tx):
+        findings.add(LENDINGS, fault)
     return findings.checks()
 
 

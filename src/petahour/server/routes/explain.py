@@ -61,6 +61,7 @@ def _view(found: Explanation) -> dict[str, object]:
         "tenant": found.tenant,
         "movements": [asdict(one) for one in found.movements],
         "pieces": [asdict(one) for one in found.pieces],
+        "lent": [asdict(one) for one in found.lent],
         "allocation": None if allocation is None else allocation_view(allocation),
         "events": [event_view(event) for event in found.events],
         "job": job

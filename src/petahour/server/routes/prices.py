@@ -72,6 +72,7 @@ def _book(published: PublishedBook, *, whole: bool) -> dict[str, object]:
         "effective_ms": book.effective_ms,
         "until_ms": book.until_ms,
         "utc_offset_ms": book.utc_offset_ms,
+        "lent_share_ppm": book.lent_share_ppm,
         "published_ms": published.published_ms,
         "published_by": published.published_by,
         "prices": prices,
@@ -86,6 +87,7 @@ def _prices_at(found: PricesAt) -> dict[str, object]:
         "at_ms": found.at_ms,
         "hour_of_week": found.hour_of_week,
         "utc_offset_ms": found.book.utc_offset_ms,
+        "lent_share_ppm": found.book.lent_share_ppm,
         "tenant": found.tenant,
         "rows": [
             {"type": row.type, "tier": row.tier.value, "micros": row.micros, "banded": row.banded}

@@ -9,11 +9,20 @@ from fastapi.responses import JSONResponse
 
 from petahour.billing.fields import read_instant
 from petahour.control.maintenance import cancel_maintenance, plan_maintenance, windows_for
-from petahour.control.reservation_changes import end_reservation, extend, upgrade
-from petahour.control.reservations import Wish, confirm, reservation_for, reservations_for, reserve
+from petahour.control.renewals import next_renewal, set_renewal
+from petahour.control.reservation_changes import end_reservation, extend, lend, upgrade
+from petahour.control.reservations import Wish, confirm, lent_micros, reservation_for, reservations_for, reserve
 from petahour.model.promises import Reservation, maintenance_data, reservation_data
 from petahour.server.caller import TheCaller, TheContext
-from petahour.server.promise_schemas import ConfirmBody, ExtendBody, MaintenanceBody, ReservationBody, UpgradeBody
+from petahour.server.promise_schemas import (
+    ConfirmBody,
+    ExtendBody,
+    LendBody,
+    MaintenanceBody,
+    RenewBody,
+    ReservationBody,
+    UpgradeBody,
+)
 from petahour.server.schemas import Body
 
 router = APIRouter(prefix="/v1", tags=["promises"])
@@ -61,8 +70,9 @@ def reservations(context: TheContext, caller: TheCaller, tenant: str | None = No
 
 @router.get("/reservations/{reservation_id}")
 def reservation(reservation_id: str, context: TheContext, caller: TheCaller) -> JSONResponse:
-    """One reservation."""
-    return JSONResponse(_view(reservation_for(context, caller, reservation_id), context))
+    """One reservation; ``lent_micros``: what lending has earned its owner so far."""
+    found = reservation_for(context, caller, reservation_id)
+    return JSONResponse(_view(found, context) | {"lent_micros": lent_micros(context, found)})
 
 
 @router.post("/reservations", status_code=status.HTTP_201_CREATED)
@@ -79,6 +89,8 @@ def create(body: ReservationBody, context: TheContext, caller: TheCaller) -> JSO
         months=body.months,
         price=body.price,
         lends=body.lends,
+        share=body.share,
+        renews=body.renews,
     )
     return JSONResponse(_view(reserve(context, caller, wish), context), status_code=status.HTTP_201_CREATED)
 
@@ -102,6 +114,18 @@ def extend_one(reservation_id: str, body: ExtendBody, context: TheContext, calle
     return JSONResponse(_view(extend(context, caller, reservation_id, to_ms=read_instant(body.to, "to")), context))
 
 
+@router.post("/reservations/{reservation_id}/lend")
+def lend_one(reservation_id: str, body: LendBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Lend what is unused of it to spot from now on, or no longer; spot on its seats is then stopped."""
+    return JSONResponse(_view(lend(context, caller, reservation_id, lends=body.lends), context))
+
+
+@router.post("/reservations/{reservation_id}/renew")
+def renew_one(reservation_id: str, body: RenewBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Renew it month by month, or no longer; ``renews_at_ms`` and ``renews_to_ms``: when, and until when."""
+    return JSONResponse(_view(set_renewal(context, caller, reservation_id, renews=body.renews), context))
+
+
 @router.post("/reservations/{reservation_id}/upgrade", status_code=status.HTTP_201_CREATED)
 def upgrade_one(reservation_id: str, body: UpgradeBody, context: TheContext, caller: TheCaller) -> JSONResponse:
     """Enlarge it: a reservation beside it, to the same end."""
@@ -110,7 +134,10 @@ def upgrade_one(reservation_id: str, body: UpgradeBody, context: TheContext, cal
 
 
 def _view(one: Reservation, context: TheContext) -> dict[str, object]:
+    at_ms, to_ms = next_renewal(context, one) or (None, None)
     return reservation_data(one) | {
+        "renews_at_ms": at_ms,
+        "renews_to_ms": to_ms,
         "state": one.shown_state(context.clock.now_ms()),
         "accelerators": one.accelerators,
     }

@@ -27,7 +27,7 @@ def revenue(context: TheContext, caller: TheCaller, month: str | None = None, fo
 
 @router.get("/occupancy")
 def occupancy(context: TheContext, caller: TheCaller, month: str | None = None, form: Form = "json") -> Response:
-    """Sold, lent, waived, open, idle and down time of a month, by type; they sum to the capacity."""
+    """Used, borrowed, lent, unused (reserved), waived, open, idle and down time of a month, by type: the capacity."""
     month = month or month_of(context.clock.now_ms())
     return _answer(cases.occupancy_for(context, caller, month), form)
 

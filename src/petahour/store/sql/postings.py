@@ -58,7 +58,7 @@ def sums_query(own: Sequence[str], *, from_ms: int) -> Select[Any]:
         t.kind.label("kind"),
         case((t.at_ms >= from_ms, from_ms), else_=t.at_ms - t.at_ms % DAY_MS).label("at_ms"),
         case((charged, ""), else_=t.note).label("note"),
-        case((charged, ""), else_=t.cause).label("cause"),
+        case((charged | (t.kind == TransferKind.LENT_SHARE.value), ""), else_=t.cause).label("cause"),
         func.coalesce(c.project, "").label("project"),
         func.coalesce(c.type, "").label("type"),
         func.coalesce(c.tier, "").label("tier"),

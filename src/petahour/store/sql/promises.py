@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from petahour.model.promises import (
+    Lending,
     Maintenance,
     Reservation,
     ReservationState,
@@ -18,8 +19,10 @@ from petahour.model.promises import (
     maintenance_from,
     reservation_data,
     reservation_from,
+    seats_data,
+    seats_from,
 )
-from petahour.store.sql.promise_tables import maintenance, reservations
+from petahour.store.sql.promise_tables import lendings, maintenance, reservations
 from petahour.store.sql.statements import one, rows
 
 _OVER = (WindowState.CLOSED.value, WindowState.CANCELLED.value)
@@ -62,6 +65,20 @@ class SqlPromises:
             query = query.where(column.state == state.value)
         return rows(self._connection, query, _reservation_of)
 
+    def put_lending(self, reservation_id: str, lending: Lending | None, *, at_ms: int) -> None:
+        """From an instant on the reservation lends so; None: nothing any more. What it lent before stays known."""
+        same = lendings.c.reservation == reservation_id
+        self._connection.execute(delete(lendings).where(same, lendings.c.from_ms >= at_ms))
+        self._connection.execute(update(lendings).where(same, lendings.c.to_ms > at_ms), {"to_ms": at_ms})
+        if lending is not None:
+            row = asdict(lending) | {"seats": orjson.dumps(seats_data(lending.seats)).decode()}
+            self._connection.execute(insert(lendings), row)
+
+    def lendings(self, *, from_ms: int, to_ms: int) -> Sequence[Lending]:
+        column = lendings.c
+        query = select(lendings).where(column.from_ms < to_ms, column.to_ms > from_ms)
+        return rows(self._connection, query.order_by(column.reservation, column.from_ms), _lending_of)
+
     def _put(self, table: Table, data: dict[str, object], listed: str) -> None:
         row = data | {listed: orjson.dumps(data[listed]).decode()}
         if not self._connection.execute(update(table).where(table.c.id == data["id"]), row).rowcount:
@@ -76,3 +93,7 @@ def _window_of(row: Mapping[str, Any]) -> Maintenance:
 def _reservation_of(row: Mapping[str, Any]) -> Reservation:
     known = {field.name: row[field.name] for field in fields(Reservation)}
     return reservation_from(known | {"seats": orjson.loads(row["seats"])})
+
+
+def _lending_of(row: Mapping[str, Any]) -> Lending:
+    return Lending(**{**row, "seats": seats_from(orjson.loads(row["seats"]))})

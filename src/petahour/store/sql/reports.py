@@ -10,6 +10,7 @@ from petahour.billing.reports.revenue import Earned
 from petahour.model.usage import AccountKind, TransferKind
 from petahour.store.sql.schema import charges, transfers, usage_records
 
+_SPENDING = (TransferKind.CHARGE.value, TransferKind.COMMITMENT.value)
 _REVENUE = f"{AccountKind.REVENUE.value}:%"
 
 
@@ -35,15 +36,25 @@ class SqlReports:
         return [_earned(name, int(micros), int(ams)) for name, micros, ams in self._connection.execute(query)]
 
     def charged(self, *, from_ms: int, to_ms: int) -> dict[str, int]:
-        """By prepaid account: what use took from it, in micro-units."""
+        """By prepaid account: what use and reservations took from it, in micro-units, but for early ends."""
         t = transfers.c
         query = (
             select(t.debit, func.sum(t.amount_micros))
-            .where(t.at_ms >= from_ms, t.at_ms < to_ms, t.kind == TransferKind.CHARGE.value)
+            .where(t.at_ms >= from_ms, t.at_ms < to_ms, or_(t.kind.in_(_SPENDING), t.id.like("trf-reserved-%")))
             .where(t.debit.like(f"{AccountKind.PREPAID.value}:%"))
             .group_by(t.debit)
         )
         return {account: int(micros) for account, micros in self._connection.execute(query)}
+
+    def noted(self, account: str, note: str) -> int:
+        """What transfers with this note took out of an account, in micro-units, less what was taken back of them."""
+        t, back = transfers.c, transfers.alias()
+        joined = transfers.outerjoin(
+            back, and_(back.c.id == "trf-rev-" + func.substr(t.id, 5), back.c.kind == TransferKind.REVERSAL.value)
+        )
+        query = select(func.sum(t.amount_micros)).select_from(joined)
+        query = query.where(t.debit == account, t.note == note, back.c.id.is_(None))
+        return int(self._connection.execute(query).scalar() or 0)
 
 
 def _moves() -> ColumnElement[bool]:

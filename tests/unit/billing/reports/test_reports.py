@@ -9,6 +9,7 @@ import pytest
 from tests.unit.documents.test_invoice_page import DOCUMENT
 
 from petahour.billing.conservation import Conservation
+from petahour.billing.reports.kept import Kept
 from petahour.billing.reports.margin import Costs, Fleet, margin
 from petahour.billing.reports.occupancy import occupancy
 from petahour.billing.reports.receivables import receivables
@@ -59,13 +60,16 @@ def conserved(sums: Sums) -> Conservation:
     return Conservation(from_ms=0, to_ms=10, cells=cells, faults=())
 
 
-def test_occupancy_parts_sum_to_capacity_and_borrowed_time_is_lent() -> None:
-    found = occupancy(conserved(SUMS), [USAGE], {"a-1"}, title="x")
-    # Half of the record lies in the window: 20 of the 60 were lent.
-    assert found.rows[0] == ("a100", "real", 40, 20, 5, 5, 20, 10, 100, 600_000)
+def test_occupancy_parts_sum_to_capacity() -> None:
+    kept = Kept(unused={(False, "a100"): 7}, lent={"use-1": 4})
+    found = occupancy(conserved(SUMS), [USAGE], {"a-1"}, kept, title="x")
+    # Half of the record lies in the window: 20 of the 60 were borrowed, of which 4 lay on lent seats.
+    assert found.rows[0] == ("a100", "real", 40, 16, 4, 7, 5, 5, 13, 10, 100, 670_000, 600_000)
     assert found.rows[-1][0] == "all"
     with pytest.raises(InvariantError, match="sum to its capacity"):
         occupancy(conserved(replace(SUMS, idle_ams=21)), [], set(), title="x")
+    with pytest.raises(InvariantError, match="sum to its capacity"):
+        occupancy(conserved(SUMS), [], set(), Kept(unused={(False, "a100"): 21}, lent={}), title="x")
 
 
 @pytest.mark.parametrize(

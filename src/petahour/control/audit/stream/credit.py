@@ -28,7 +28,7 @@ def credit_faults(picture: Picture, event: Event) -> Iterator[Fault]:
             yield _CREDIT, f"event {event.seq} does not say what the credit of {event.tenant} came to"
         return
     before = picture.credit.get(event.tenant or "")
-    if event.kind is EventKind.CREDIT_ADDED:
+    if event.kind in (EventKind.CREDIT_ADDED, EventKind.LENT_SHARED):
         due = None if before is None else before + data["amount_micros"]
     else:
         due = None if before is None else before - data["charged_micros"] - data["held_micros"]

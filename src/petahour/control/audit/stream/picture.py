@@ -140,7 +140,7 @@ class Picture:
             self.runs[name].started_ms = event.at_ms
         elif kind is EventKind.JOB_STOPPING:
             run = self.runs[name]
-            if data["stop_cause"] in ("preempted", "maintenance") and run.yielded_ms is None:
+            if data["stop_cause"] in ("preempted", "maintenance", "recalled") and run.yielded_ms is None:
                 run.yielded_ms = event.at_ms
         elif kind is EventKind.HOURS_CLOSED:
             run = self.runs[name]
@@ -195,7 +195,8 @@ def moves_credit(picture: Picture, event: Event) -> bool:
     if event.kind in (EventKind.JOB_ENDED, EventKind.HOURS_CLOSED):
         run = picture.runs.get(event.allocation or "")
         return run is not None and not run.rehearsal
-    return event.kind is EventKind.CREDIT_ADDED
+    lent = event.kind is EventKind.LENT_SHARED and "available_micros" in event.data  # not of a rehearsal
+    return lent or event.kind is EventKind.CREDIT_ADDED
 
 
 def places_of(slots: list[tuple[str, list[int]]]) -> list[tuple[str, int]]:

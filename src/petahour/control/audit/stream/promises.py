@@ -8,6 +8,7 @@ from typing import Any
 
 from petahour.control.audit.stream.picture import Fault, Ordered, Picture, Run, places_of
 from petahour.model.events import Event, EventKind
+from petahour.model.promises import LENT_GRACE_MS
 
 _WINDOWS = "maintenance windows are kept free"
 _SEATS = "reservations are kept"
@@ -16,7 +17,7 @@ _SEATS = "reservations are kept"
 def promise_faults(picture: Picture, event: Event) -> Iterator[Fault]:
     data: Mapping[str, Any] = event.data
     if event.kind is EventKind.RESERVATION_SET:
-        yield from _seated(picture, data["reservation"])
+        yield from _seated(picture, data["reservation"], event.at_ms)
         return
     job = picture.jobs.get(event.job or "")
     if job is None:
@@ -26,6 +27,10 @@ def promise_faults(picture: Picture, event: Event) -> Iterator[Fault]:
         at_ms = event.at_ms if picture.pass_ms is None else min(event.at_ms, picture.pass_ms)
         yield from _into_window(picture, event, job, at_ms)
         yield from _on_seats(picture, event, job, at_ms)
+    elif event.kind is EventKind.JOB_STOPPING and data["stop_cause"] == "recalled":
+        run = picture.runs.get(event.allocation or "")
+        if run is not None and (job.terms["tier"] != "spot" or not _on_kept(picture, run, event.at_ms)):
+            yield _SEATS, f"{event.allocation} is taken off seats that it is not on, or that are lent"
     elif event.kind is EventKind.JOB_STOPPING and data["stop_cause"] == "maintenance":
         run = picture.runs.get(event.allocation or "")
         if run is not None and not any(_makes_way(window, job, run) for window in picture.windows.values()):
@@ -73,12 +78,22 @@ def _on_seats(picture: Picture, event: Event, job: Ordered, at_ms: int) -> Itera
     for name, one in picture.reservations.items():
         if name in named or not places & _seats(one) or at_ms >= one["to_ms"]:
             continue
-        spot = job.terms["tier"] == "spot" and (one["lends"] or at_ms < one["from_ms"])
+        lent = one["lends"] and job.terms["grace_ms"] <= LENT_GRACE_MS
+        spot = job.terms["tier"] == "spot" and (lent or at_ms < one["from_ms"])
         if not spot and not _over_before(job, at_ms, one["from_ms"]):
             yield _SEATS, f"{event.allocation} of {job.tenant} is placed on seats of {name} of {one['tenant']}"
 
 
-def _seated(picture: Picture, one: Mapping[str, Any]) -> Iterator[Fault]:
+def _on_kept(picture: Picture, run: Run, at_ms: int) -> bool:
+    """Whether any of the run lies on seats that are a tenant's at the instant, and not lent."""
+    places = set(places_of(run.slots))
+    return any(
+        one["from_ms"] <= at_ms < one["to_ms"] and not one["lends"] and places & _seats(one)
+        for one in picture.reservations.values()
+    )
+
+
+def _seated(picture: Picture, one: Mapping[str, Any], at_ms: int) -> Iterator[Fault]:
     if one["state"] != "confirmed":
         return
     slots = [(seat["node"], seat["indexes"]) for seat in one["seats"]]
@@ -92,7 +107,8 @@ def _seated(picture: Picture, one: Mapping[str, Any]) -> Iterator[Fault]:
     if len({host.pool for host in hosts if host is not None}) > 1:
         yield _SEATS, f"{one['id']} has seats in several pools"
     for name, other in picture.reservations.items():
-        apart = other["to_ms"] <= one["from_ms"] or one["to_ms"] <= other["from_ms"]
+        # Seats that move are its own from now on: whose they were before is of no matter.
+        apart = other["to_ms"] <= max(at_ms, one["from_ms"]) or one["to_ms"] <= other["from_ms"]
         if name != one["id"] and not apart and _seats(one) & _seats(other):
             yield _SEATS, f"{one['id']} has seats that are {name}'s at the same time"
 
