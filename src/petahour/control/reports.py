@@ -38,8 +38,8 @@ def occupancy_for(context: Context, caller: Caller, month: str) -> Report:
     authorize(caller, Action.READ_REPORTS)
     with context.store.read() as tx:
         found = _conserved(context, tx, month)
-        usage = tx.ledger.usage(tenant=None, from_ms=found.from_ms, to_ms=found.to_ms)
         borrowed = {one.id for one in tx.allocations.every() if one.borrowed}
+        usage = [record for name in sorted(borrowed) for record in tx.ledger.usage_of(name)]
     return occupancy(found, usage, borrowed, title=f"Occupancy in {month}, accelerator-hours")
 
 
