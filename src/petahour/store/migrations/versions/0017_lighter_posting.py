@@ -12,21 +12,18 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-_NO_CHARGE = sa.text("kind <> 'charge'")
-
 
 def upgrade() -> None:
     op.drop_index("ix_charges_tenant_hour", table_name="charges")
-    op.drop_index("ix_transfers_credit", table_name="transfers")
-    op.create_index(
-        "ix_transfers_credit", "transfers", ["credit"], sqlite_where=_NO_CHARGE, postgresql_where=_NO_CHARGE
-    )
     guard(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION IF EXISTS petahour_refers()")
+        op.drop_index("ix_transfers_credit", table_name="transfers")
+        op.create_index("ix_transfers_credit", "transfers", ["credit"], postgresql_where=sa.text("kind <> 'charge'"))
 
 
 def downgrade() -> None:
-    op.drop_index("ix_transfers_credit", table_name="transfers")
-    op.create_index("ix_transfers_credit", "transfers", ["credit"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_index("ix_transfers_credit", table_name="transfers")
+        op.create_index("ix_transfers_credit", "transfers", ["credit"])
     op.create_index("ix_charges_tenant_hour", "charges", ["tenant", "hour_ms"])
