@@ -157,9 +157,11 @@ class SqlLedger:
 
     def usage(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[UsageRecord]:
         column = usage_records.c
-        query = select(usage_records).order_by(column.start_ms, column.id)
-        query = _of_tenant(query, column.tenant, tenant)
-        return rows(self._connection, query.where(column.start_ms < to_ms, column.end_ms > from_ms), usage_of)
+        query = select(*(column[name] for name in USAGE)).order_by(column.start_ms, column.id)
+        query = _of_tenant(query, column.tenant, tenant).where(column.start_ms < to_ms, column.end_ms > from_ms)
+        # A month of them fits into memory once, as records, but not as the driver's rows besides.
+        found = self._connection.execute(query, execution_options={"yield_per": 5_000})
+        return [usage_of(dict(zip(USAGE, row, strict=True))) for row in found]
 
     def usage_of(self, allocation: str) -> Sequence[UsageRecord]:
         column = usage_records.c
