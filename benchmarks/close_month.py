@@ -1,6 +1,7 @@
 """The monthly close at size: two million usage records into five hundred invoices, its proof, and one invoice as PDF.
 
     python benchmarks/close_month.py                      # SQLite in a temporary directory
+    python benchmarks/close_month.py --postgres           # a throw-away server that syncs every commit
     python benchmarks/close_month.py --url postgresql://user@host/empty_database
     python benchmarks/close_month.py --records 100000 --tenants 50
 
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -31,6 +33,7 @@ from petahour.control.live import LiveState
 from petahour.control.month_close import Outcome, close_month
 from petahour.control.prices import load_price_books
 from petahour.control.proof import prove
+from petahour.control.reports import occupancy_for
 from petahour.documents.page import invoice_page
 from petahour.documents.pdf import to_pdf
 from petahour.documents.words import Language
@@ -56,11 +59,10 @@ class AfterMonth:
         return self._now_ms
 
 
-def close_in_this_process(url: str, month: str) -> dict[str, float]:
-    """Close the month; seconds, peak memory in megabytes, and how many invoices."""
-    store = open_store(url)
+def context_of(store: SqlStore, month: str) -> Context:
+    """A control plane's, a day after the month."""
     catalog = load_catalog(None)
-    context = Context(
+    return Context(
         store=store,
         engines={},
         catalog=catalog,
@@ -70,6 +72,12 @@ def close_in_this_process(url: str, month: str) -> dict[str, float]:
         live=LiveState(),
         data_dir=Path(),
     )
+
+
+def close_in_this_process(url: str, month: str) -> dict[str, float]:
+    """Close the month; seconds, peak memory in megabytes, and how many invoices."""
+    store = open_store(url)
+    context = context_of(store, month)
     began, worked = time.perf_counter(), time.process_time()
     done = close_month(context, OPERATOR, month)
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
@@ -95,8 +103,18 @@ def prove_in_this_process(url: str) -> dict[str, float]:
     return {"s": seconds, "cpu_s": cpu_s, "mb": peak_mb, "records": proof.counts.usage_records}
 
 
+def report_in_this_process(url: str, month: str) -> dict[str, float]:
+    """The occupancy of the month; seconds, and peak memory in megabytes."""
+    store = open_store(url)
+    began, worked = time.perf_counter(), time.process_time()
+    occupancy_for(context_of(store, month), OPERATOR, month)
+    seconds, cpu_s = time.perf_counter() - began, time.process_time() - worked
+    store.close()
+    return {"s": seconds, "cpu_s": cpu_s, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
 def in_its_own_process(only: str, url: str, month: Month) -> dict[str, float]:
-    """What ``close_in_this_process`` or ``prove_in_this_process`` tells of another one."""
+    """What the function of that name ``_in_this_process`` tells of another one."""
     command = [sys.executable, __file__, "--only", only, "--url", url, "--records", str(month.records)]
     told: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     print(f"{only}: {told}", file=sys.stderr)
@@ -148,22 +166,33 @@ def name_parties(store: SqlStore, month: Month) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url")
+    parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--tenants", type=int, default=500)
     parser.add_argument("--made", action="store_true", help="the month is made in --url already, and not closed")
-    parser.add_argument("--only", choices=("close", "prove"), help="do this to the month of --url, and nothing else")
+    parser.add_argument(
+        "--only", choices=("close", "prove", "report"), help="do this to the month of --url, and nothing else"
+    )
     options = parser.parse_args()
     month = Month(records=options.records, tenants=options.tenants)
     if options.only:
-        told = (
-            close_in_this_process(options.url, month.month)
-            if options.only == "close"
-            else prove_in_this_process(options.url)
-        )
+        told = {
+            "close": lambda: close_in_this_process(options.url, month.month),
+            "prove": lambda: prove_in_this_process(options.url),
+            "report": lambda: report_in_this_process(options.url, month.month),
+        }[options.only]()
         print(json.dumps(told))
         return 0
-    with tempfile.TemporaryDirectory(prefix="petahour-close-") as directory:
+    with tempfile.TemporaryDirectory(prefix="petahour-close-") as directory, ExitStack() as after:
         url = options.url or sqlite_url(Path(directory) / "month.db")
+        if options.postgres:
+            sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration"))
+            from postgres import PostgresServer
+
+            server = PostgresServer(fsync=True)
+            after.callback(server.close)
+            server.start()
+            url = server.new_database()
         if not options.made:
             posted = fill(url, month)
             print(f"{posted.records:,} usage records posted in {posted.seconds:,.0f} s", file=sys.stderr)
@@ -172,6 +201,7 @@ def main() -> int:
         baseline_s = sum_of_transfers(store)
         made = in_its_own_process("close", url, month)
         proven = in_its_own_process("prove", url, month)
+        reported = in_its_own_process("report", url, month)
         longest = check(store, options.tenants)
         store.close()
     records = int(proven["records"])
@@ -206,6 +236,13 @@ def main() -> int:
         Figure(
             name="the same, processor time of its process",
             value=proven["cpu_s"],
+            unit="s",
+            baseline_name=sums,
+            baseline=baseline_s,
+        ),
+        Figure(
+            name="the month's occupancy",
+            value=reported["s"],
             unit="s",
             baseline_name=sums,
             baseline=baseline_s,

@@ -21,25 +21,13 @@ def link(previous: str, transfer: Transfer) -> str:
     order: id, kind, debit, credit, amount_micros, currency, at_ms, cause, pending, note, expires_ms. Anybody can
     compute it anew with other tools, so the encoding never changes; another one would be another chain.
     """
-    return digest(previous, _fields(transfer))
+    told = (
+        *(previous, transfer.id, transfer.kind._value_, transfer.debit, transfer.credit, transfer.amount_micros),
+        *(transfer.currency, transfer.at_ms, transfer.cause, transfer.pending, transfer.note, transfer.expires_ms),
+    )
+    return sha256(orjson.dumps(told)).hexdigest()
 
 
 def digest(previous: str, fields: Fields) -> str:
     """The same from the bare fields, in that order. ``pending`` is the empty text where there is none."""
     return sha256(orjson.dumps((previous, *fields))).hexdigest()
-
-
-def _fields(transfer: Transfer) -> Fields:
-    return (
-        transfer.id,
-        transfer.kind.value,
-        transfer.debit,
-        transfer.credit,
-        transfer.amount_micros,
-        transfer.currency,
-        transfer.at_ms,
-        transfer.cause,
-        transfer.pending,
-        transfer.note,
-        transfer.expires_ms,
-    )

@@ -205,13 +205,12 @@ def apply_all(
     sums: dict[str, _Sums] = {}
     held = dict(held)
     for transfer in transfers:
-        debit, credit = (
-            sums.get(account) or sums.setdefault(account, _Sums.of(before.get(account), transfer.currency))
-            for account in (transfer.debit, transfer.credit)
-        )
+        debit = sums.get(transfer.debit) or _begin(sums, before, transfer.debit, transfer.currency)
+        credit = sums.get(transfer.credit) or _begin(sums, before, transfer.credit, transfer.currency)
         _check_entry(debit.currency, credit.currency, transfer)
         kind, amount, pending = transfer.kind, transfer.amount_micros, held.get(transfer.pending)
-        if kind.closes:
+        closes = kind.closes
+        if closes:
             released = _check_closing(transfer, pending)
             debit.pending_debits -= released
             credit.pending_credits -= released
@@ -223,10 +222,15 @@ def apply_all(
             debit.pending_debits += amount
             credit.pending_credits += amount
             held[transfer.id] = transfer
-        elif kind is TransferKind.POST or not kind.closes:
+        elif kind is TransferKind.POST or not closes:
             debit.debits += amount
             credit.credits += amount
     return {account: one.balance(account) for account, one in sums.items()}
+
+
+def _begin(sums: dict[str, _Sums], before: Mapping[str, Balance], account: str, currency: str) -> _Sums:
+    sums[account] = _Sums.of(before.get(account), currency)
+    return sums[account]
 
 
 @dataclass(slots=True)

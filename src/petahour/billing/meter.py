@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from petahour.model.allocations import Allocation, EndKind
 from petahour.model.errors import InvariantError
 from petahour.model.time import split_hours
@@ -35,21 +33,26 @@ def meter(allocation: Allocation, *, until_ms: int) -> tuple[UsageRecord, ...]:
     end_ms = until_ms if allocation.ended_ms is None else min(until_ms, allocation.ended_ms)
     accelerators = allocation.accelerators
     return tuple(
-        _record(allocation, accelerators, hour_ms, piece_start, piece_end, reason)
-        for span_start, span_end, reason in _spans(allocation, start_ms, end_ms)
-        for hour_ms, piece_start, piece_end in split_hours(span_start, span_end)
+        [
+            _record(allocation, accelerators, hour_ms, piece_start, piece_end, reason)
+            for span_start, span_end, reason in _spans(allocation, start_ms, end_ms)
+            if span_start < span_end
+            for hour_ms, piece_start, piece_end in split_hours(span_start, span_end)
+        ]
     )
 
 
-def _spans(allocation: Allocation, start_ms: int, end_ms: int) -> Iterator[tuple[int, int, WaiveReason | None]]:
+def _spans(allocation: Allocation, start_ms: int, end_ms: int) -> tuple[tuple[int, int, WaiveReason | None], ...]:
     """The interval parted where its reason to be waived changes, each part with that reason, if there is one."""
     begin_ms = end_ms if allocation.started_ms is None else max(start_ms, min(allocation.started_ms, end_ms))
     preempted_ms = allocation.preempted_ms
     yield_ms = end_ms if preempted_ms is None else max(begin_ms, min(preempted_ms, end_ms))
     lost = WaiveReason.LOST if allocation.end_kind is EndKind.LOST else None
-    yield start_ms, begin_ms, WaiveReason.PROVISIONING
-    yield begin_ms, yield_ms, lost
-    yield yield_ms, end_ms, lost or WaiveReason.PREEMPTION
+    return (
+        (start_ms, begin_ms, WaiveReason.PROVISIONING),
+        (begin_ms, yield_ms, lost),
+        (yield_ms, end_ms, lost or WaiveReason.PREEMPTION),
+    )
 
 
 def _record(

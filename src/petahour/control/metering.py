@@ -46,16 +46,19 @@ def post_usages(
 ) -> Metered:
     """The same for many allocations at once."""
     volumes = Volumes(tx)
-    rated: list[RatedUsage] = []
+    priced: dict[str, Piece] = {}
     metered: dict[str, int] = {}
     with CollectorPaused():
         for allocation in allocations:
             for record in meter(allocation, until_ms=until_ms):
-                rated += [_rated(piece, at_ms) for piece in priced_pieces(volumes, prices, allocation, record)]
+                for piece in priced_pieces(volumes, prices, allocation, record):
+                    priced.setdefault(piece.record.id, piece)
                 metered[allocation.id] = record.end_ms
-        fresh = tx.ledger.post_usage(rated)
+        fresh = tx.ledger.add_usage(piece.record for piece in priced.values())
+        rated = [_rated(priced[record.id], at_ms) for record in fresh]
+        tx.ledger.bill(rated)
         tx.allocations.save_metered(metered)
-    return Metered(metered_ms=metered, rated=fresh)
+    return Metered(metered_ms=metered, rated=rated)
 
 
 def _rated(piece: Piece, at_ms: int) -> RatedUsage:

@@ -52,20 +52,28 @@ def seated(allocation: Allocation, at_ms: int) -> bool:
 
 def price_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
     """The book's id and what an accelerator-hour is charged at in micro-units: never more than the job's limit."""
-    book, price = asked_at(prices, allocation, at_ms, used_ams=used_ams)
-    limit = allocation.limit_micros
-    return book, price if limit is None else min(price, limit)
+    return _limited(allocation, asked_at(prices, allocation, at_ms, used_ams=used_ams))
 
 
 def asked_at(prices: PriceBooks, allocation: Allocation, at_ms: int, *, used_ams: int = 0) -> tuple[str, int]:
     """The same before the job's limit, which tells that the limit is passed: nothing on seats that are paid for."""
     if seated(allocation, at_ms):
         return allocation.price_book, 0
-    book = book_for(prices, allocation, at_ms)
+    return _asked(prices, book_for(prices, allocation, at_ms), allocation, at_ms, used_ams)
+
+
+def _asked(
+    prices: PriceBooks, book: PriceBook | None, allocation: Allocation, at_ms: int, used_ams: int
+) -> tuple[str, int]:
     price = None if book is None else _price(prices, book, allocation, at_ms, used_ams)
     if book is None or price is None:
         return allocation.price_book, allocation.price_micros
     return book.id, price
+
+
+def _limited(allocation: Allocation, asked: tuple[str, int]) -> tuple[str, int]:
+    limit = allocation.limit_micros
+    return asked if limit is None else (asked[0], min(asked[1], limit))
 
 
 class Piece(NamedTuple):
@@ -103,13 +111,13 @@ def priced_pieces(
     volumes: Volumes, prices: PriceBooks, allocation: Allocation, record: UsageRecord
 ) -> Iterator[Piece]:
     """A usage record with its book and price; in several pieces where a volume band begins inside it."""
-    book = book_for(prices, allocation, record.start_ms)
-    free = book is None or record.rehearsal or seated(allocation, record.start_ms)
-    bands = () if free or book is None else _bands(book, allocation, record.start_ms)
-    used_ams = volumes.before(record) if bands else 0
-    for piece, before_ams in cut_at_bands(record, bands, used_ams=used_ams):
-        price_book, price_micros = price_at(prices, allocation, record.start_ms, used_ams=before_ams)
-        yield Piece(piece, price_book, price_micros, allocation.currency, allocation.postpaid)
+    paid = seated(allocation, record.start_ms)
+    book = None if paid else book_for(prices, allocation, record.start_ms)
+    bands = () if book is None or record.rehearsal else _bands(book, allocation, record.start_ms)
+    cut = cut_at_bands(record, bands, used_ams=volumes.before(record)) if bands else ((record, 0),)
+    for piece, before_ams in cut:
+        asked = (allocation.price_book, 0) if paid else _asked(prices, book, allocation, record.start_ms, before_ams)
+        yield Piece(piece, *_limited(allocation, asked), allocation.currency, allocation.postpaid)
 
 
 def cost_micros(prices: PriceBooks, allocation: Allocation, *, start_ms: int, duration_ms: int) -> int:

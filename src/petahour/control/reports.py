@@ -17,8 +17,9 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.statements import every_event
 from petahour.model.errors import ValidationError
-from petahour.model.events import Event
+from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceState
+from petahour.model.jobs import Tier
 from petahour.model.money import check_currency
 from petahour.model.tenants import Caller
 from petahour.model.time import DAY_MS, month_bounds
@@ -42,8 +43,12 @@ def occupancy_for(context: Context, caller: Caller, month: str) -> Report:
     with context.store.read() as tx:
         events = list(every_event(tx, context.settings.events_per_read))
         found = _conserved(context, tx, month, events)
-        usage = tx.ledger.usage(tenant=None, from_ms=found.from_ms, to_ms=found.to_ms)
-        borrowed = {one.id for one in tx.allocations.every() if one.borrowed}
+        allocations = tx.allocations.every()
+        borrowed = {one.id for one in allocations if one.borrowed}
+        # Only what is told apart is read: a month has many records.
+        reserved = any(event.kind is EventKind.RESERVATION_SET for event in events)
+        apart = borrowed | {one.id for one in allocations if reserved and one.tier is Tier.SPOT}
+        usage = [record for name in sorted(apart) for record in tx.ledger.usage_of(name)]
     kept = kept_time(events, usage, from_ms=found.from_ms, to_ms=found.to_ms)
     return occupancy(found, usage, borrowed, kept, title=f"Occupancy in {month}, accelerator-hours")
 

@@ -99,7 +99,7 @@ class Slot:
 
 def accelerators_of(slots: tuple[Slot, ...]) -> int:
     """How many accelerators the slots hold together."""
-    return sum(len(slot.indexes) for slot in slots)
+    return sum([len(slot.indexes) for slot in slots])
 
 
 def _bounded(field: str, value: object, most: int) -> None:

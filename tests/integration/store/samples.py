@@ -8,7 +8,7 @@ from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Ob
 from petahour.model.resources import Gang, Node, NodeState, Slot
 from petahour.model.tenants import ApiKey, Project, Quota, Role, Tenant, User
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Charge, Transfer, TransferKind, UsageRecord, WaiveReason
+from petahour.model.usage import Charge, RatedUsage, Transfer, TransferKind, UsageRecord, WaiveReason
 from petahour.store.protocol import Transaction
 
 HOUR = 500_000 * HOUR_MS
@@ -133,6 +133,7 @@ CHARGE = Charge(
     currency="CNY",
     hour_ms=HOUR,
 )
+RATED = RatedUsage(USAGE, CHARGE, None)
 
 
 def transfer(name: str, kind: TransferKind, micros: int, *, pending: str = "") -> Transfer:
@@ -198,3 +199,11 @@ QUOTE = Quote(
     refused=(NotQuoted(type="br106", reason="no figures"),),
     deadline_ms=HOUR,
 )
+
+
+def post_usage(tx: Transaction, rated: list[RatedUsage]) -> list[RatedUsage]:
+    """Post those whose usage record is new; which they are."""
+    by_id = {one.record.id: one for one in rated}
+    fresh = [by_id[record.id] for record in tx.ledger.add_usage(one.record for one in rated)]
+    tx.ledger.bill(fresh)
+    return fresh

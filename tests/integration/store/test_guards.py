@@ -25,8 +25,8 @@ def engine(store: SqlStore, url: str) -> Iterator[Engine]:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        tx.ledger.add_usage(samples.USAGE)
-        tx.ledger.add_charge(samples.CHARGE)
+        tx.ledger.add_usage([samples.USAGE])
+        tx.ledger.bill([samples.RATED])
         tx.ledger.post(samples.transfer("t-1", TransferKind.TOPUP, 5))
         tx.ledger.post(samples.transfer("t-2", TransferKind.PENDING, 3))
         tx.events.append(Event(kind=EventKind.TENANT_CREATED, at_ms=1))
@@ -108,7 +108,7 @@ def test_rows_that_cannot_be_are_refused(engine: Engine, changed: dict[str, obje
 
 
 def test_a_charge_needs_its_usage_and_a_usage_its_allocation(store: SqlStore) -> None:
-    for add in (lambda tx: tx.ledger.add_charge(samples.CHARGE), lambda tx: tx.ledger.add_usage(samples.USAGE)):
+    for add in (lambda tx: tx.ledger.bill([samples.RATED]), lambda tx: tx.ledger.add_usage([samples.USAGE])):
         with pytest.raises(IntegrityError), store.write() as tx:
             add(tx)
 
@@ -124,10 +124,10 @@ def test_one_usage_record_of_many_that_is_of_no_allocation_lets_none_in(store: S
     later = [rated("alloc-1", samples.HOUR + start_ms) for start_ms in (10, 20)]
     refused = r"FOREIGN KEY|allocation is alloc-none, which is not in allocations"
     with pytest.raises(IntegrityError, match=refused), store.write() as tx:
-        tx.ledger.post_usage([later[0], rated("alloc-none", samples.HOUR)])
+        samples.post_usage(tx, [later[0], rated("alloc-none", samples.HOUR)])
     with store.write() as tx:
         assert tx.ledger.usage_of("alloc-1") == [samples.USAGE]
-        assert tx.ledger.post_usage(later) == later
+        assert samples.post_usage(tx, later) == later
 
 
 @pytest.mark.parametrize("column", ["debit", "credit"])

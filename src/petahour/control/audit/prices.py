@@ -20,8 +20,11 @@ def terms_faults(
     posted: Posted,
 ) -> Iterator[str]:
     """What is wrong with the charge of a usage record."""
-    about = (charge.tenant, charge.project, charge.type, charge.tier, bool(charge.rehearsal), charge.hour_ms)
-    if about != (record.tenant, record.project, record.type, record.tier, bool(record.rehearsal), record.hour_ms):
+    if charge.id != "chg-" + record.id[4:]:
+        yield f"{charge.id} is not named after its usage record {record.id}"
+    # Tenant, project, type, tier and rehearsal lie in a row in both.
+    if charge[2:7] != record[3:8] or charge.hour_ms != record.hour_ms:
+        about = (charge.tenant, charge.project, charge.type, charge.tier, bool(charge.rehearsal), charge.hour_ms)
         yield f"{charge.id} is not about its usage record: {about}"
     if allocation is not None:
         if charge.currency != allocation.currency:
@@ -31,9 +34,10 @@ def terms_faults(
         book = allocation.price_book if paid else _book_due(charge, record, allocation, books)
         if charge.price_book != book:
             yield f"{charge.id} is priced by {charge.price_book}, should be by {book}"
-        prices = {0} if paid else _prices_due(books.get(book), record, allocation, posted)
-        if charge.price_micros not in prices:
-            yield f"{charge.id} has the price {charge.price_micros}, should have one of {sorted(prices)}"
+        if charge.price_micros != (0 if paid else _first_price(books.get(book), record, allocation, posted)):
+            prices = {0} if paid else _prices_due(books.get(book), record, allocation, posted)
+            if charge.price_micros not in prices:
+                yield f"{charge.id} has the price {charge.price_micros}, should have one of {sorted(prices)}"
     amount_micros = priced(record.billed_ams, charge.price_micros)
     if charge.amount_micros != amount_micros:
         yield f"{charge.id} is of {charge.amount_micros} micros, should be of {amount_micros}"
@@ -56,6 +60,17 @@ def _book_due(
     pair = (record.type, Tier(record.tier))
     sold = pair in latest.prices or (record.tenant, *pair) in latest.overrides
     return latest.id if sold else allocation.price_book
+
+
+def _first_price(book: PriceBook | None, record: StoredUsage, allocation: Allocation, posted: Posted) -> int | None:
+    """The first of ``_prices_due``, which nearly every record has; None where the book does not tell."""
+    price: int | None = allocation.price_micros
+    if book is not None:
+        name, tier, at_ms = record.type, Tier(record.tier), record.start_ms
+        hourly = posted.at(book.currency, name, at_ms)
+        price = unit_price(book, tenant=record.tenant, type=name, tier=tier, at_ms=at_ms, posted_micros=hourly)
+    limit = allocation.limit_micros
+    return price if price is None or limit is None else min(price, limit)
 
 
 def _prices_due(book: PriceBook | None, record: StoredUsage, allocation: Allocation, posted: Posted) -> set[int]:

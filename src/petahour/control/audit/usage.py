@@ -33,7 +33,7 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
             span = spans[record.allocation] = _Span()
         span.add(record)
         due = told.get(record.allocation)
-        for fault in () if due is None else _policy(record, due):
+        for fault in () if due is None or _plain(record, due) else _policy(record, due):
             findings.add(POLICY, fault)
         if charge.id is None:
             findings.add(CHARGES, f"{record.id} has no charge")
@@ -44,8 +44,10 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
         for fault in terms_faults(charge, record, allocation, facts.books, posted):
             findings.add(CHARGES, fault)
     if charged != tx.ledger.charge_count():
-        for name in tx.ledger.charges_without_usage():
-            findings.add(CHARGES, f"{name} is for a usage record that is not there")
+        lost = tx.ledger.charges_without_usage()
+        for name in lost or ("a usage record",):
+            wrong = "is for a usage record that is not there" if lost else "has several charges"
+            findings.add(CHARGES, f"{name} {wrong}")
     for fault in _coverage(tx, facts, spans):
         findings.add(COVERAGE, fault)
     for fault in lent.faults(tx):
@@ -59,19 +61,25 @@ def usage_checks(tx: Transaction, facts: Facts) -> tuple[Check, ...]:
 class _Span:
     """What the records of one allocation cover, whatever order they come in.
 
-    ``ends`` has the instants at which an odd number of records begin or end: of records that follow one another
-    without gap or overlap, these are the first beginning and the last end, and ``held_ms`` is what lies between.
+    ``ends`` and ``until_ms`` are the instants at which an odd number of records begin or end: of records that follow
+    one another without gap or overlap, these are the first beginning and the last end, and ``held_ms`` is what lies
+    between. A record that begins where the last one ended, as most do, moves ``until_ms`` alone.
     """
 
     held_ms: int = 0
+    until_ms: int | None = None
     ends: set[int] = field(default_factory=set)
 
     def add(self, record: StoredUsage) -> None:
-        self.held_ms += record.end_ms - record.start_ms
-        self.ends ^= {record.start_ms, record.end_ms}
+        start_ms, end_ms = record.start_ms, record.end_ms
+        self.held_ms += end_ms - start_ms
+        if start_ms != self.until_ms:
+            self.ends ^= {start_ms} if self.until_ms is None else {start_ms} ^ {self.until_ms}
+        self.until_ms = end_ms
 
     def covers(self, from_ms: int, to_ms: int) -> bool:
-        return self.held_ms == to_ms - from_ms and self.ends == ({from_ms, to_ms} if from_ms != to_ms else set())
+        ends = self.ends if self.until_ms is None else self.ends ^ {self.until_ms}
+        return self.held_ms == to_ms - from_ms and ends == ({from_ms, to_ms} if from_ms != to_ms else set())
 
 
 def _coverage(tx: Transaction, facts: Facts, spans: dict[str, _Span]) -> Iterator[str]:
@@ -105,7 +113,7 @@ def _uncovered(tx: Transaction, name: str, placed_ms: int, until_ms: int | None)
 class _Told:
     """What the records of one allocation have to say: from its events, and of project and tier from its row."""
 
-    about: tuple[object, ...]
+    about: tuple[object, ...]  # job, tenant, project, type, tier and rehearsal, as a record has them in a row
     count: int
     started_ms: int
     yielded_ms: int
@@ -120,8 +128,8 @@ class _Told:
         # Without a start nothing is billed, ever.
         return cls(
             about=(
-                *(told.job, told.tenant, told.data.get("type"), told.data.get("rehearsal"), count),
-                *((allocation.project, allocation.tier.value) if allocation else (None, None)),
+                *(told.job, told.tenant, allocation.project if allocation else None, told.data.get("type")),
+                *(allocation.tier.value if allocation else None, told.data.get("rehearsal")),
             ),
             count=count,
             started_ms=EVER_MS if started_ms is None else started_ms,
@@ -131,13 +139,30 @@ class _Told:
         )
 
 
+def _plain(record: StoredUsage, told: _Told) -> bool:
+    """Whether it is as nearly all are, inside its hour, billed in full and about its allocation: ``_policy`` would
+    find nothing.
+    """
+    hour_ms, start_ms, end_ms, accelerators, billed_ams, waived_ams, reason = record[8:]
+    return (
+        max(hour_ms, told.started_ms) <= start_ms < end_ms <= min(hour_ms + HOUR_MS, told.yielded_ms)
+        and not hour_ms % HOUR_MS
+        and record[2:8] == told.about
+        and billed_ams == (end_ms - start_ms) * told.count
+        and not waived_ams
+        and reason is None
+        and accelerators == told.count
+        and not told.lost
+    )
+
+
 def _policy(record: StoredUsage, told: _Told) -> Iterator[str]:
     if not record.hour_ms <= record.start_ms < record.end_ms <= record.hour_ms + HOUR_MS:
         yield f"{record.id} does not lie inside its hour {record.hour_ms}"
     if record.hour_ms % HOUR_MS:
         yield f"{record.id}: {record.hour_ms} is not the start of an hour"
-    seen = (record.job, record.tenant, record.type, bool(record.rehearsal), record.accelerators)
-    if (*seen, record.project, record.tier) != told.about:
+    if record[2:8] != told.about or record.accelerators != told.count:
+        seen = (record.job, record.tenant, record.type, bool(record.rehearsal), record.accelerators)
         yield f"{record.id} is not of what its allocation held: {(*seen, record.project, record.tier)}"
     held_ams = (record.end_ms - record.start_ms) * told.count
     billed_ams = _billed_ms(record, told) * told.count

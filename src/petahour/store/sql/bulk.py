@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from psycopg import Error, sql
 from sqlalchemy import Column, Connection, Table
-from sqlalchemy.exc import DBAPIError
+
+from petahour.store.sql.postgres import ask, begin_copy
 
 Row = tuple[object, ...]
 
@@ -25,29 +25,7 @@ def insert_many(connection: Connection, table: Table, names: Sequence[str], rows
         columns = ", ".join(f'"{name}"' for name in names)
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", list(rows))
         return
-    _copy(connection, table, names, rows)
-
-
-def _copy(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Row]) -> None:
-    """PostgreSQL's own way for many rows, over the driver's connection, inside the transaction that is under way."""
-    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
-    )
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.cursor() as cursor, cursor.copy(copy) as stream:
-            for row in rows:
-                stream.write_row(row)
-    except Error as error:
-        # As SQLAlchemy names what goes wrong in its own statements.
-        raise DBAPIError.instance(
-            copy.as_string(driver),
-            None,
-            error,
-            Error,
-            connection_invalidated=driver.closed,
-            dialect=connection.dialect,
-        ) from error
+    begin_copy(connection, table, names, rows)
 
 
 def upsert_many(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Row]) -> None:
@@ -61,8 +39,7 @@ def upsert_many(connection: Connection, table: Table, names: Sequence[str], rows
         marks = ", ".join("?" * len(names))
         connection.exec_driver_sql(f"{into} VALUES ({marks}) {conflict}", list(rows))
         return
-    statement = f"{into} SELECT * FROM {_given(connection, table, names)} {conflict}"
-    connection.exec_driver_sql(statement, (_document(names, rows),))
+    ask(connection, f"{into} SELECT * FROM {_given(connection, table, names)} {conflict}", _document(names, rows))
 
 
 def update_many(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Row]) -> None:
@@ -77,7 +54,7 @@ def update_many(connection: Connection, table: Table, names: Sequence[str], rows
     changes = ", ".join(f"{name} = given.{name}" for name in names[1:])
     given = _given(connection, table, names)
     statement = f"UPDATE {table.name} SET {changes} FROM {given} WHERE {table.name}.{names[0]} = given.{names[0]}"
-    connection.exec_driver_sql(statement, (_document(names, rows),))
+    ask(connection, statement, _document(names, rows))
 
 
 def _given(connection: Connection, table: Table, names: Sequence[str]) -> str:
@@ -97,8 +74,7 @@ def find_many(
     query = f"SELECT {', '.join(names)} FROM {table.name} WHERE {names[0]}"
     if connection.dialect.name != "sqlite":
         given = "SELECT json_array_elements_text(%s::json)"
-        parameters = (orjson.dumps(list(keys)).decode(),)
-        return connection.exec_driver_sql(f"{query} IN ({given})", parameters).all()
+        return ask(connection, f"{query} IN ({given})", orjson.dumps(list(keys)).decode())
     found: list[tuple[Any, ...]] = []
     left = iter(keys)
     while batch := tuple(islice(left, _BINDS)):

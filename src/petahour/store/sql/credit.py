@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from petahour.model.credit import Budget, CreditTerms, DunningStep, RequestState, TopupRequest, TopupRule
 from petahour.model.tenants import Role
 from petahour.store.sql.rows import plain
-from petahour.store.sql.schema import charges
+from petahour.store.sql.schema import charges, usage_records
 from petahour.store.sql.statements import one, rows
 from petahour.store.sql.terms_schema import (
     budgets,
@@ -105,8 +105,9 @@ class SqlCredit:
         )
 
     def charged_micros(self, *, tenant: str, project: str, from_ms: int, to_ms: int) -> int:
-        column = charges.c
-        query = select(func.coalesce(func.sum(column.amount_micros), 0)).where(
+        column = usage_records.c
+        billed = select(func.coalesce(func.sum(charges.c.amount_micros), 0))
+        query = billed.join_from(usage_records, charges, charges.c.usage == column.id).where(
             column.tenant == tenant,
             column.hour_ms >= from_ms,
             column.hour_ms < to_ms,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select
 
@@ -28,7 +28,15 @@ from petahour.store.sql.rows import (
     usage_row,
 )
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
-from petahour.store.sql.statements import Noun, batches, of_allocation, one, rows
+from petahour.store.sql.statements import Noun, batches, credited, of_allocation, one, rows
+
+
+class _Before(NamedTuple):
+    """What transfers find: the balances of their accounts, the holds that they close, and the end of the chain."""
+
+    balances: Mapping[str, Balance]
+    held: Mapping[str, Transfer]
+    head: str
 
 
 class SqlLedger:
@@ -40,26 +48,21 @@ class SqlLedger:
 
     # -- writing: what is stored already stays as it is ------------------------------------------------------
 
-    def add_usage(self, record: UsageRecord) -> bool:
-        fresh = self._new(usage_records.c.id, {record.id: record})
+    def add_usage(self, records: Iterable[UsageRecord]) -> Sequence[UsageRecord]:
+        """Store those that are new; which they are. Each of them is to be billed in the same transaction."""
+        fresh = self._new(usage_records.c.id, _first((one.id, one) for one in records))
         insert_many(self._connection, usage_records, USAGE, [usage_row(one) for one in fresh])
-        return bool(fresh)
-
-    def add_charge(self, charge: Charge) -> bool:
-        fresh = self._new(charges.c.usage, {charge.usage: charge})
-        insert_many(self._connection, charges, CHARGE, [charge_row(one) for one in fresh])
-        return bool(fresh)
-
-    def post_usage(self, rated: Iterable[RatedUsage]) -> Sequence[RatedUsage]:
-        """Store those whose usage record is new, with charge and transfer; which they are.
-
-        A record that is new has neither yet: both are named after it, and unique ids refuse them otherwise.
-        """
-        fresh = self._new(usage_records.c.id, _first((one.record.id, one) for one in rated))
-        insert_many(self._connection, usage_records, USAGE, [usage_row(one.record) for one in fresh])
-        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in fresh])
-        self._append([one.transfer for one in fresh if one.transfer is not None])
         return fresh
+
+    def bill(self, rated: Sequence[RatedUsage]) -> None:
+        """Store the charges and transfers of usage records that were new.
+
+        They have neither yet: both are named after the record, and unique ids refuse them otherwise.
+        """
+        moved = [one.transfer for one in rated if one.transfer is not None]
+        before = self._before(moved)
+        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in rated])
+        self._append(moved, before)
 
     def post(self, transfer: Transfer) -> bool:
         return bool(self.post_all([transfer]))
@@ -67,22 +70,25 @@ class SqlLedger:
     def post_all(self, posted: Sequence[Transfer]) -> Sequence[Transfer]:
         """Post those that are new, in this order, chained to what was posted before; which they are."""
         fresh = self._new(transfers.c.id, _first((one.id, one) for one in posted))
-        self._append(fresh)
+        self._append(fresh, self._before(fresh))
         return fresh
 
-    def _append(self, fresh: Sequence[Transfer]) -> None:
+    def _append(self, fresh: Sequence[Transfer], before: _Before) -> None:
         """Apply these to their balances and chain them to the last one."""
         if not fresh:
             return
-        after = apply_all(self._balances_of(fresh), fresh, self._pending_of(fresh))
+        after = apply_all(before.balances, fresh, before.held)
         chained = []
-        previous = self.head()
+        previous = before.head
         for transfer in fresh:
             previous = link(previous, transfer)
             chained.append((*transfer_row(transfer), previous))
         upsert_many(self._connection, accounts, BALANCE, [balance_row(balance) for balance in after.values()])
         insert_many(self._connection, transfers, (*TRANSFER, "hash"), chained)
         self._last_hash = previous
+
+    def _before(self, fresh: Sequence[Transfer]) -> _Before:
+        return _Before(self._balances_of(fresh), self._pending_of(fresh), self.head() if fresh else "")
 
     def _new(self, column: Column[Any], nouns: Mapping[str, Noun]) -> list[Noun]:
         """Those whose id is not stored, in the order given."""
@@ -100,7 +106,7 @@ class SqlLedger:
         return self.many(transfer.pending for transfer in fresh if transfer.pending)
 
     def _balances_of(self, fresh: Iterable[Transfer]) -> dict[str, Balance]:
-        wanted = {account for transfer in fresh for account in (transfer.debit, transfer.credit)}
+        wanted = {transfer.debit for transfer in fresh} | {transfer.credit for transfer in fresh}
         found = find_many(self._connection, accounts, BALANCE, wanted)
         return {row[0]: Balance(**dict(zip(BALANCE, row, strict=True))) for row in found}
 
@@ -151,9 +157,11 @@ class SqlLedger:
 
     def usage(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[UsageRecord]:
         column = usage_records.c
-        query = select(usage_records).order_by(column.start_ms, column.id)
-        query = _of_tenant(query, column.tenant, tenant)
-        return rows(self._connection, query.where(column.start_ms < to_ms, column.end_ms > from_ms), usage_of)
+        query = select(*(column[name] for name in USAGE)).order_by(column.start_ms, column.id)
+        query = _of_tenant(query, column.tenant, tenant).where(column.start_ms < to_ms, column.end_ms > from_ms)
+        # A month of them fits into memory once, as records, but not as the driver's rows besides.
+        found = self._connection.execute(query, execution_options={"yield_per": 5_000})
+        return [usage_of(dict(zip(USAGE, row, strict=True))) for row in found]
 
     def usage_of(self, allocation: str) -> Sequence[UsageRecord]:
         column = usage_records.c
@@ -161,9 +169,9 @@ class SqlLedger:
         return rows(self._connection, query, usage_of)
 
     def charges(self, *, tenant: str | None, from_ms: int, to_ms: int) -> Sequence[Charge]:
-        column = charges.c
-        query = select(charges).order_by(column.hour_ms, column.id)
-        query = _of_tenant(query, column.tenant, tenant)
+        column = usage_records.c
+        query = select(charges).join_from(usage_records, charges, charges.c.usage == column.id)
+        query = _of_tenant(query, column.tenant, tenant).order_by(charges.c.hour_ms, charges.c.id)
         return rows(self._connection, query.where(column.hour_ms < to_ms, column.hour_ms >= from_ms), charge_of)
 
     def transfers(self, *, accounts: Sequence[str] = (), until_ms: int | None = None) -> Sequence[Transfer]:
@@ -171,7 +179,7 @@ class SqlLedger:
         if until_ms is not None:
             query = query.where(transfers.c.at_ms < until_ms)
         if accounts:
-            query = query.where(or_(transfers.c.debit.in_(accounts), transfers.c.credit.in_(accounts)))
+            query = query.where(or_(transfers.c.debit.in_(accounts), credited(accounts)))
         return rows(self._connection, query, transfer_of)
 
     def expired(self, *, now_ms: int, limit: int) -> Sequence[Transfer]:

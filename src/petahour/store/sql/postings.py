@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Join, Select, and_, case, func, literal, l
 from petahour.model.time import DAY_MS
 from petahour.model.usage import AccountKind, TransferKind
 from petahour.store.sql.schema import charges, transfers, usage_records
+from petahour.store.sql.statements import credited
 
 _EARNING = (AccountKind.REVENUE, AccountKind.REHEARSAL_REVENUE)
 # A hold moves nothing; what a hold became, if anything, is its post.
@@ -103,7 +104,7 @@ def _joined() -> Join:
 def _between(own: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
     t = transfers.c
     return (
-        or_(and_(t.debit.in_(own), _earns(t.credit)), and_(t.credit.in_(own), _earns(t.debit))),
+        or_(and_(t.debit.in_(own), _earns(t.credit)), and_(credited(own), _earns(t.debit))),
         t.kind.not_in(_MOVES_NOTHING),
     )
 

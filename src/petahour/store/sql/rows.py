@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from enum import StrEnum
 from operator import attrgetter
+from sys import intern
 from typing import Any, cast
 
 import orjson
@@ -116,8 +117,13 @@ def usage_row(record: UsageRecord) -> tuple[object, ...]:
 
 
 def usage_of(row: Row) -> UsageRecord:
-    reason = WaiveReason(row["waive_reason"]) if row["waive_reason"] else None
-    return UsageRecord(**{**row, "tier": Tier(row["tier"]), "waive_reason": reason})
+    known = dict(row)
+    # A report reads millions of them, which share these texts.
+    for name in ("allocation", "job", "tenant", "project", "type"):
+        known[name] = intern(known[name])
+    known["tier"] = Tier(known["tier"])
+    known["waive_reason"] = WaiveReason(known["waive_reason"]) if known["waive_reason"] else None
+    return UsageRecord(**known)
 
 
 def charge_of(row: Row) -> Charge:

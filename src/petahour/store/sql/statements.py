@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, literal
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Select, Table, and_, literal, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
-from petahour.store.sql.schema import usage_records
+from petahour.store.sql.schema import NO_CHARGE, transfers, usage_records
 
 Noun = TypeVar("Noun")
 Row: TypeAlias = Mapping[str, Any]
@@ -44,6 +44,11 @@ def of_allocation(allocation: str | ColumnElement[str]) -> ColumnElement[bool]:
     name = literal(allocation) if isinstance(allocation, str) else allocation
     column, stem = usage_records.c, literal("use-").concat(name)
     return and_(column.id > stem.concat("-"), column.id < stem.concat("."), column.allocation == name)
+
+
+def credited(accounts: Sequence[str]) -> ColumnElement[bool]:
+    """Transfers into these accounts, none of them of revenue: charges, which go there, are in no index of credits."""
+    return and_(transfers.c.credit.in_(accounts), literal_column(f"transfers.{NO_CHARGE}", Boolean))
 
 
 def batches(ids: Iterable[str]) -> Iterator[list[str]]:

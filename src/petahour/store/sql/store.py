@@ -25,6 +25,7 @@ from petahour.store.sql.lease import SqlLease
 from petahour.store.sql.ledger import SqlLedger
 from petahour.store.sql.notices import SqlNotices
 from petahour.store.sql.people import SqlPeople
+from petahour.store.sql.postgres import wait_for_copies
 from petahour.store.sql.prices import SqlPrices
 from petahour.store.sql.promises import SqlPromises
 from petahour.store.sql.quotes import SqlQuotes
@@ -190,7 +191,7 @@ def _engine_of(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             pool_size=16,
@@ -205,6 +206,8 @@ def _engine_of(url: str) -> Engine:
                 "keepalives_count": 3,
             },
         )
+        wait_for_copies(engine)
+        return engine
     raise _bad_url(url)
 
 
