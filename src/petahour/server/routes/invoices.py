@@ -20,7 +20,7 @@ from petahour.documents.page import invoice_page
 from petahour.documents.pdf import to_pdf
 from petahour.documents.statement_page import statement_csv, statement_page
 from petahour.documents.words import Language
-from petahour.model.invoices import InvoiceState
+from petahour.model.invoices import DocumentKind, InvoiceState
 from petahour.model.tenants import Caller
 from petahour.server.billing_schemas import CloseBody, CreditNoteBody, PaymentBody, SellerBody, TermsBody, VoidBody
 from petahour.server.caller import TheCaller, TheContext
@@ -146,11 +146,17 @@ def set_terms(tenant: str, body: TermsBody, context: TheContext, caller: TheCall
 
 
 def _focus(context: Context, caller: Caller, number: str, form: str) -> Response:
+    noted = cases.find_invoice(context, caller, number)
+    if noted.kind is DocumentKind.CREDIT_NOTE:
+        return _focus_file(Focus(document=noted, postings=(), titles={}), form)
     with cases.billed_by(context, caller, number) as (document, postings):
-        focus = Focus(document=document, postings=postings, titles=_titles(context))
-        if form == "focus":
-            return Response(focus_csv(focus), media_type="text/csv; charset=utf-8")
-        return Response(focus_parquet(focus), media_type="application/vnd.apache.parquet")
+        return _focus_file(Focus(document=document, postings=postings, titles=_titles(context)), form)
+
+
+def _focus_file(focus: Focus, form: str) -> Response:
+    if form == "focus":
+        return Response(focus_csv(focus), media_type="text/csv; charset=utf-8")
+    return Response(focus_parquet(focus), media_type="application/vnd.apache.parquet")
 
 
 def _titles(context: Context) -> dict[str, str]:
