@@ -8,6 +8,7 @@ from petahour.billing.ledger import expire, reversal
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
+from petahour.control.credit_moves import is_own
 from petahour.model.errors import ConflictError, InvariantError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceState
@@ -83,7 +84,7 @@ def _require_alone(tx: Transaction, taken: Transfer) -> None:
     rule = remedy = ""
     if taken.kind is TransferKind.PENDING or taken.kind.closes:
         rule, remedy = "a hold moved nothing that could be taken back", "Reverse what was posted instead."
-    elif taken.kind in (TransferKind.TAX, TransferKind.ROUNDING, TransferKind.SERVICE_CREDIT):
+    elif not is_own(taken) and taken.kind in (TransferKind.TAX, TransferKind.ROUNDING, TransferKind.SERVICE_CREDIT):
         rule = f"the {taken.kind} of {taken.note or taken.cause} goes with that document"
         remedy = "Void the invoice, or take a part of it back by a credit note."
     elif taken.kind is TransferKind.COMMITMENT:

@@ -10,6 +10,7 @@ from hypothesis.stateful import rule
 from tests.integration.control.house import OPERATOR
 from tests.integration.control.looks import Looks
 
+from petahour.control.credit_moves import move_credit
 from petahour.control.credit_terms import remove_budget, set_budget, set_credit_terms, write_off
 from petahour.control.credit_watch import watch_credit
 from petahour.control.dues import watch_dues
@@ -21,6 +22,7 @@ from petahour.model.invoices import InvoiceState
 from petahour.model.jobs import Tier
 from petahour.model.tenants import Caller, Role
 from petahour.model.time import DAY_MS, HOUR_MS, month_bounds, month_of
+from petahour.model.usage import TransferKind
 
 FINANCE = Caller(key="key-2", user="fin", role=Role.FINANCE, tenant=None)
 picks = st.integers(0, 10_000)
@@ -110,6 +112,30 @@ class TermsLife(Looks):
         for _ in range(2):
             decide_topup(context, OPERATOR, "acme", key, approve=approve)
         self.bought_micros += micros if approve else 0
+
+    @rule(
+        kind=st.sampled_from([TransferKind.GRANT, TransferKind.SERVICE_CREDIT, TransferKind.REFUND]),
+        pick=st.integers(0, 9),
+        micros=st.sampled_from([1, 2_500_000, 90_000_000]),
+    )
+    def move_credit(self, kind: TransferKind, pick: int, micros: int) -> None:
+        """What is given is nobody's payment; what is paid back is no more than is left."""
+        key, amount, before = f"{pick}-{micros}", f"{micros / 1e6:.6f}", self._money()
+        known = any(one.id == f"trf-{kind.value}-acme:{key}" for one in self._transfers())
+        left = next(one.available_micros for one in self._balances() if one.account == "prepaid:acme:CNY")
+        refund = kind is TransferKind.REFUND
+        try:
+            for _ in range(2):
+                move_credit(
+                    self.house.context, OPERATOR, "acme", kind, amount=amount, currency="CNY", key=key, note="asked"
+                )
+        except ConflictError:
+            assert refund
+            assert left < micros
+            assert self._money() == before
+            return
+        assert known or not refund or left >= micros
+        self.bought_micros -= micros if refund and not known else 0
 
     @rule(pick=picks, limit=st.sampled_from(["0.10", "0.30"]), hard=st.booleans())
     def spend_a_budget(self, pick: int, limit: str, hard: bool) -> None:
