@@ -19,6 +19,7 @@ from petahour.store.protocol import Store, Transaction
 MAX_NOTE_LENGTH = 500
 EXPIRED_AT_ONCE = 1_000
 _SETTLING = (TransferKind.PAYMENT, TransferKind.WRITE_OFF)
+_OF_INVOICES = (TransferKind.TAX, TransferKind.ROUNDING, TransferKind.OFFSET)
 
 
 def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) -> Transfer:
@@ -84,7 +85,7 @@ def _require_alone(tx: Transaction, taken: Transfer) -> None:
     rule = remedy = ""
     if taken.kind is TransferKind.PENDING or taken.kind.closes:
         rule, remedy = "a hold moved nothing that could be taken back", "Reverse what was posted instead."
-    elif not is_own(taken) and taken.kind in (TransferKind.TAX, TransferKind.ROUNDING, TransferKind.SERVICE_CREDIT):
+    elif taken.kind in (*_OF_INVOICES, TransferKind.SERVICE_CREDIT) and not is_own(taken):
         rule = f"the {taken.kind} of {taken.note or taken.cause} goes with that document"
         remedy = "Void the invoice, or take a part of it back by a credit note."
     elif taken.kind is TransferKind.COMMITMENT:
@@ -94,7 +95,7 @@ def _require_alone(tx: Transaction, taken: Transfer) -> None:
         remedy = "Take it back by a credit note on the month's invoice."
     elif taken.kind is TransferKind.REVERSAL:
         before = tx.ledger.transfer(taken.cause)
-        if before is not None and before.kind in (*_SETTLING, TransferKind.TAX, TransferKind.ROUNDING):
+        if before is not None and before.kind in (*_SETTLING, *_OF_INVOICES):
             rule, remedy = f"{before.cause} goes by this reversal", "Note a payment with a new key instead."
     if rule:
         raise ConflictError(field="transfer", value=taken.id, rule=rule, remedy=remedy)

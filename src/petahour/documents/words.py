@@ -108,6 +108,7 @@ PHRASES: Mapping[str, Phrase] = {
     "service-credit": Phrase(en="Service credit", zh="服务补偿"),
     "charge": Phrase(en="Use", zh="用量"),
     "commitment": Phrase(en="Commitment", zh="预留承诺"),
+    "offset": Phrase(en="Owed to you, moved to credit", zh="贷方余额转入预付款"),
     "payment": Phrase(en="Payment", zh="付款"),
     "write-off": Phrase(en="Written off", zh="核销"),
     "reversal": Phrase(en="Reversal", zh="冲正"),

@@ -94,6 +94,7 @@ class TransferKind(StrEnum):
     FEE = "fee"
     TAX = "tax"
     ROUNDING = "rounding"
+    OFFSET = "offset"
     PAYMENT = "payment"
     WRITE_OFF = "write-off"
     REVERSAL = "reversal"

@@ -58,7 +58,7 @@ CRASHING = (
 
 PARTS = (
     *(TransferKind.PENDING, TransferKind.TAX, TransferKind.ROUNDING, TransferKind.SERVICE_CREDIT),
-    *(TransferKind.COMMITMENT, TransferKind.FEE),
+    *(TransferKind.COMMITMENT, TransferKind.FEE, TransferKind.OFFSET),
 )
 
 picks = st.integers(0, 10_000)

@@ -12,7 +12,8 @@ from tests.integration.invoices.worked import at, use
 from petahour.control.audit.invoices import invoice_checks
 from petahour.control.corrections import reverse
 from petahour.control.credit_terms import write_off
-from petahour.control.invoices import credit_invoice, find_invoice, pay_invoice
+from petahour.control.invoices import credit_invoice, find_invoice, pay_invoice, void_invoice
+from petahour.control.month_close import close_month
 from petahour.model.errors import ConflictError
 from petahour.model.invoices import InvoiceDocument, InvoiceState
 from petahour.model.usage import Transfer, TransferKind
@@ -78,3 +79,33 @@ def test_what_belongs_to_a_document_is_not_taken_back_alone(
             reverse(books.context, OPERATOR, one.id, note="why not")
     with books.store.read() as tx:
         assert tx.ledger.head() == head
+
+
+def test_what_an_invoice_owes_its_tenant_becomes_credit(books: Books, owed: InvoiceDocument) -> None:
+    """Use that was owed and invoiced is taken back in the next month, in which there is nothing else."""
+    with books.store.write() as tx:
+        use(tx, "b", at(4, 5), at(4, 5, 1), count=2, postpaid=True)  # 28.00 in April
+    books.clock.now = at(5, 2)
+    april = close_month(books.context, OPERATOR, "2026-04")[0].document
+    assert april is not None
+    assert april.due_micros == 31_640_000
+    charge = posted(books, TransferKind.CHARGE)[-1]
+    assert charge.debit == "receivable:acme:CNY"
+    reverse(books.context, OPERATOR, charge.id, note="it never ran")
+    books.clock.now = at(6, 2)
+    may = close_month(books.context, OPERATOR, "2026-05")[0].document
+    assert may is not None
+    assert (may.total_micros, may.prepaid_micros, may.due_micros) == (-31_640_000, -31_640_000, 0)
+    (offset,) = posted(books, TransferKind.OFFSET)
+    assert (offset.debit, offset.credit) == ("receivable:acme:CNY", "prepaid:acme:CNY")
+    assert offset.amount_micros == 31_640_000
+    with pytest.raises(ConflictError, match="goes with that document"):
+        reverse(books.context, OPERATOR, offset.id, note="why not")
+    before = credit(books)
+    void_invoice(books.context, OPERATOR, may.number, reason="wrong month")
+    assert credit(books) == before - 31_640_000
+
+
+def credit(books: Books) -> int:
+    with books.store.read() as tx:
+        return tx.ledger.balance("prepaid:acme:CNY", "CNY").posted_micros
