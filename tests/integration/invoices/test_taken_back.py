@@ -9,11 +9,14 @@ from tests.integration.invoices.conftest import OPERATOR, Books
 from tests.integration.invoices.test_close import issued
 from tests.integration.invoices.worked import at, use
 
+from petahour.control.account_statement import statement_for
 from petahour.control.audit.invoices import invoice_checks
 from petahour.control.corrections import reverse
 from petahour.control.credit_terms import write_off
 from petahour.control.invoices import credit_invoice, find_invoice, pay_invoice, void_invoice
 from petahour.control.month_close import close_month
+from petahour.documents.statement_page import statement_page
+from petahour.documents.words import Language
 from petahour.model.errors import ConflictError
 from petahour.model.invoices import InvoiceDocument, InvoiceState
 from petahour.model.usage import Transfer, TransferKind
@@ -54,6 +57,30 @@ def test_a_payment_that_bounced_is_due_again_and_paid_by_another_key(books: Book
     with pytest.raises(ConflictError, match="goes by this reversal"):
         reverse(books.context, OPERATOR, back.id, note="it was no mistake")
     assert pay_invoice(books.context, OPERATOR, owed.number, amount=None, key="wire-8").due_micros == 0
+
+
+def test_a_statement_of_account_names_what_is_not_paid_yet(books: Books, owed: InvoiceDocument) -> None:
+    def page(language: Language) -> str:
+        found = statement_for(books.context, OPERATOR, "acme", "2026-03")
+        return statement_page(
+            found.accounts,
+            tenant=found.tenant,
+            seller=found.seller,
+            buyer=found.buyer,
+            language=language,
+            now_ms=found.now_ms,
+            unpaid=found.unpaid,
+        )
+
+    shown = page(Language.EN)
+    assert "Invoices not paid yet" in shown
+    assert owed.number in shown
+    assert "75.76" in shown
+    assert "overdue" not in shown
+    books.clock.now = at(6, 1)
+    assert "已逾期" in page(Language.ZH)
+    pay_invoice(books.context, OPERATOR, owed.number, amount=None, key="wire-7")
+    assert "not paid yet" not in page(Language.EN)
 
 
 def test_a_debt_that_was_given_up_can_be_paid_after_all(books: Books, owed: InvoiceDocument) -> None:

@@ -83,7 +83,8 @@ def statement(
     """A statement of account: what moved in a month on the tenant's credit and receivable."""
     found = statement_for(context, caller, tenant, month)
     if form == "json":
-        return JSONResponse({"tenant": tenant, "month": month, "accounts": [asdict(item) for item in found.accounts]})
+        accounts, unpaid = [asdict(item) for item in found.accounts], [invoice_json(item) for item in found.unpaid]
+        return JSONResponse({"tenant": tenant, "month": month, "accounts": accounts, "unpaid": unpaid})
     if form == "csv":
         return Response(statement_csv(found.accounts), media_type="text/csv; charset=utf-8")
     page = statement_page(
@@ -93,6 +94,7 @@ def statement(
         buyer=found.buyer,
         language=language or Language(found.language),
         now_ms=found.now_ms,
+        unpaid=found.unpaid,
     )
     if form == "html":
         return HTMLResponse(page)
