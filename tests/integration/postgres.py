@@ -75,13 +75,18 @@ class PostgresServer:
             process.wait(WAIT_S)
         self._process = None
 
-    def new_database(self) -> str:
-        """The URL of a fresh, empty database."""
+    def new_database(self, *, copy_of: str = "") -> str:
+        """The URL of a fresh database: empty, or a copy of the one at this URL, to which nobody is connected."""
         self._databases += 1
-        name = f"petahour_{self._databases}"
+        name, template = f"petahour_{self._databases}", copy_of.rpartition("/")[2] or "template1"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return f"postgresql://{ACCOUNT}@127.0.0.1:{self.port}/{name}"
+
+    def drop(self, url: str) -> None:
+        """Remove a database that nobody needs any more."""
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)".encode())
 
     def close(self) -> None:
         self.stop()

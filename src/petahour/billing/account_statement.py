@@ -14,7 +14,7 @@ _MOVES_NOTHING = frozenset({TransferKind.PENDING, TransferKind.VOID, TransferKin
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One movement, positive where the tenant gained, of ``count`` transfers; a day's use is one entry."""
+    """One movement, positive where the tenant gained, of ``count`` transfers; a day's use is one, at its last."""
 
     at_ms: int
     kind: str
@@ -44,16 +44,18 @@ def account_statement(account: str, transfers: Iterable[Transfer], *, from_ms: i
         if account in (one.debit, one.credit) and one.at_ms < to_ms and one.kind not in _MOVES_NOTHING
     ]
     opening = sum(_gain(one, account) for at_ms, _, one in moves if at_ms < from_ms)
+    # A day's use stands where its last part was, so that credit added before it is there before it.
     sums: dict[tuple[int, int, str, str], list[int]] = {}
     for at_ms, place, one in sorted(move for move in moves if move[0] >= from_ms):
         used = one.kind in _BY_DAY
         key = (at_ms - at_ms % DAY_MS, -1, one.kind.value, "") if used else (at_ms, place, one.kind.value, _note(one))
-        found = sums.setdefault(key, [0, 0])
+        found = sums.setdefault(key, [0, 0, 0, 0])
         found[0] += _gain(one, account)
         found[1] += 1
+        found[2:] = at_ms, place
     balance = opening
     entries = []
-    for (at_ms, _, kind, note), (amount, count) in sorted(sums.items()):
+    for (_, _, kind, note), (amount, count, at_ms, _) in sorted(sums.items(), key=lambda item: item[1][2:]):
         balance += amount
         entries.append(
             Entry(at_ms=at_ms, kind=kind, note=note, amount_micros=amount, balance_micros=balance, count=count)

@@ -18,6 +18,7 @@ def settle(
     The use was posted when it was metered, in micro-units. Here each side of the tenant, credit and receivable, is
     brought to the minor unit against ``rounding``, and tax is taken from credit as far as ``available_micros`` (what
     is not held) goes in whole minor units; the rest of it is owed. What is due is then payable to the last unit.
+    Where less than nothing is due, as more was taken back of earlier use than is owed, that becomes credit.
     """
     currency = document.currency
     prepaid_micros = round_minor(document.prepaid_micros, currency)
@@ -26,24 +27,28 @@ def settle(
     by_receivable = owed_micros - (document.exact_micros - document.prepaid_micros)
     free_micros = max(0, floor_minor(available_micros - by_credit, currency))
     tax_prepaid = min(document.tax_micros, free_micros) if prepaid_micros or not owed_micros else 0
+    back_micros = max(0, -(owed_micros + document.tax_micros - tax_prepaid))
     made = (
         *_moved(document, TransferKind.ROUNDING, AccountKind.PREPAID, by_credit, at_ms),
         *_moved(document, TransferKind.ROUNDING, AccountKind.RECEIVABLE, by_receivable, at_ms),
         *_moved(document, TransferKind.TAX, AccountKind.PREPAID, tax_prepaid, at_ms),
         *_moved(document, TransferKind.TAX, AccountKind.RECEIVABLE, document.tax_micros - tax_prepaid, at_ms),
+        *_moved(document, TransferKind.OFFSET, AccountKind.RECEIVABLE, back_micros, at_ms),
     )
-    return replace(document, prepaid_micros=prepaid_micros + tax_prepaid), made
+    return replace(document, prepaid_micros=prepaid_micros + tax_prepaid - back_micros), made
 
 
 def _moved(
     document: InvoiceDocument, kind: TransferKind, side: AccountKind, micros: int, at_ms: int
 ) -> Iterator[Transfer]:
-    """From the tenant's account to the operator's, or back where negative. Its id derives from the invoice."""
+    """From the tenant's account to the operator's, or its credit, or back where negative. Its id is the invoice's."""
     if not micros:
         return
     mine = account_id(side, document.currency, document.tenant)
     earned = AccountKind.TAX if kind is TransferKind.TAX else AccountKind.ROUNDING
     theirs = account_id(earned, document.currency)
+    if kind is TransferKind.OFFSET:
+        theirs = account_id(AccountKind.PREPAID, document.currency, document.tenant)
     yield Transfer(
         id=f"trf-{kind.value}-{side.value}-{document.id}",
         kind=kind,
@@ -59,7 +64,7 @@ def _moved(
 
 def settlement_ids(document_id: str) -> tuple[str, ...]:
     """The ids of every transfer that issuing may have made."""
-    kinds = (TransferKind.ROUNDING, TransferKind.TAX)
+    kinds = (TransferKind.ROUNDING, TransferKind.TAX, TransferKind.OFFSET)
     sides = (AccountKind.PREPAID, AccountKind.RECEIVABLE)
     return tuple(f"trf-{kind.value}-{side.value}-{document_id}" for kind in kinds for side in sides)
 

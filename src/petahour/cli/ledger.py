@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -124,7 +125,8 @@ def invoice(tenant: TenantName = None, month: Month = None, as_json: AsJson = Fa
 def prices(
     currency: Annotated[str | None, typer.Option(help="Only books in this currency.")] = None, as_json: AsJson = False
 ) -> None:
-    """Show the price of an accelerator-hour, by type and tier."""
+    """Show the price of an accelerator-hour, by type and tier: of the books in force, and of those to come."""
+    from petahour.cli.book_order import over
     from petahour.cli.render import Column, instant, make_table, print_plain, show_json
     from petahour.cli.session import connect
     from petahour.model.money import format_micros
@@ -136,10 +138,12 @@ def prices(
         return
     if not books:
         typer.echo("No price books.")
-    for number, book in enumerate(books):
+    now_ms = time.time_ns() // 1_000_000
+    for number, book in enumerate(book for book in books if not over(book, books, now_ms)):
         tiers = [tier for tier in ("on-demand", "reserved", "spot") if any(row.tier == tier for row in book.prices)]
         table = {(row.type, row.tier): format_micros(row.micros, book.currency) for row in book.prices}
         columns = (Column(title="TYPE"), *(Column(title=tier.upper(), right=True) for tier in tiers))
         rows = [(name, *(table.get((name, tier)) for tier in tiers)) for name in sorted({key[0] for key in table})]
-        title = f"{book.id}, {book.currency} per accelerator-hour, since {instant(book.effective_ms)}"
+        title = f"{book.id}, {book.currency} per accelerator-hour, "
+        title += f"{'from' if book.effective_ms > now_ms else 'since'} {instant(book.effective_ms)}"
         print_plain(make_table(columns, rows), title=("\n" if number else "") + title)

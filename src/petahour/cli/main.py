@@ -15,6 +15,7 @@ from petahour.cli import (
     book,
     catalog,
     credit,
+    credit_moves,
     fleet,
     invoices,
     job,
@@ -65,6 +66,7 @@ app.add_typer(book.app, name="ledger")
 app.command(short_help="Show where a number of the ledger comes from.")(explain)
 app.add_typer(price.app, name="price")
 credit.add_to(app)
+credit_moves.add_to(app)
 app.add_typer(credit.topups, name="topups")
 app.add_typer(notify.app, name="notify")
 app.add_typer(payment.terms, name="terms")

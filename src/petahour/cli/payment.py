@@ -30,7 +30,7 @@ def set_terms(
     as_json: AsJson = False,
 ) -> None:
     """Set how a tenant pays, and when an overdue invoice has which consequence."""
-    from petahour.cli.render import show_json
+    from petahour.cli.render import money, show_json
     from petahour.cli.session import connect
 
     remind, stop_new, stop_spot, stop_all = _whole("days", days, count=4)
@@ -38,10 +38,12 @@ def set_terms(
         made = client.terms.set_credit_terms(
             tenant, postpaid=postpaid, limit=limit, days=(remind, stop_new, stop_spot, stop_all)
         )
+        currency = "" if as_json else client.tenant(tenant).currency
     if as_json:
         show_json(made)
         return
-    typer.echo(f"{tenant} pays {'later' if made.postpaid else 'before'}")
+    owes = f"later and may owe {money(made.limit_micros, currency)}" if made.postpaid else "before"
+    typer.echo(f"{tenant} pays {owes}")
 
 
 @terms.command()

@@ -17,16 +17,20 @@ def publish(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A prices.toml.")], as_json: AsJson = False
 ) -> None:
     """Publish the price books of a file. A book already published as it is changes nothing."""
+    from petahour.cli.book_order import gaps
     from petahour.cli.render import show_json
     from petahour.cli.session import connect
 
     text = _read(file)
     with connect() as client:
         ids = client.terms.publish_prices(text)
+        books = () if as_json else client.prices()
     if as_json:
         show_json({"books": ids})
         return
     typer.echo(f"Published: {', '.join(ids)}")
+    for warning in gaps(ids, books):
+        typer.echo(f"Warning: {warning}", err=True)
 
 
 @app.command(name="list")

@@ -69,6 +69,12 @@ class Terms:
             return decode(TopupRequest, made["request"], place="request")
         return decode(Topup, made)
 
+    def move_credit(self, tenant: str, kind: str, amount: str, *, currency: str, key: str, note: str) -> Topup:
+        """Give credit (``grant``), make a fault good (``service-credit``), or note what was paid back."""
+        body = {"kind": kind, "amount": amount, "currency": currency, "key": key, "note": note}
+        path = f"{tenant_path(tenant)}/credit-moves"
+        return decode(Topup, json_of(self._transport.send("POST", path, body=body, repeatable=True)))
+
     def topup_requests(self, *, waiting: bool = True) -> tuple[TopupRequest, ...]:
         """Top-ups that wait for a second person, or all that ever did."""
         return self._list("/v1/topup-requests", "requests", TopupRequest, {"waiting": "true" if waiting else "false"})

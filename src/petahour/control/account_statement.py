@@ -10,15 +10,16 @@ from petahour.control.billing_terms import terms_of
 from petahour.control.context import Context
 from petahour.control.tenants import known_tenant
 from petahour.model.errors import ValidationError
-from petahour.model.invoices import Party
+from petahour.model.invoices import InvoiceDocument, InvoiceState, Party
 from petahour.model.tenants import Caller, Tenant
 from petahour.model.time import month_bounds
 from petahour.model.usage import AccountKind, account_id
+from petahour.store.protocol import InvoiceFilter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MonthStatement:
-    """Prepaid credit and receivable of one tenant, with whom it is between."""
+    """Prepaid credit and receivable of one tenant, with whom it is between, and its invoices not paid by now."""
 
     tenant: Tenant
     seller: Party
@@ -26,6 +27,7 @@ class MonthStatement:
     language: str
     now_ms: int
     accounts: tuple[AccountStatement, ...]
+    unpaid: tuple[InvoiceDocument, ...]
 
 
 def statement_for(context: Context, caller: Caller, tenant: str, month: str) -> MonthStatement:
@@ -43,6 +45,7 @@ def statement_for(context: Context, caller: Caller, tenant: str, month: str) -> 
         transfers = tx.ledger.transfers(accounts=names, until_ms=to_ms)
         terms = terms_of(tx, owner)
         seller = tx.invoices.seller()
+        issued = tx.invoices.find(InvoiceFilter(tenant=tenant, states=(InvoiceState.ISSUED,)))
     return MonthStatement(
         tenant=owner,
         seller=Party(name="") if seller is None else seller.party,
@@ -50,4 +53,5 @@ def statement_for(context: Context, caller: Caller, tenant: str, month: str) -> 
         language=terms.language,
         now_ms=now_ms,
         accounts=tuple(account_statement(name, transfers, from_ms=from_ms, to_ms=to_ms) for name in names),
+        unpaid=tuple(one for one in issued if one.due_micros > 0),
     )

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from petahour.billing.ledger import expire, reversal
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
-from petahour.model.errors import ConflictError, NotFoundError, ValidationError
+from petahour.control.credit_moves import is_own
+from petahour.model.errors import ConflictError, InvariantError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
+from petahour.model.invoices import InvoiceState
 from petahour.model.tenants import Caller
 from petahour.model.usage import AccountKind, Transfer, TransferKind
 from petahour.store.protocol import Store, Transaction
 
 MAX_NOTE_LENGTH = 500
 EXPIRED_AT_ONCE = 1_000
-_SETTLEMENT = (TransferKind.TAX, TransferKind.ROUNDING)
+_SETTLING = (TransferKind.PAYMENT, TransferKind.WRITE_OFF)
+_OF_INVOICES = (TransferKind.TAX, TransferKind.ROUNDING, TransferKind.OFFSET)
 
 
 def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) -> Transfer:
     """Take a transfer back in full. Doing it twice is one reversal, and a reversal is final.
 
-    Raises NotFoundError for an unknown transfer, ValidationError without a note, and ConflictError for a hold, a
-    reversal, tax and rounding of an invoice, for one that was reversed with another note, and where it would leave a
-    tenant with less credit than is held.
+    A payment or a write-off that is taken back leaves its invoice due again. Raises NotFoundError for an unknown
+    transfer, ValidationError without a note, and ConflictError for a hold, a reversal, for what belongs to a document
+    or to a reservation and is taken back with it, for one that was reversed with another note, and where it would
+    leave a tenant with less credit than is held.
     """
     authorize(caller, Action.ADD_CREDIT)
     if not 1 <= len(note) <= MAX_NOTE_LENGTH or not note.isprintable():
@@ -39,14 +45,7 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
                 rule="no such transfer",
                 remedy='"petahour explain" shows the transfers of a charge.',
             )
-        if taken.kind is TransferKind.PENDING or taken.kind.closes:
-            raise ConflictError(
-                field="transfer",
-                value=transfer_id,
-                rule="a hold moved nothing that could be taken back",
-                remedy="Reverse what was posted instead.",
-            )
-        _refuse_final(tx, taken)
+        _require_alone(tx, taken)
         back = reversal(taken, at_ms=now_ms, note=note)
         known = tx.ledger.transfer(back.id)
         if known is not None:
@@ -61,34 +60,12 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
         _require_credit(tx, back)
         tx.ledger.post(back)
         told: dict[str, object] = {"transfer": back.id, "reverses": taken.id, "by": caller.user, "note": note}
+        if taken.kind in _SETTLING:
+            _make_due(tx, taken)
+            told["invoice"] = taken.cause
         _tell(tx, EventKind.TRANSFER_REVERSED, back, told)
     context.wake()
     return back
-
-
-def _refuse_final(tx: Transaction, taken: Transfer) -> None:
-    """Raises ConflictError on a reversal, and on what an invoice settled, which goes back with the invoice alone."""
-    if taken.kind in _SETTLEMENT:
-        raise ConflictError(
-            field="transfer",
-            value=taken.id,
-            rule=f"the {taken.kind} of an invoice goes back with the invoice, not by itself",
-            remedy='Declare the invoice void, or write a credit note: "petahour invoices --help".',
-        )
-    if taken.kind is not TransferKind.REVERSAL:
-        return
-    before = tx.ledger.transfer(taken.cause)
-    remedy = "No transfer is made a second time: settle with the tenant what was taken back by mistake."
-    if before is not None and before.kind in _SETTLEMENT:
-        remedy = f'The invoice {before.note} is void and stays so: bill its month anew by "petahour close".'
-    elif before is not None and before.kind is TransferKind.TOPUP:
-        remedy = 'Add the credit again by "petahour topup", under a new key.'
-    raise ConflictError(
-        field="transfer",
-        value=taken.id,
-        rule=f"a reversal is final: it took {taken.cause} back",
-        remedy=remedy,
-    )
 
 
 def expire_holds(store: Store, now_ms: int) -> int:
@@ -101,6 +78,48 @@ def expire_holds(store: Store, now_ms: int) -> int:
         for expired in tx.ledger.post_all([expire(held, at_ms=now_ms) for held in due]):
             _tell(tx, EventKind.HOLD_EXPIRED, expired, {"transfer": expired.id})
         return len(due)
+
+
+def _require_alone(tx: Transaction, taken: Transfer) -> None:
+    """What is only a part of something else is not taken back by itself: the rest would say what is no more so."""
+    rule = remedy = ""
+    if taken.kind is TransferKind.PENDING or taken.kind.closes:
+        rule, remedy = "a hold moved nothing that could be taken back", "Reverse what was posted instead."
+    elif taken.kind in (*_OF_INVOICES, TransferKind.SERVICE_CREDIT) and not is_own(taken):
+        rule = f"the {taken.kind} of {taken.note or taken.cause} goes with that document"
+        remedy = "Void the invoice, or take a part of it back by a credit note."
+    elif taken.kind is TransferKind.COMMITMENT:
+        rule, remedy = "an hour of a reservation is set aside while that lasts", "End the reservation."
+    elif taken.kind is TransferKind.FEE and taken.debit.startswith(f"{AccountKind.COMMITTED}:"):
+        rule = "an hour of a reservation is paid by what was set aside for it"
+        remedy = "Take it back by a credit note on the month's invoice."
+    elif taken.kind is TransferKind.REVERSAL:
+        rule, remedy = f"a reversal is final: it took {taken.cause} back", _instead(tx.ledger.transfer(taken.cause))
+    if rule:
+        raise ConflictError(field="transfer", value=taken.id, rule=rule, remedy=remedy)
+
+
+def _instead(before: Transfer | None) -> str:
+    """What is done where it was a mistake that this was taken back."""
+    if before is not None and before.kind in _SETTLING:
+        return "Note the payment, or write off, with a new key."
+    if before is not None and before.kind in _OF_INVOICES:
+        return f'The invoice {before.note} is void and stays so: bill its month anew by "petahour close".'
+    if before is not None and before.kind is TransferKind.TOPUP:
+        return 'Add the credit again by "petahour topup", under a new key.'
+    return "No transfer is made a second time: settle with the tenant what was taken back by mistake."
+
+
+def _make_due(tx: Transaction, taken: Transfer) -> None:
+    """The invoice whose payment or write-off is taken back is due again, since when it was."""
+    found = tx.invoices.numbered(taken.cause)
+    if found is None:
+        raise InvariantError(rule="what settles an invoice names it", value=taken.id)
+    if taken.kind is TransferKind.PAYMENT:
+        found = replace(found, paid_micros=found.paid_micros - taken.amount_micros)
+    else:
+        found = replace(found, credited_micros=found.credited_micros - taken.amount_micros, reason="")
+    tx.invoices.put(replace(found, state=InvoiceState.ISSUED, settled_ms=None))
 
 
 def _tell(tx: Transaction, kind: EventKind, transfer: Transfer, told: dict[str, object]) -> None:

@@ -78,7 +78,7 @@ def repeated_topup(tx: Transaction, tenant: str, money: Money, key: str) -> Tran
 
 def post_topup(tx: Transaction, transfer: Transfer) -> None:
     """Post a new top-up with its event."""
-    _require_room(tx, transfer)
+    require_room(tx, transfer)
     tx.ledger.post(transfer)
     tenant = transfer.credit.split(":")[1]
     data: dict[str, object] = {
@@ -106,14 +106,15 @@ def _require_alone(rule: TopupRule | None, money: Money, caller: Caller) -> None
     )
 
 
-def _require_room(tx: Transaction, transfer: Transfer) -> None:
+def require_room(tx: Transaction, transfer: Transfer) -> None:
+    """Raises ValidationError where an account's sum would be more than its column holds."""
     paid = tx.ledger.balance(transfer.debit, transfer.currency).debits_micros
     credited = tx.ledger.balance(transfer.credit, transfer.currency).credits_micros
     if max(paid, credited) + transfer.amount_micros > MAX_SUM_MICROS:
         raise ValidationError(
             field="amount",
             value=transfer.amount_micros,
-            rule=f"all top-ups in one currency come to at most {MAX_SUM_MICROS} micro-units",
+            rule=f"all credit in one currency comes to at most {MAX_SUM_MICROS} micro-units",
             remedy="Check the amount.",
         )
 

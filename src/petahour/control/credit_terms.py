@@ -164,7 +164,15 @@ def write_off(context: Context, caller: Caller, number: str, *, reason: str) -> 
             cause=number,
             note=words,
         )
-        if tx.ledger.transfer(transfer.id) is not None:
+        known = tx.ledger.transfer(transfer.id)
+        if known is not None and tx.ledger.consequence(known) is not None:
+            raise ConflictError(
+                field="number",
+                value=number,
+                rule="an invoice is written off once; this write-off was taken back",
+                remedy="Take what is due of it back by a credit note.",
+            )
+        if known is not None:
             return found
         if found.state is not InvoiceState.ISSUED or found.due_micros <= 0:
             raise ConflictError(

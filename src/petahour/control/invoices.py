@@ -76,6 +76,13 @@ def pay_invoice(
         made = payment(found, micros=micros, key=key, at_ms=now_ms, note=note)
         known = tx.ledger.transfer(made.id)
         if known is not None:
+            if tx.ledger.consequence(known) is not None:
+                raise ConflictError(
+                    field="key",
+                    value=key,
+                    rule="a key stands for one payment; this one was taken back",
+                    remedy="Use a new key for a new payment.",
+                )
             if known.cause != found.number or (amount is not None and known.amount_micros != micros):
                 raise ConflictError(
                     field="key",

@@ -189,6 +189,7 @@ class LiveState:
 _MONEY_EVENTS = frozenset(
     {
         EventKind.CREDIT_ADDED,
+        EventKind.CREDIT_MOVED,
         EventKind.TRANSFER_REVERSED,
         EventKind.HOLD_EXPIRED,
         EventKind.INVOICE_ISSUED,

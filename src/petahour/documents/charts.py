@@ -29,13 +29,13 @@ _SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
 }
 _SCALES = {Holds.MONEY: MICROS, Holds.HOURS: HOUR_MS, Holds.DURATION: DAY_MS}
-_UNITS = {Holds.HOURS: "accelerator-hours", Holds.DURATION: "days", Holds.MONEY: "the row's currency"}
+_UNITS = {Holds.HOURS: "accelerator-hours", Holds.DURATION: "days"}
 
 
 def chart(report: Report) -> str:
     """The series of the report's rows, the first row on top; totals and rows without figures are left out.
 
-    At most the first forty rows are drawn. Money is in each row's own currency, which its label then names.
+    At most the first forty rows are drawn. Money has one axis a currency: bars of two currencies do not compare.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -44,28 +44,41 @@ def chart(report: Report) -> str:
     places = [report.place(name) for name in report.series]
     rows = [row for row in report.rows if "all" not in row[:2] and any(row[place] is not None for place in places)]
     rows = rows[:_MOST_BARS]
-    scale = _SCALES[series[0].holds]
-    labels = [_label(report, row) for row in rows]
-    values = [[_figure(row[place]) / scale for row in rows] for place in places]
+    holds = series[0].holds
     thick = 1 if report.stacked else len(series)
+    heights = [0.6 + 0.32 * max(1, len(part)) * (1 + 0.45 * (thick - 1)) for _, part in _panels(report, rows, holds)]
     with rc_context(cast(Any, _SETTINGS)):
-        drawn = Figure(figsize=(9.5, 1.3 + 0.32 * max(1, len(rows)) * (1 + 0.45 * (thick - 1))), layout="constrained")
-        axes = drawn.subplots()
-        _draw(axes, values, [column.title.capitalize() for column in series], stacked=report.stacked)
-        axes.set_yticks(range(len(rows)), labels)
-        axes.invert_yaxis()
-        axes.grid(axis="x", color=_GRID, linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.set_xlabel(_UNITS[series[0].holds], color=_MUTED)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        if not rows:
-            axes.text(0.5, 0.5, "Nothing to show", transform=axes.transAxes, ha="center", color=_MUTED)
+        drawn = Figure(figsize=(9.5, 0.7 + sum(heights)), layout="constrained")
+        panels = drawn.subplots(len(heights), height_ratios=heights, squeeze=False)
+        for axes, (unit, part) in zip(panels[:, 0], _panels(report, rows, holds), strict=True):
+            values = [[_figure(row[place]) / _SCALES[holds] for row in part] for place in places]
+            _draw(axes, values, [column.title.capitalize() for column in series], stacked=report.stacked)
+            axes.set_yticks(range(len(part)), [_label(report, row) for row in part])
+            axes.invert_yaxis()
+            axes.grid(axis="x", color=_GRID, linewidth=0.7)
+            axes.set_axisbelow(True)
+            axes.set_xlabel(unit, color=_MUTED)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+            if not part:
+                axes.text(0.5, 0.5, "Nothing to show", transform=axes.transAxes, ha="center", color=_MUTED)
         drawn.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         if len(series) > 1 and rows:
-            drawn.legend(loc="outside lower center", ncols=len(series))
+            handles, names = panels[0, 0].get_legend_handles_labels()
+            drawn.legend(handles, names, loc="outside lower center", ncols=len(series))
         out = StringIO()
         drawn.savefig(out, format="svg", metadata={"Date": None, "Creator": "Petahour"})
     return out.getvalue()
+
+
+def _panels(
+    report: Report, rows: Sequence[Sequence[Cell]], holds: Holds
+) -> Sequence[tuple[str, Sequence[Sequence[Cell]]]]:
+    """The rows that share an axis, with its unit."""
+    if holds is not Holds.MONEY:
+        return [(_UNITS[holds], rows)]
+    place = report.place("currency")
+    currencies = dict.fromkeys(str(row[place]) for row in rows) or {"": None}
+    return [(name, [row for row in rows if str(row[place]) == name]) for name in currencies]
 
 
 def _draw(axes: Any, values: Sequence[Sequence[float]], names: Sequence[str], *, stacked: bool) -> None:

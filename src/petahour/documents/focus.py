@@ -1,8 +1,8 @@
 """An invoice as FOCUS 1.2 rows of cost and usage (the FinOps Foundation's open specification), as CSV or Parquet.
 
-One row a charge, one for the rounding and one for the tax, so that ``BilledCost`` sums to the invoice's total.
-Rehearsals are not payable and not there. Source of columns and allowed values: FinOps Open Cost and Usage
-Specification, version 1.2, dataset "Cost and Usage".
+One row a charge, one for the rounding and one for the tax, so that ``BilledCost`` sums to the invoice's total. The
+rows of a credit note are credits that correct the month of its invoice. Rehearsals are not payable and not there.
+Source of columns and allowed values: FinOps Open Cost and Usage Specification, version 1.2, dataset "Cost and Usage".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from petahour.model.invoices import InvoiceDocument, Posting
+from petahour.model.invoices import DocumentKind, InvoiceDocument, Posting
 from petahour.model.money import MICROS
 from petahour.model.time import HOUR_MS, to_datetime
 from petahour.model.usage import AccountKind, TransferKind
@@ -50,7 +50,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Focus:
-    """The rows of one invoice. ``titles`` are the full names of accelerator types."""
+    """The rows of one invoice or credit note, which has no postings. ``titles`` are the full names of types."""
 
     document: InvoiceDocument
     postings: Iterable[Posting]
@@ -59,6 +59,9 @@ class Focus:
     def rows(self) -> Iterator[dict[str, Cell]]:
         """Every payable charge as it was posted, then rounding and tax of the document."""
         document = self.document
+        if document.kind is DocumentKind.CREDIT_NOTE:
+            yield from self._credits()
+            return
         for posting in self.postings:
             if not posting.account.startswith(f"{AccountKind.REHEARSAL_USE.value}:"):
                 yield self._charge(posting)
@@ -67,6 +70,18 @@ class Focus:
             yield self._whole("Adjustment", rounding, document.rounding_micros)
         if document.tax_micros:
             yield self._whole("Tax", f"{document.tax_name} on {document.month}", document.tax_micros)
+
+    def _credits(self) -> Iterator[dict[str, Cell]]:
+        """What a credit note takes back of an invoiced month, and the tax on it."""
+        document = self.document
+        for line in document.lines:
+            row = self._whole("Credit", f"{document.corrects}: {document.reason}", line.amount_micros)
+            if line.project:
+                row |= {"SubAccountId": line.project, "SubAccountName": line.project, "SubAccountType": "Project"}
+            yield row | {"ChargeClass": "Correction"}
+        if document.tax_micros:
+            tax = self._whole("Tax", f"{document.tax_name} on {document.month}", document.tax_micros)
+            yield tax | {"ChargeClass": "Correction"}
 
     def _charge(self, posting: Posting) -> dict[str, Cell]:
         start_ms, end_ms = posting.start_ms, posting.end_ms
@@ -93,13 +108,15 @@ class Focus:
         row |= {"ChargeDescription": posting.note or posting.cause, "SkuPriceDetails": None}
         no_sku = dict.fromkeys(("PricingCategory", "ResourceType", "SkuId", "SkuMeter"))
         if posting.kind == TransferKind.REVERSAL:
-            return row | no_sku | {"ChargeCategory": "Adjustment", "ChargeFrequency": "One-Time"}
+            corrects = "Correction" if posting.at_ms < self.document.from_ms else None
+            made = {"ChargeCategory": "Adjustment", "ChargeFrequency": "One-Time", "ChargeClass": corrects}
+            return row | no_sku | made
         if posting.kind == TransferKind.LENT_SHARE:
             return row | no_sku | {"ChargeCategory": "Credit", "ChargeFrequency": "Recurring"}
         price = _amount(posting.amount_micros)
         return row | {
             "ChargeCategory": "Purchase",
-            "ChargeFrequency": "Recurring",
+            "ChargeFrequency": "Recurring" if "@" in posting.cause else "One-Time",  # an hour, or a fee
             "PricingCategory": "Other",
             "PricingQuantity": Decimal(1),
             "PricingUnit": "Commitments",

@@ -10,7 +10,7 @@ from petahour.billing.account_statement import AccountStatement
 from petahour.documents.figures import decimal_text
 from petahour.documents.page import render
 from petahour.documents.words import Language, Wording
-from petahour.model.invoices import Party
+from petahour.model.invoices import InvoiceDocument, Party
 from petahour.model.tenants import Tenant
 from petahour.model.time import to_iso
 from petahour.model.usage import AccountKind
@@ -26,8 +26,9 @@ def statement_page(
     buyer: Party,
     language: Language,
     now_ms: int,
+    unpaid: Sequence[InvoiceDocument] = (),
 ) -> str:
-    """The accounts one below the other, with balances before and after. All are of one interval."""
+    """The accounts one below the other, with balances before and after, all of one interval; and what is unpaid."""
     first = statements[0]
     return render(
         "statement.html.jinja",
@@ -40,6 +41,8 @@ def statement_page(
         to_ms=first.to_ms,
         now_ms=now_ms,
         accounts=[(_TITLES[AccountKind(one.account.partition(":")[0])], one) for one in statements],
+        unpaid=unpaid,
+        unpaid_micros=sum(one.due_micros for one in unpaid),
     )
 
 

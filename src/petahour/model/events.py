@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     HOURS_CLOSED = "hours-closed"
     TENANT_CREATED = "tenant-created"
     CREDIT_ADDED = "credit-added"
+    CREDIT_MOVED = "credit-moved"
     TRANSFER_REVERSED = "transfer-reversed"
     HOLD_EXPIRED = "hold-expired"
     QUOTA_SET = "quota-set"

@@ -96,6 +96,7 @@ class TransferKind(StrEnum):
     LENT_SHARE = "lent-share"
     TAX = "tax"
     ROUNDING = "rounding"
+    OFFSET = "offset"
     PAYMENT = "payment"
     WRITE_OFF = "write-off"
     REVERSAL = "reversal"

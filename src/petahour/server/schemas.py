@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from petahour.control.request import JobRequest
 from petahour.model.notices import Channel
 from petahour.model.tenants import Role
+from petahour.model.usage import TransferKind
 
 
 def _no_nul(text: str) -> str:
@@ -150,6 +151,14 @@ class TopupBody(Body):
     currency: Text = Field(examples=["CNY"])
     key: Text = Field(description="The payment's reference: one key is one credit.")
     note: Text = ""
+
+
+class CreditMoveBody(Body):
+    kind: TransferKind = Field(description="grant, service-credit or refund.")
+    amount: Text = Field(description="A decimal number as text.", examples=["50.00"])
+    currency: Text = Field(examples=["CNY"])
+    key: Text = Field(description="The sender's name for it: one key is one movement of its kind.")
+    note: Text = Field(description="Why.")
 
 
 class ReversalBody(Body):

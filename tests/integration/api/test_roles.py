@@ -91,6 +91,10 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("DELETE", "/v1/tenants/{tenant}/projects/{project}/budget"): (ADMINS, None),
     ("GET", "/v1/dunning"): (READ_ALL, None),
     ("POST", "/v1/invoices/{number}/write-off"): (READ_ALL, {"reason": "insolvent"}),
+    ("POST", "/v1/tenants/{tenant}/credit-moves"): (
+        READ_ALL,
+        {"kind": "grant", "amount": "1", "currency": "CNY", "key": "g", "note": "welcome"},
+    ),
     ("GET", "/v1/topup-requests"): (READ_ALL, None),
     ("POST", "/v1/tenants/{tenant}/topup-requests/{key}/approve"): (READ_ALL, {}),
     ("POST", "/v1/tenants/{tenant}/topup-requests/{key}/refuse"): (READ_ALL, {}),

@@ -12,7 +12,7 @@ from petahour.control.month_close import close_month
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.invoices import InvoiceState
 from petahour.model.jobs import Tier
-from petahour.model.time import MINUTE_MS, hour_floor, month_bounds, month_of
+from petahour.model.time import DAY_MS, MINUTE_MS, hour_floor, month_bounds, month_of
 
 picks = st.integers(0, 10_000)
 
@@ -23,17 +23,12 @@ class InvoiceLife(Looks):
     wall_ms: int
     bought_micros: int
 
-    def run_one(self, pick: int, tier: Tier) -> None:
-        raise NotImplementedError
-
-    def _close_hours(self, until_ms: int) -> None:
-        raise NotImplementedError
-
     @rule()
     def close_month(self) -> None:
         """Every month that is over, the first one first; once more, it is the same close."""
         now_ms, month = self._now(), month_of(BEGIN_MS)
         self._close_hours(hour_floor(now_ms - SETTINGS.settle_ms))
+        self._charge()
         while (to_ms := month_bounds(month)[1]) + SETTINGS.settle_ms <= now_ms:
             made = [close_month(self.house.context, OPERATOR, month) for _ in range(2)]
             first, again = ([one.document and one.document.id for one in closes] for closes in made)
@@ -46,6 +41,8 @@ class InvoiceLife(Looks):
         self.run_one(pick=pick, tier=Tier.ON_DEMAND)
         self.wall_ms += 20 * MINUTE_MS
         if pick % 2:
+            if month_bounds(month_of(self.wall_ms))[1] - self.wall_ms > DAY_MS:
+                self.finish_work()
             self.wall_ms = max(self.wall_ms, month_bounds(month_of(self.wall_ms))[1] + SETTINGS.settle_ms)
         self.close_month()
 
@@ -55,8 +52,9 @@ class InvoiceLife(Looks):
         due = [one for one in self._invoices(InvoiceState.ISSUED) if one.due_micros > 0]
         if due:
             found = due[pick % len(due)]
+            key = f"bank-{found.number}-{len(self._transfers())}"
             for _ in range(2):
-                pay_invoice(self.house.context, OPERATOR, found.number, amount=None, key=f"bank-{found.number}")
+                pay_invoice(self.house.context, OPERATOR, found.number, amount=None, key=key)
             self.bought_micros += found.due_micros
 
     @rule(pick=picks, what=st.sampled_from(["void", "credit"]))

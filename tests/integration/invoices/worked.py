@@ -65,6 +65,7 @@ def use(
     count: int = 1,
     price: str = "14.00",
     rehearsal: bool = False,
+    postpaid: bool = False,
     until_ms: int | None = None,
 ) -> Allocation:
     """A gang from the first time to the second (None: it runs), metered to ``until_ms``."""
@@ -103,6 +104,7 @@ def use(
         price_book="worked",
         price_micros=Money.parse(price, tenant.currency).micros,
         currency=tenant.currency,
+        postpaid=postpaid,
         state=AllocationState.RUNNING if end_ms is None else AllocationState.ENDED,
         placed_ms=start_ms,
         started_ms=start_ms,

@@ -359,3 +359,18 @@ def _now(plane: HandPlane, name: str) -> Reservation:
         found = tx.promises.reservation(name)
     assert found is not None
     return found
+
+
+def test_work_on_seats_that_are_anothers_later_starts_and_yields_to_him_then(plane: HandPlane) -> None:
+    """Its own reservation ends before; that it may run beyond that is no broken promise."""
+    later = promise(plane, 3, after_h=5, tenant="beta", count=4)
+    own = promise(plane, 3, count=4)
+    assert places(own.seats) == places(later.seats)
+    first = plane.submit("acme", tier="reserved", accelerators_per_node=4, run_ms=20 * HOUR_MS)
+    plane.step(1)
+    assert allocation(plane, first.id).reservation == own.id
+    second = plane.submit("beta", tier="reserved", accelerators_per_node=4, run_ms=HOUR_MS)
+    for _ in range(14):
+        plane.step(30 * MINUTE_MS)
+    assert allocation(plane, second.id).slots == later.seats
+    plane.require_sound()

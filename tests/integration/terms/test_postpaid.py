@@ -182,3 +182,23 @@ def test_wrong_terms_are_refused_and_nothing_is_stored(plane: Plane) -> None:
     with pytest.raises(NotFoundError):
         set_budget(plane.context, ADMIN, "acme", "none", limit="1", hard=True, alerts=(50,))
     assert credit_terms_of(plane.context, OPERATOR, "acme") == before
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_runs_on_a_debt_stays_there_when_its_tenant_pays_before(plane: Plane, times: int) -> None:
+    """And what its events then tell of the tenant's credit is no fault in the eyes of the audit."""
+    priced(plane, "1.00")
+    plane.topup("5")
+    postpaid(plane, "10")
+    job = plane.submit("long", walltime="20h")
+    plane.step()
+    for _ in range(times):
+        set_credit_terms(plane.context, FINANCE, "acme", postpaid=False, limit="0", days=DAYS)
+        plane.advance(90 * 60_000, by_ms=30 * 60_000)
+        postpaid(plane, "10")
+        plane.advance(HOUR_MS, by_ms=30 * 60_000)
+    plane.engine.end(next(iter(plane.engine.running)))
+    plane.step()
+    assert plane.job(job.id).state is JobState.SUCCEEDED
+    assert owed_micros(plane) == times * 2_500_000
+    unfaulted(plane)

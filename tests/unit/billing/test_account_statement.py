@@ -39,10 +39,20 @@ def test_a_month_with_a_balance_before_holds_and_days_of_use() -> None:
     found = account_statement(MINE, transfers, from_ms=FROM_MS, to_ms=TO_MS)
     assert (found.opening_micros, found.closing_micros) == (90, 69)
     assert found.entries == (
-        Entry(at_ms=FROM_MS, kind="charge", note="", amount_micros=-11, balance_micros=79, count=2),
+        Entry(at_ms=FROM_MS + 2 * HOUR_MS, kind="charge", note="", amount_micros=-11, balance_micros=79, count=2),
         Entry(at_ms=FROM_MS + DAY_MS, kind="charge", note="", amount_micros=-7, balance_micros=72),
         Entry(at_ms=FROM_MS + 2 * DAY_MS, kind="tax", note="PH2026-00001", amount_micros=-3, balance_micros=69),
     )
+
+
+def test_credit_that_was_added_before_the_days_use_stands_before_it() -> None:
+    transfers = [
+        move("t", TransferKind.TOPUP, 100, FROM_MS + 5 * HOUR_MS, "wire"),
+        move("c1", TransferKind.CHARGE, -30, FROM_MS + 6 * HOUR_MS),
+        move("c2", TransferKind.CHARGE, -40, FROM_MS + 7 * HOUR_MS),
+    ]
+    found = account_statement(MINE, transfers, from_ms=FROM_MS, to_ms=TO_MS)
+    assert [(one.kind, one.balance_micros) for one in found.entries] == [("topup", 100), ("charge", 30)]
 
 
 def test_an_account_that_nothing_touched() -> None:

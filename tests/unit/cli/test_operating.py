@@ -226,3 +226,34 @@ def test_status_says_who_leads(server: AnsweringServer, petahour: Run) -> None:
         assert text in shown
     assert petahour("status", "--json").document["lease"]["holder"]["name"] == "a"  # type: ignore[index]
     assert "epoch" not in petahour("status").out
+
+
+def test_prices_are_those_in_force_and_to_come(server: AnsweringServer, petahour: Run) -> None:
+    row = {"type": "cpu", "tier": "spot", "micros": 112_000}
+    never_ms = 4_000_000_000_000
+    books = [
+        {"id": "first", "currency": "CNY", "effective_ms": 0, "prices": [row]},
+        {"id": "euros", "currency": "EUR", "effective_ms": 0, "until_ms": 5, "prices": [row]},
+        {"id": "second", "currency": "CNY", "effective_ms": 9, "prices": [row]},
+        {"id": "third", "currency": "CNY", "effective_ms": never_ms, "prices": [row]},
+    ]
+    server.on("GET /v1/prices", Answer(body={"books": books}))
+    titles = [line for line in petahour("prices").out.splitlines() if "accelerator-hour" in line]
+    assert [title.split(",")[0] for title in titles] == ["second", "third"]
+    assert ["since" in title for title in titles] == [True, False]
+
+
+def test_a_book_that_leaves_prices_out_is_published_with_a_warning(
+    server: AnsweringServer, petahour: Run, tmp_path: Path
+) -> None:
+    rows = [{"type": "cpu", "tier": tier, "micros": 112_000} for tier in ("on-demand", "spot")]
+    books = [
+        {"id": "all", "currency": "CNY", "effective_ms": 0, "prices": rows},
+        {"id": "less", "currency": "CNY", "effective_ms": 9, "prices": rows[:1]},
+    ]
+    server.on("GET /v1/prices", Answer(body={"books": books}))
+    server.on("POST /v1/prices", Answer(status=201, body={"books": ["less"]}))
+    (tmp_path / "prices.toml").write_text("")
+    done = petahour("price", "publish", str(tmp_path / "prices.toml"))
+    assert done.out == "Published: less\n"
+    assert "less leaves out 1 price of the book before it (cpu spot): nobody can buy these in CNY" in done.err

@@ -13,7 +13,7 @@ import pytest
 from tests.unit.documents.test_invoice_page import DOCUMENT, FROM_MS, TITLES
 
 from petahour.documents.focus import COLUMNS, Focus, focus_csv, focus_parquet
-from petahour.model.invoices import Posting
+from petahour.model.invoices import DocumentKind, LineKind, Posting
 from petahour.model.time import HOUR_MS
 
 USE = Posting(
@@ -81,6 +81,42 @@ def test_what_must_and_must_not_be_null(row: dict[str, str]) -> None:
     for name in ("PricingCategory", "PricingQuantity", "PricingUnit", "ListUnitPrice", "SkuId", "SkuPriceId"):
         assert bool(row[name]) is priced, name
     assert bool(row["ConsumedQuantity"]) is (row["ChargeCategory"] == "Usage")
+
+
+def test_a_credit_note_is_a_credit_that_corrects_the_month() -> None:
+    line = replace(
+        DOCUMENT.lines[0],
+        kind=LineKind.CORRECTION,
+        accelerator_ms=0,
+        exact_micros=-1_000_000,
+        amount_micros=-1_000_000,
+    )
+    note = replace(
+        DOCUMENT,
+        kind=DocumentKind.CREDIT_NOTE,
+        number="PHC2026-00007",
+        corrects="PH2026-00042",
+        reason="slow network",
+        lines=(line,),
+        net_micros=-1_000_000,
+        exact_micros=-1_000_000,
+        tax_micros=-130_000,
+    )
+    made = list(csv.DictReader(io.StringIO(focus_csv(Focus(document=note, postings=(), titles={})))))
+    assert [(row["ChargeCategory"], row["ChargeClass"], row["BilledCost"]) for row in made] == [
+        ("Credit", "Correction", "-1"),
+        ("Tax", "Correction", "-0.13"),
+    ]
+    assert made[0]["ChargeDescription"] == "PH2026-00042: slow network"
+    assert {row["InvoiceId"] for row in made} == {"PHC2026-00007"}
+    assert made[0]["SubAccountId"] == line.project
+
+
+def test_what_takes_back_an_earlier_month_is_a_correction() -> None:
+    before = replace(BACK, at_ms=FROM_MS - 1)
+    focus = Focus(document=INVOICE, postings=[BACK, before], titles=TITLES)
+    classes = [row["ChargeClass"] for row in csv.DictReader(io.StringIO(focus_csv(focus)))]
+    assert classes[:2] == ["", "Correction"]
 
 
 def test_parquet_says_the_same_in_types_of_its_own() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from xml.etree import ElementTree
@@ -83,6 +84,17 @@ def test_charts_are_svg_that_point_nowhere(report: Report) -> None:
     assert report.title in "".join(root.itertext())
     assert not re.search(r'href="(?!#)', drawn)
     assert drawn == chart(report)
+
+
+def test_money_has_one_axis_a_currency() -> None:
+    """A bar of thirty yuan next to one of a dollar would say what is not so."""
+    dollars = replace(EARNED, currency="USD", revenue_micros=1_000_000)
+    root = ElementTree.fromstring(chart(revenue([EARNED, dollars], "2026-03")))
+    axes = [one for one in root.iter() if (one.get("id") or "").startswith("axes_")]
+    words = ["".join(one.itertext()).split() for one in axes]
+    assert len(axes) == 2
+    assert ["CNY" in found for found in words] == [True, False]
+    assert ["USD" in found for found in words] == [False, True]
 
 
 def test_json_has_columns_with_their_units() -> None:

@@ -115,7 +115,7 @@ def _settled(
         return
     off = sum(-(one.total_micros - one.prepaid_micros) for one in notes.get(document.number, ()))
     written_off = tx.ledger.transfer(posting_id(TransferKind.WRITE_OFF, document.tenant, document.number))
-    if written_off is not None:
+    if written_off is not None and tx.ledger.consequence(written_off) is None:
         off += written_off.amount_micros
     if document.credited_micros != off:
         yield (

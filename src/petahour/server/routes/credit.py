@@ -7,12 +7,13 @@ from dataclasses import asdict
 from fastapi import APIRouter, status
 from fastapi.responses import JSONResponse
 
+from petahour.control.credit_moves import move_credit
 from petahour.control.credit_watch import runway_for
 from petahour.control.topups import decide_topup, request_topup, set_topup_rule, topup_requests, topup_rules
 from petahour.model.credit import Runway, TopupRequest
 from petahour.model.tenants import Role
 from petahour.server.caller import TheCaller, TheContext
-from petahour.server.schemas import TopupBody, TopupRuleBody
+from petahour.server.schemas import CreditMoveBody, TopupBody, TopupRuleBody
 from petahour.server.views import balance_view
 
 router = APIRouter(prefix="/v1", tags=["credit"])
@@ -27,6 +28,24 @@ def topup(tenant: str, body: TopupBody, context: TheContext, caller: TheCaller) 
     if isinstance(made, TopupRequest):
         return JSONResponse({"request": asdict(made)}, status.HTTP_202_ACCEPTED)
     transfer, balance = made
+    return JSONResponse(
+        {"transfer": asdict(transfer), "balance": balance_view(tenant, balance)}, status.HTTP_201_CREATED
+    )
+
+
+@router.post("/tenants/{tenant}/credit-moves", status_code=status.HTTP_201_CREATED)
+def moved(tenant: str, body: CreditMoveBody, context: TheContext, caller: TheCaller) -> JSONResponse:
+    """Give credit, make a fault good, or pay credit back; one key is one movement of its kind."""
+    transfer, balance = move_credit(
+        context,
+        caller,
+        tenant,
+        body.kind,
+        amount=body.amount,
+        currency=body.currency,
+        key=body.key,
+        note=body.note,
+    )
     return JSONResponse(
         {"transfer": asdict(transfer), "balance": balance_view(tenant, balance)}, status.HTTP_201_CREATED
     )

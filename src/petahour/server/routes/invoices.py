@@ -20,7 +20,7 @@ from petahour.documents.page import invoice_page
 from petahour.documents.pdf import to_pdf
 from petahour.documents.statement_page import statement_csv, statement_page
 from petahour.documents.words import Language
-from petahour.model.invoices import InvoiceState
+from petahour.model.invoices import DocumentKind, InvoiceState
 from petahour.model.tenants import Caller
 from petahour.server.billing_schemas import CloseBody, CreditNoteBody, PaymentBody, SellerBody, TermsBody, VoidBody
 from petahour.server.caller import TheCaller, TheContext
@@ -83,7 +83,8 @@ def statement(
     """A statement of account: what moved in a month on the tenant's credit and receivable."""
     found = statement_for(context, caller, tenant, month)
     if form == "json":
-        return JSONResponse({"tenant": tenant, "month": month, "accounts": [asdict(item) for item in found.accounts]})
+        accounts, unpaid = [asdict(item) for item in found.accounts], [invoice_json(item) for item in found.unpaid]
+        return JSONResponse({"tenant": tenant, "month": month, "accounts": accounts, "unpaid": unpaid})
     if form == "csv":
         return Response(statement_csv(found.accounts), media_type="text/csv; charset=utf-8")
     page = statement_page(
@@ -93,6 +94,7 @@ def statement(
         buyer=found.buyer,
         language=language or Language(found.language),
         now_ms=found.now_ms,
+        unpaid=found.unpaid,
     )
     if form == "html":
         return HTMLResponse(page)
@@ -146,11 +148,17 @@ def set_terms(tenant: str, body: TermsBody, context: TheContext, caller: TheCall
 
 
 def _focus(context: Context, caller: Caller, number: str, form: str) -> Response:
+    noted = cases.find_invoice(context, caller, number)
+    if noted.kind is DocumentKind.CREDIT_NOTE:
+        return _focus_file(Focus(document=noted, postings=(), titles={}), form)
     with cases.billed_by(context, caller, number) as (document, postings):
-        focus = Focus(document=document, postings=postings, titles=_titles(context))
-        if form == "focus":
-            return Response(focus_csv(focus), media_type="text/csv; charset=utf-8")
-        return Response(focus_parquet(focus), media_type="application/vnd.apache.parquet")
+        return _focus_file(Focus(document=document, postings=postings, titles=_titles(context)), form)
+
+
+def _focus_file(focus: Focus, form: str) -> Response:
+    if form == "focus":
+        return Response(focus_csv(focus), media_type="text/csv; charset=utf-8")
+    return Response(focus_parquet(focus), media_type="application/vnd.apache.parquet")
 
 
 def _titles(context: Context) -> dict[str, str]:

@@ -145,10 +145,11 @@ class SqlInvoices:
         return [BoundSum(invoice, debit, credit, int(micros)) for invoice, debit, credit, micros in found]
 
     def payments(self) -> Mapping[str, int]:
-        """What came in for each invoice by its number, as the ledger says."""
+        """What came in for each invoice by its number and was not taken back, as the ledger says."""
+        taken_back = select(transfers.c.cause).where(transfers.c.kind == TransferKind.REVERSAL.value)
         query = (
             select(transfers.c.cause, func.sum(transfers.c.amount_micros))
-            .where(transfers.c.kind == TransferKind.PAYMENT.value)
+            .where(transfers.c.kind == TransferKind.PAYMENT.value, transfers.c.id.not_in(taken_back))
             .group_by(transfers.c.cause)
         )
         return {number: int(micros) for number, micros in self._connection.execute(query)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -86,7 +87,12 @@ class SqlPrices:
 
 def _published_of(row: Mapping[str, Any]) -> PublishedBook:
     return PublishedBook(
-        book=parse_stored_book(orjson.loads(row["document"])),
+        book=_book_of(row["document"]),
         published_ms=row["published_ms"],
         published_by=row["published_by"],
     )
+
+
+@lru_cache(maxsize=128)  # a stored book never changes, and is read by every audit
+def _book_of(document: str) -> PriceBook:
+    return parse_stored_book(orjson.loads(document))

@@ -40,7 +40,7 @@ def credit_faults(picture: Picture, event: Event) -> Iterator[Fault]:
         if data["held_micros"] < 0 or data["charged_micros"]:
             yield _HELD, f"{event.allocation} is placed and charged for at once"
     run = picture.runs.get(event.allocation or "")
-    if run is not None:
+    if run is not None and not run.apart:
         yield from _of_run(run, event, data)
 
 

@@ -41,7 +41,8 @@ class Ordered:
 @dataclass(kw_only=True, slots=True)
 class Run:
     """An allocation that holds accelerators. ``metered_ms``: up to where its time is charged. ``price_varies``: its
-    hours may cost other prices than that of its placement.
+    hours may cost other prices than that of its placement. ``postpaid``: its use is owed; ``apart``: and its tenant
+    has come to pay before since, so that what may be spent tells nothing of this run any more.
     """
 
     job: str
@@ -56,6 +57,8 @@ class Run:
     metered_ms: int
     price_varies: bool = False
     reservation: str = ""
+    postpaid: bool = False
+    apart: bool = False
     started_ms: int | None = None
     yielded_ms: int | None = None
 
@@ -68,7 +71,7 @@ class Run:
 class Picture:
     """``credit``: what each tenant can spend; None where an older Petahour did not say. ``decided`` and ``stops``:
     what the last pass decided and nobody carried out yet; ``passes``: whether the log has any, ``pass_ms``: when the
-    last was made. ``windows`` that are not over, and confirmed ``reservations``.
+    last was made. ``postpaid``: who pays later. ``windows`` that are not over, and confirmed ``reservations``.
     """
 
     seq: int = 0
@@ -80,6 +83,7 @@ class Picture:
     quotas: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
     credit: dict[str, int | None] = field(default_factory=dict)
     tells_credit: bool = False
+    postpaid: set[str] = field(default_factory=set)
     passes: bool = False
     bounds: Mapping[str, Any] = field(default_factory=dict)
     decided: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -109,6 +113,8 @@ class Picture:
         elif kind is EventKind.PRICES_PUBLISHED:
             for run in self.runs.values():
                 run.price_varies = True
+        elif kind is EventKind.TERMS_SET and "postpaid" in data:
+            self._pays(event.tenant or "", later=data["postpaid"])
         elif kind is EventKind.PASS_MADE:
             self._pass(event.at_ms, data)
         elif kind is EventKind.MAINTENANCE_SET:
@@ -121,6 +127,15 @@ class Picture:
             )
         elif event.job in self.jobs:
             self._job(self.jobs[event.job], event, data)
+
+    def _pays(self, tenant: str, *, later: bool) -> None:
+        """A tenant pays later from now on, or before; what runs keeps the account it was placed on."""
+        if later:
+            self.postpaid.add(tenant)
+            return
+        self.postpaid.discard(tenant)
+        for run in self.runs.values():
+            run.apart = run.apart or (run.tenant == tenant and run.postpaid)
 
     def _pass(self, at_ms: int, data: Mapping[str, Any]) -> None:
         self.passes, self.pass_ms = True, at_ms
@@ -166,6 +181,7 @@ class Picture:
             held_micros=data.get("held_micros", 0),
             metered_ms=event.at_ms,
             reservation=data.get("reservation", ""),
+            postpaid=job.tenant in self.postpaid,
         )
         if not run.reservation:
             self.used[run.tenant, run.type] += run.accelerators

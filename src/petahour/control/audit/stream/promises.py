@@ -75,8 +75,9 @@ def _on_seats(picture: Picture, event: Event, job: Ordered, at_ms: int) -> Itera
             own |= _seats(one)
     if named and (places - own or job.terms["tier"] != "reserved"):
         yield _SEATS, f"{event.allocation} is placed for {'+'.join(named)} and is no reserved work on its seats"
+    # Whoever lies on own seats has them to the end of the own reservation, and yields to the next one then.
     for name, one in picture.reservations.items():
-        if name in named or not places & _seats(one) or at_ms >= one["to_ms"]:
+        if name in named or not (places - own) & _seats(one) or at_ms >= one["to_ms"]:
             continue
         lent = one["lends"] and job.terms["grace_ms"] <= LENT_GRACE_MS
         spot = job.terms["tier"] == "spot" and (lent or at_ms < one["from_ms"])

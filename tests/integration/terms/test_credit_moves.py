@@ -1,0 +1,113 @@
+"""Credit given away, made good and paid back: once a key, with a reason, and never more than is left."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.terms.plane import FINANCE, OPERATOR, Plane
+from tests.integration.terms.test_prices import unfaulted
+
+from petahour.control.account_statement import statement_for
+from petahour.control.corrections import reverse
+from petahour.control.credit import balance_of
+from petahour.control.credit_moves import move_credit
+from petahour.control.topups import set_topup_rule
+from petahour.model.errors import ConflictError, ForbiddenError, NotFoundError, PetahourError, ValidationError
+from petahour.model.tenants import Caller, Role
+from petahour.model.time import month_of
+from petahour.model.usage import Transfer, TransferKind
+
+GRANT, SERVICE, REFUND = TransferKind.GRANT, TransferKind.SERVICE_CREDIT, TransferKind.REFUND
+
+
+def moved(
+    plane: Plane,
+    kind: TransferKind,
+    amount: str,
+    key: str = "k-1",
+    note: str = "as agreed",
+    *,
+    tenant: str = "acme",
+    currency: str = "CNY",
+    caller: Caller = OPERATOR,
+) -> Transfer:
+    return move_credit(plane.context, caller, tenant, kind, amount=amount, currency=currency, key=key, note=note)[0]
+
+
+def credit(plane: Plane) -> int:
+    return balance_of(plane.context, OPERATOR, "acme").posted_micros
+
+
+def test_each_goes_between_its_own_accounts_once_and_stands_on_the_statement(plane: Plane) -> None:
+    plane.topup("100")
+    for _ in range(2):
+        grant, fault, back = (
+            moved(plane, kind, amount) for kind, amount in ((GRANT, "50"), (SERVICE, "3.20"), (REFUND, "20"))
+        )
+    assert (grant.debit, grant.credit) == ("credits-granted:operator:CNY", "prepaid:acme:CNY")
+    assert (fault.debit, fault.credit) == ("service-credits:operator:CNY", "prepaid:acme:CNY")
+    assert (back.debit, back.credit) == ("prepaid:acme:CNY", "cash:operator:CNY")
+    assert credit(plane) == 133_200_000
+    account = statement_for(plane.context, OPERATOR, "acme", month_of(plane.clock.at_ms)).accounts[0]
+    told = [(entry.kind, entry.note, entry.amount_micros) for entry in account.entries]
+    assert told[1:] == [
+        ("grant", "as agreed", 50_000_000),
+        ("service-credit", "as agreed", 3_200_000),
+        ("refund", "as agreed", -20_000_000),
+    ]
+    plane.submit()
+    plane.step()
+    unfaulted(plane)
+
+
+def test_no_more_is_paid_back_than_is_neither_used_nor_held(plane: Plane) -> None:
+    plane.topup("1")
+    plane.submit()
+    plane.step()
+    with pytest.raises(ConflictError, match="neither used nor held"):
+        moved(plane, REFUND, "1")
+    held = balance_of(plane.context, OPERATOR, "acme").pending_debits_micros
+    assert held > 0
+    moved(plane, REFUND, f"{(1_000_000 - held) / 1e6:.6f}")
+    assert balance_of(plane.context, OPERATOR, "acme").available_micros == 0
+    unfaulted(plane)
+
+
+def test_what_was_given_by_mistake_is_taken_back(plane: Plane) -> None:
+    for kind in (GRANT, SERVICE):
+        made = moved(plane, kind, "5")
+        reverse(plane.context, OPERATOR, made.id, note="the wrong tenant")
+    assert credit(plane) == 0
+    unfaulted(plane)
+
+
+def test_what_is_wrong_is_refused_and_nothing_moves(plane: Plane) -> None:
+    plane.topup("10")
+    moved(plane, GRANT, "1")
+    admin = Caller(key="k", user="ann", role=Role.TENANT_ADMIN, tenant="acme")
+    wrong: list[tuple[type[PetahourError], dict[str, object]]] = [
+        (ConflictError, {"amount": "2"}),
+        (ConflictError, {"note": "another reason"}),
+        (ValidationError, {"amount": "0", "key": "k-2"}),
+        (ValidationError, {"amount": "-1", "key": "k-2"}),
+        (ValidationError, {"amount": "NaN", "key": "k-2"}),
+        (ValidationError, {"note": " ", "key": "k-2"}),
+        (ValidationError, {"key": ""}),
+        (ValidationError, {"currency": "USD", "key": "k-2"}),
+        (ValidationError, {"kind": TransferKind.TOPUP, "key": "k-2"}),
+        (NotFoundError, {"tenant": "nobody", "key": "k-2"}),
+        (ForbiddenError, {"caller": admin, "key": "k-2"}),
+    ]
+    with plane.context.store.read() as tx:
+        head = tx.ledger.head()
+    for error, rest in wrong:
+        with pytest.raises(error):
+            moved(plane, **{"kind": GRANT, "amount": "1", **rest})  # type: ignore[arg-type]
+    with plane.context.store.read() as tx:
+        assert tx.ledger.head() == head
+
+
+def test_what_a_role_may_add_alone_bounds_it(plane: Plane) -> None:
+    set_topup_rule(plane.context, OPERATOR, currency="CNY", role=Role.FINANCE, most="100", alone="2")
+    moved(plane, GRANT, "2", caller=FINANCE)
+    with pytest.raises(ForbiddenError, match="alone"):
+        moved(plane, GRANT, "2.01", "k-2", caller=FINANCE)
