@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from petahour.model.time import DAY_MS, MINUTE_MS, SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
+from petahour.scheduler.near import SPREAD, log_of
 from petahour.scheduler.sweeps import Sweep, Sweeps
 
 STEPS = 2  # bins per doubling of run time
@@ -18,7 +19,7 @@ BELIEF = 4.0  # ends that a narrower kind must have seen to weigh as much as the
 SHORTEST_MS, LONGEST_MS = SECOND_MS, 32 * DAY_MS  # where nothing has ended yet, any order of magnitude is as likely
 SETTLED_MS = 10 * MINUTE_MS  # nothing is concluded from having run for less
 NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against those of a job's stretch and of its row
-KEPT_MS = 10 * MINUTE_MS  # an expectation is used for so long at most, and a 16th of what the oldest of the row ran
+RISK = 0.15  # the mean run time is so many doublings above the middle one, for each doubling squared of variance
 DOUBT, DOUBTED_MS = 0.3, 10 * MINUTE_MS  # the latter in accelerator time: what is not told apart in attained service
 GROWTH = 1.2  # the tables of a kind are made anew when it has seen so many times as many ends
 
@@ -66,19 +67,19 @@ class Expectation:
     def began(self, running: Running) -> None:
         """A run begins."""
         if running.job.sweep is not None:
-            running.job.sweep.begin(running.job.id, running.placed_ms - running.job.attained_ms)
+            running.job.sweep.begin(running.job, running.placed_ms - running.job.attained_ms)
 
     def left(self, running: Running) -> None:
         """A run is over, for whatever reason."""
         if running.job.sweep is not None:
-            running.job.sweep.leave(running.job.id)
+            running.job.sweep.leave(running.job)
 
     def learn(self, job: Waiting, ran_ms: int) -> None:
         """A job of this kind ended of itself after running so long in all."""
         self._ended += 1
         self._ran_ms += ran_ms
         if job.sweep is not None:
-            job.sweep.learn(ran_ms)
+            job.sweep.learn(job, ran_ms)
         kind: _Kind | None = self._named(job)
         place = bin_of(ran_ms)
         while kind is not None:
@@ -94,46 +95,37 @@ class Expectation:
         return min(expected, max(1.0, job.walltime_ms - attained_ms))
 
     def run_ms(self, job: Waiting, now_ms: int) -> float:
-        """Expected run time of a job that has not run, within the declared walltime.
-
-        Its row's jobs that run longer than is typical can make it longer, never shorter.
-        """
+        """Expected run time of a job that has not run, within the declared walltime."""
         sweep = job.sweep
-        if sweep is None or sweep.wider is None:
+        if sweep is None:
             expected = self._of(job).remaining_ms(0)
         else:
             kept = sweep.expected
-            if kept is None or kept[0] != sweep.ended or kept[1] != sweep.wider.ended or kept[2] < now_ms:
-                kept = self._expect(job, sweep, sweep.wider, now_ms)
-                sweep.expected = kept
-            expected = kept[3]
+            if kept is None or kept[0] < now_ms:
+                expected, holds_ms = self._expect(job, sweep, now_ms)
+                kept = sweep.expected = (now_ms + holds_ms, expected)
+            expected = kept[1]
         return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
 
     def quantile_ms(self, job: Waiting, attained_ms: int, part: float, now_ms: int) -> float:
         """Run time still to come that in ``part`` (0..1) of all cases is not exceeded, within the declared walltime.
 
-        What is known of the job's row, beside its kind, stretches or shrinks the distribution of the kind.
+        What is known of jobs submitted near it, beside its kind, stretches or shrinks the distribution of the kind.
         """
         kind = self._of(job)
         left_ms = kind.quantile_ms(attained_ms, part)
-        if not attained_ms and job.sweep is not None and job.sweep.wider is not None:
-            # Not kept: the row is the live one's.
-            left_ms *= self._expect(job, job.sweep, job.sweep.wider, now_ms)[3] / kind.remaining_ms(0)
+        if not attained_ms and job.sweep is not None:
+            # Not kept: the sweep is the live one's.
+            left_ms *= self._expect(job, job.sweep, now_ms)[0] / kind.remaining_ms(0)
         if job.walltime_ms is None:
             return left_ms
         return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
 
-    def _expect(self, job: Waiting, near: Sweep, row: Sweep, now_ms: int) -> tuple[int, int, int, float]:
-        """(ends of the stretch, ends of the row, until when it holds, expected ms)."""
-        prior = log2(max(1.0, self._of(job).remaining_ms(0)))
-        prior = row.typical_log(now_ms, prior, ROW, runs=False)
-        expected = near.typical_log(now_ms, prior, NEAR, runs=False)
-        holds_ms = KEPT_MS
-        began_ms = list(near.began_ms.values())
-        if began_ms:
-            expected = max(expected, near.typical_log(now_ms, prior, NEAR, runs=True))
-            holds_ms = min(KEPT_MS, (now_ms - min(began_ms)) // 16)
-        return near.ended, row.ended, now_ms + holds_ms, float(2**expected)
+    def _expect(self, job: Waiting, sweep: Sweep, now_ms: int) -> tuple[float, int]:
+        """Expected ms of its kind, drawn to those of its neighbours, and for how many ms from now that holds."""
+        prior = log_of(self._of(job).remaining_ms(0)) - RISK * SPREAD**2
+        told = sweep.near.expected(job.submitted_ms, prior, now_ms)
+        return float(2 ** min(BINS / STEPS, told.mean + RISK * told.variance)), told.holds_ms
 
     def index_ms(self, job: Waiting, attained_ms: int) -> float:
         """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.

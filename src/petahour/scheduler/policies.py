@@ -16,10 +16,11 @@ from petahour.scheduler.quota import Share, share_of
 from petahour.scheduler.state import State
 from petahour.scheduler.turns import by_chips, by_finish_time, by_max_min
 
-PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first, and accelerators are kept for it,
+PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first,
 PATIENCE_RUNS = 32  # unless jobs run so long here that so many mean run times are more
-AGEING_RUNS = 0.35  # a wait of so many mean run times doubles the claim of work that cannot be taken back
-UNTRIED = 1.0  # doublings for a job that would tell of its row: what becomes known of it helps all that follow
+KEEPING_RUNS = 0.25  # accelerators are kept for a gang once it was queued for so many mean run times
+AGEING_RUNS = 0.5  # a wait of so many mean run times doubles the claim of work that cannot be taken back
+UNTRIED = 1.5  # doublings for a job that would tell of its row: what becomes known of it helps all that follow
 KEEPS_MS = 10_000  # for so long nothing that matters changes by itself
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
@@ -107,7 +108,7 @@ def _known(job: Waiting) -> float:
     sweep = job.sweep
     if sweep is None:
         return 0.0
-    tried = len(sweep.began_ms)
+    tried = len(sweep.running)
     return log2(1 + tried / 2) if tried or sweep.ended else -UNTRIED
 
 
@@ -142,7 +143,10 @@ def _petahour_line(state: State, job: Waiting) -> Hashable:
 
 
 def _petahour_reserves(state: State, job: Waiting, now_ms: int) -> bool:
-    return _aged(state, job, job.attained_ms, now_ms)
+    if job.ask.tier is Tier.SPOT:  # accelerators stand idle for it only where it has waited beyond the bound
+        return _aged(state, job, job.attained_ms, now_ms)
+    queued_ms = now_ms - job.submitted_ms - job.attained_ms
+    return queued_ms > KEEPING_RUNS * (state.expectation.mean_ms or HOUR_MS)
 
 
 def _edge_turns_ms(state: State, running: Running, now_ms: int) -> int:

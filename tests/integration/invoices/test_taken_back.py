@@ -54,7 +54,7 @@ def test_a_payment_that_bounced_is_due_again_and_paid_by_another_key(books: Book
     )
     with pytest.raises(ConflictError, match="taken back"):
         pay_invoice(books.context, OPERATOR, owed.number, amount=None, key="wire-7")
-    with pytest.raises(ConflictError, match="goes by this reversal"):
+    with pytest.raises(ConflictError, match="a reversal is final"):
         reverse(books.context, OPERATOR, back.id, note="it was no mistake")
     assert pay_invoice(books.context, OPERATOR, owed.number, amount=None, key="wire-8").due_micros == 0
 

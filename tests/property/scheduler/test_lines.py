@@ -41,7 +41,7 @@ def test_heads_come_as_by_looking_at_all_of_them(acts: list[tuple[int, int, int]
             sweep = waiting[sorted(waiting)[which % len(waiting)]].sweep
             assert sweep is not None
             known[sweep] = value
-            sweep.learn(1_000)
+            sweep.learn(job, 1_000)
         if data.draw(st.booleans()):
             lines.renew(sweeps.changed(), urgency, number, KEEPS_MS)
             assert taken(lines, urgency, number) == sorted(

@@ -1,0 +1,150 @@
+"""Near: what jobs submitted near to a job tell of how long it will run."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from math import erfc, exp, log2, pi, sqrt
+from operator import mul
+from typing import NamedTuple
+
+from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
+
+# As measured on four Philly clusters, of the logarithm to base 2 of run times in ms.
+SPREAD = 4.5  # doublings, the standard deviation
+HALF_MS, POWER = 30 * MINUTE_MS, 0.6  # jobs submitted so far apart are half as alike as those of one instant
+OWN = 0.1  # of the variance is each job's own, however near others were submitted
+
+HEARD = 4  # neighbours, those that were submitted nearest
+KEPT = 4_096  # of one tenant's gang size are remembered
+_FLOOR_MS = SECOND_MS  # below this, run times are taken for equal
+_SILENT = 0.1  # a run takes so much of the variance away before it tells anything
+
+HOLDS_MS = 10 * MINUTE_MS  # what is told holds for so long at least, while nothing happens to those told of,
+AGES = 8  # or an eighth of how long the youngest run near has lasted
+
+One = tuple[int, str, int, float | None]  # submitted at, job, began at, log2 of its run time once it ended
+
+
+def log_of(ran_ms: float) -> float:
+    """A run time on the scale on which neighbours are compared."""
+    return log2(ran_ms + _FLOOR_MS)
+
+
+class Told(NamedTuple):
+    """Mean and variance of ``log_of`` a run time, and for how many ms they change little by themselves."""
+
+    mean: float
+    variance: float
+    holds_ms: int
+
+
+class Near:
+    """The jobs of one tenant and gang size that run or ran, by when they were submitted.
+
+    Run times are taken to be a Gaussian process over the time of submission: the nearer two jobs were submitted, the
+    more alike they run. What ended is an observation; what runs is one of "at least so long", taken for the normal
+    one of the same mean and variance.
+
+    Source: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), algorithm 2.1 and section 3.6.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: list[One] = []
+
+    def begin(self, job_id: str, submitted_ms: int, began_ms: int) -> None:
+        """It runs, and would have begun then if it had never been stopped."""
+        self._put((submitted_ms, job_id, began_ms, None))
+
+    def leave(self, job_id: str, submitted_ms: int) -> None:
+        """It runs no more: nothing is known of it until it runs again or is known to have ended of itself."""
+        place = bisect_left(self._known, (submitted_ms, job_id))
+        if place < len(self._known) and self._known[place][1] == job_id and self._known[place][3] is None:
+            del self._known[place]
+
+    def learn(self, job_id: str, submitted_ms: int, ran_ms: int) -> None:
+        """It ended of itself after so long."""
+        self._put((submitted_ms, job_id, 0, log_of(ran_ms)))
+
+    def expected(self, submitted_ms: int, prior: float, now_ms: int) -> Told:
+        """What is expected of a job submitted then. ``prior``: the mean where nothing near is known."""
+        # One slice: another thread may look ahead while this one learns.
+        place = bisect_left(self._known, (submitted_ms,))
+        around = self._known[max(0, place - HEARD) : place + HEARD]
+        around.sort(key=lambda one: abs(one[0] - submitted_ms))
+        field, running, youngest_ms = _Field(prior), [], AGES * HOUR_MS
+        for at_ms, _, began_ms, log in around[:HEARD]:
+            if log is None:
+                running.append((at_ms, began_ms))
+            else:
+                field.see(at_ms, field.row(at_ms), log, 0.0)
+        for at_ms, began_ms in running:
+            # A run that is taken in again is looked at as of its placement, when others had not begun.
+            ran_ms = max(0, now_ms - began_ms)
+            youngest_ms = min(youngest_ms, ran_ms)
+            row = field.row(at_ms)
+            heard = _at_least(log_of(ran_ms), *field.told(row))
+            if heard is not None:
+                field.see(at_ms, row, *heard)
+        return Told(*field.told(field.row(submitted_ms)), max(HOLDS_MS, youngest_ms // AGES))
+
+    def _put(self, one: One) -> None:
+        known = self._known
+        place = bisect_left(known, one[:2])
+        if place < len(known) and known[place][1] == one[1]:
+            known[place] = one
+            return
+        known.insert(place, one)
+        if len(known) > KEPT:
+            del known[: KEPT // 4]
+
+
+class _Field:
+    """Observations of the process, as the rows of their covariance's Cholesky factor, in units of ``SPREAD``."""
+
+    def __init__(self, prior: float) -> None:
+        self._prior = prior
+        self._at_ms: list[int] = []
+        self._rows: list[list[float]] = []
+        self._weights: list[float] = []
+
+    def row(self, at_ms: int) -> list[float]:
+        """How an instant is bound to what was seen."""
+        row: list[float] = []
+        for other_ms, known in zip(self._at_ms, self._rows, strict=True):
+            alike = (1 - OWN) / (1 + (abs(at_ms - other_ms) / HALF_MS) ** POWER)
+            row.append((alike - sum(map(mul, row, known))) / known[-1])
+        return row
+
+    def told(self, row: list[float]) -> tuple[float, float]:
+        """Mean and variance at the instant of the row."""
+        return self._prior + sum(map(mul, row, self._weights)), SPREAD**2 * (1 - sum(map(mul, row, row)))
+
+    def see(self, at_ms: int, row: list[float], value: float, variance: float) -> None:
+        """An observation at the instant of the row, with the variance of its error."""
+        mean, left = self.told(row)
+        own = sqrt((left + variance) / SPREAD**2)
+        self._weights.append((value - mean) / own)
+        row.append(own)
+        self._rows.append(row)
+        self._at_ms.append(at_ms)
+
+
+def _at_least(least: float, mean: float, variance: float) -> tuple[float, float] | None:
+    """Of a normal variable it became known that it is ``least`` or more: as an observation with a normal error.
+
+    None where that was to be expected and tells next to nothing.
+    """
+    spread = sqrt(variance)
+    beyond = (least - mean) / spread
+    chance = erfc(beyond / sqrt(2)) / 2
+    if chance < 1e-6:
+        value, left = least + 0.7, min(0.5, variance / 2)
+    else:
+        hazard = exp(-beyond * beyond / 2) / sqrt(2 * pi) / chance
+        value, left = mean + spread * hazard, max(0.05, 1 - hazard * (hazard - beyond)) * variance
+    if variance - left < _SILENT * variance:
+        return None
+    error = 1 / (1 / left - 1 / variance)
+    return (value / left - mean / variance) * error, error
