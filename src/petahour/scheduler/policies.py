@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from math import log2
 
 from petahour.model.errors import ValidationError
@@ -67,6 +67,8 @@ def _level_turns_ms(state: State, running: Running, now_ms: int) -> int | None:
 def _tenant_share(state: State, job: Waiting, now_ms: int) -> Rank:
     return (state.service.of(job.ask.tenant, now_ms), job.seq)
 
+
+Urgency = Callable[[State, Waiting, int], Rank]
 
 _FIRST = -(2.0**52)  # before every other claim, and still exact to one
 _TIER = {Tier.RESERVED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
@@ -172,8 +174,15 @@ def _cheapest_types(state: State, job: Waiting) -> Sequence[str]:
     return sorted(ask.types, key=cost)
 
 
+def _seated_first(urgency: Urgency) -> Urgency:
+    """Reserved work before all other: whoever was stopped for it does not take its seats again."""
+    return lambda state, job, now_ms: (job.ask.tier is not Tier.RESERVED, *urgency(state, job, now_ms))
+
+
 FIFO = Policy(name="fifo", line=_one_line, rank=_by_arrival, urgency=_first_come, shared=True, strict=True)
-BACKFILL = Policy(name="backfill", line=_one_line, rank=_by_arrival, urgency=_first_come, backfill=True)
+BACKFILL = Policy(
+    name="backfill", line=_one_line, rank=_by_arrival, urgency=_seated_first(_first_come), backfill=True
+)
 SJF = Policy(
     name="sjf", line=_one_line, rank=_by_work, urgency=_least_work, shared=True, strict=True, oracle=True
 )  # fmt: skip
@@ -181,7 +190,7 @@ SRTF = Policy(
     name="srtf",
     line=_one_line,
     rank=_by_work,
-    urgency=_least_work,
+    urgency=_seated_first(_least_work),
     claim=lambda state, job, ran_ms, now_ms: float((job.work_ms or 0) - ran_ms),
     oracle=True,
 )
@@ -189,7 +198,7 @@ LAS = Policy(
     name="las",
     line=_level,
     rank=_by_arrival,
-    urgency=_least_level,
+    urgency=_seated_first(_least_level),
     claim=lambda state, job, ran_ms, now_ms: float(level_of(job.attained_ms + ran_ms, job.ask.accelerators)),
     turns_ms=_level_turns_ms,
 )
@@ -197,12 +206,12 @@ GITTINS = Policy(
     name="gittins",
     line=_petahour_line,
     rank=_by_arrival,
-    urgency=lambda state, job, now_ms: (_gittins(state, job, 0, now_ms), job.seq),
+    urgency=_seated_first(lambda state, job, now_ms: (_gittins(state, job, 0, now_ms), job.seq)),
     claim=_gittins,
     turns_ms=_edge_turns_ms,
     keeps_ms=KEEPS_MS,
 )
-DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_tenant_share)
+DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_seated_first(_tenant_share))
 PETAHOUR = Policy(
     name="petahour",
     line=_petahour_line,
@@ -221,7 +230,7 @@ CHEAPEST = Policy(
     name="cheapest",
     line=_one_line,
     rank=_by_arrival,
-    urgency=_first_come,
+    urgency=_seated_first(_first_come),
     types=_cheapest_types,
     backfill=True,
     predicts=True,
@@ -231,14 +240,14 @@ MAX_MIN = Policy(
     name="max-min",
     line=_one_line,
     rank=_by_arrival,
-    urgency=_first_come,
+    urgency=_seated_first(_first_come),
     rounds=Rounds(share=by_max_min, everybody=True),
 )
 FINISH_TIME = Policy(
     name="finish-time",
     line=_one_line,
     rank=_by_arrival,
-    urgency=_first_come,
+    urgency=_seated_first(_first_come),
     rounds=Rounds(share=by_finish_time, everybody=True),
 )
 

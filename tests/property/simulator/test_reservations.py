@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from petahour.model.errors import ValidationError
@@ -101,9 +101,18 @@ def run(trace: Trace, policy: str, promised: list[Promised]) -> Result:
     return replay(trace, Replay(policy=POLICIES[policy], nodes=nodes, reservations=seats_of(promised)))
 
 
+def promise(tenant: str, per_node: int, *, lends: bool) -> Promised:
+    return Promised(tenant=tenant, type=TYPE, nodes=1, per_node=per_node, from_ms=0, until_ms=HOUR_MS, lends=lends)
+
+
 @pytest.mark.parametrize("name", list(POLICIES))
 @settings(max_examples=25, deadline=None)
 @given(rows=JOBS, promised=PROMISES)
+# Spot that was stopped for the owner was queued before it.
+@example(
+    rows=[(0, 2, 8, Tier.SPOT, 0, False), (1, 0, 1, Tier.RESERVED, 1, False)],
+    promised=[promise("a", 1, lends=False), promise("a", 1, lends=False), promise("b", 3, lends=True)],
+)
 def test_whatever_is_promised_is_kept_and_the_rest_ends(name: str, rows: list[Row], promised: list[Promised]) -> None:
     trace = trace_of(rows)
     result = run(trace, name, promised)
