@@ -19,8 +19,9 @@ def add_to(app: typer.Typer) -> None:
 
 def credit(tenant: TenantName = None, as_json: AsJson = False) -> None:
     """Show how long a tenant's credit lasts at the present burn."""
-    from petahour.cli.render import duration, instant, money, show_facts, show_json
+    from petahour.cli.render import instant, money, show_facts, show_json
     from petahour.cli.session import connect, tenant_or_own
+    from petahour.model.time import format_span
 
     with connect() as client:
         found = client.terms.credit(tenant_or_own(client, tenant))
@@ -28,7 +29,9 @@ def credit(tenant: TenantName = None, as_json: AsJson = False) -> None:
         show_json(found)
         return
     ends = instant(found.exhausted_ms)
-    lasts = None if found.exhausted_ms is None else duration(found.exhausted_ms - found.at_ms)
+    lasts = "more than a century" if found.burn_micros > 0 else "for ever: nothing burns"
+    if found.exhausted_ms is not None:
+        lasts = format_span(max(0, found.exhausted_ms - found.at_ms))
     over = money(found.overspent_micros, found.currency) if found.overspent_micros else None
     show_facts(
         [
@@ -48,7 +51,7 @@ def credit(tenant: TenantName = None, as_json: AsJson = False) -> None:
                 "of it reservations",
                 money(found.reserved_micros, found.currency) if found.reserved_micros else None,
             ),
-            ("lasts", lasts or "for ever: nothing burns"),
+            ("lasts", lasts),
             ("used up at", ends),
         ]
     )

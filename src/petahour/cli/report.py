@@ -116,7 +116,7 @@ def _show(found: Report) -> None:
 def _cell(column: ReportColumn, cell: object, currency: str) -> str | None:
     from petahour.cli.render import instant
     from petahour.model.money import MICROS, MINOR_DIGITS
-    from petahour.model.time import HOUR_MS, format_duration
+    from petahour.model.time import HOUR_MS, format_span
 
     if cell is None or not isinstance(cell, int):
         return None if cell is None else str(cell)
@@ -127,7 +127,7 @@ def _cell(column: ReportColumn, cell: object, currency: str) -> str | None:
     if column.holds == "share":
         return f"{cell / 10_000:.1f} %"
     if column.holds == "duration":
-        return format_duration(cell)
+        return format_span(cell)
     if column.holds == "instant":
         return instant(cell)
     return f"{cell / 1_000:,.1f}"

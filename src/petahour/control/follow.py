@@ -99,7 +99,7 @@ class Follower:
         if not self.waited_for:
             # Who is queued before the next pass is told of this room.
             free = tuple(pool.free for pool in state.room.pools)
-            return plan_of(state, Decisions(free_before=free, free_after=free))
+            return plan_of(state, Decisions(free_before=free, free_after=free, at_ms=now_ms))
         state.promises.forget(now_ms)
         state.bounds = Bounds(
             min_run_ms=conduct.min_run_ms,

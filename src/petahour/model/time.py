@@ -120,4 +120,17 @@ def format_duration(duration_ms: int) -> str:
     hours, seconds = divmod(seconds, 3_600)
     minutes, seconds = divmod(seconds, 60)
     parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number)[:12]
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
+def format_span(span_ms: int) -> str:
+    """A forecast's length, to be read only, rounded down to its larger units: ``29y``, ``164d``, ``1d11h``.
+
+    A year has 365 days. Below an hour it is :func:`format_duration`.
+    """
+    if span_ms >= 2 * 365 * DAY_MS:
+        return f"{span_ms // (365 * DAY_MS):,}y"
+    for unit, next_unit in ((100 * DAY_MS, DAY_MS), (DAY_MS, HOUR_MS), (HOUR_MS, MINUTE_MS)):
+        if span_ms >= unit:
+            return format_duration(span_ms - span_ms % next_unit)
+    return format_duration(span_ms)

@@ -45,7 +45,7 @@ class _Pass:
     def __init__(self, state: State, now_ms: int) -> None:
         self._state, self._now_ms = state, now_ms
         self._policy = state.policy
-        self._made = Decisions()
+        self._made = Decisions(at_ms=now_ms)
         self._taken: list[tuple[Pool, tuple[Grant, ...]]] = []
         self._used: dict[tuple[str, str], int] = {}
         self._spent: dict[str, int] = {}

@@ -56,7 +56,7 @@ class Decisions:
     pool, as the pass found them and less what it gave away or kept. ``least_claim``: the strongest claim of those
     that wait for a run to be stopped; a run whose claim is not greater has nothing to fear. ``turns``: those now
     in force, ``reserved``: what is kept for a blocked gang; the owner of the state keeps both there for the next
-    pass, and decides again when the turns are over.
+    pass, and decides again when the turns are over. ``at_ms``: the instant of the pass.
     """
 
     starts: list[Start] = field(default_factory=list)
@@ -67,3 +67,4 @@ class Decisions:
     least_claim: float = inf
     turns: Turns | None = None
     reserved: Reservation | None = None
+    at_ms: int = 0

@@ -127,6 +127,9 @@ class Holds(Mapping[str, Hold]):
             return text + f"whose grace period is at most {format_duration(LENT_GRACE_MS)}; it starts when others end"
         whose = "your own" if kept.tenant == job.ask.tenant else "another tenant's"
         text = f"needs {_gang(job.ask)} {why.type}, and what is free is kept for {whose} reservation {window}, "
+        if kept.from_ms <= self._made.at_ms:
+            text += "which has begun and lends nothing" if job.ask.spot and not kept.lends else "which has begun"
+            return f"{text}; it starts when others end"
         return text + f"which begins before {_is_over(job)}; it starts when others end, or with a walltime that fits"
 
     def _quota(self, ask: Ask, why: Why) -> str:

@@ -72,6 +72,7 @@ def test_reserved_work_starts_on_its_seats_at_once_however_full_the_floor_is(pla
     hold = plane.context.live.holds[others[1].id]
     assert hold.code is HoldCode.RESERVATION
     assert f"what is free is kept for another tenant's reservation {made.id} (1 x 4 cpu from" in hold.text
+    assert hold.text.endswith("which has begun; it starts when others end")
     own = plane.submit("acme", tier="reserved", accelerators_per_node=4, run_ms=HOUR_MS)
     plane.step(100)
     assert places(allocation(plane, own.id).slots) == places(made.seats)
@@ -85,6 +86,8 @@ def test_spot_on_lent_seats_makes_way_and_none_is_placed_where_nothing_is_lent(p
     plane.step(100)
     plane.step(SECOND_MS)
     assert sorted(plane.job(job.id).state for job in spot) == [JobState.QUEUED, JobState.RUNNING]
+    (waits,) = [job.id for job in spot if plane.job(job.id).state is JobState.QUEUED]
+    assert "which has begun and lends nothing; it starts when others end" in plane.context.live.holds[waits].text
     own = [plane.submit("acme", tier="reserved", accelerators_per_node=4, run_ms=HOUR_MS) for _ in range(2)]
     plane.step(100)
     for _ in range(3):
@@ -109,6 +112,7 @@ def test_before_the_window_only_what_is_over_or_makes_way_lies_on_its_seats(plan
     holds = plane.context.live.holds
     assert {holds[one.id].code for one in (endless, long, own, ours)} == {HoldCode.RESERVATION}
     assert "of your reservation" in holds[own.id].text
+    assert "begins before its walltime is over" in holds[long.id].text
     plane.step(plane.clock.at_ms % HOUR_MS and HOUR_MS - plane.clock.at_ms % HOUR_MS)
     plane.step(HOUR_MS)
     for _ in range(3):

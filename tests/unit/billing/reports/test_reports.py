@@ -93,6 +93,12 @@ def test_runway_is_credit_over_burn() -> None:
     )
 
 
+def test_credit_that_outlasts_the_calendar_has_a_runway_and_no_instant() -> None:
+    burn = Burn(tenant="b", currency="CNY", credit_micros=10**12, held_micros=0, charged_micros=1)
+    found = runway([burn], window_ms=DAY_MS, now_ms=1_000)
+    assert found.rows == (("b", "CNY", 10**12, 0, 1, 10**12 * DAY_MS, None),)
+
+
 def test_margin_is_revenue_less_power_and_depreciation() -> None:
     # Of 100 h of capacity 10 h are down, 50 h busy, 40 h idle, at 400 W and 17,520 USD over 4 years of 8,760 h:
     # energy 0.4 kW x (50 x 0.95 + 40 x 0.30) x 1.30 x 1.20 = 37.128 kWh x 0.50 = 18.564
