@@ -50,4 +50,6 @@ def _move(tenant: str, kind: str, amount: str, key: str, note: str, *, as_json: 
         return
     what = {"grant": "granted", "service-credit": "made good", "refund": "paid back"}[kind]
     left = money(done.balance.posted_micros, currency)
-    typer.echo(f"{money(done.transfer.amount_micros, currency)} {what}; {tenant} has {left}")
+    typer.echo(
+        f"{money(done.transfer.amount_micros, currency)} {what}; {tenant} has {left} (transfer {done.transfer.id})"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import typer
 
-from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
+from petahour.cli.render import Column, duration, instant, make_table, money, places, precise, print_plain, show_facts
 from petahour.client.explanation import Charge, Explanation, LentPart, Movement, Piece, ToldEvent
 from petahour.model.money import format_micros
 from petahour.model.prices import SpotPrice
@@ -26,12 +26,11 @@ def show_explanation(found: Explanation) -> None:
         _show_piece(piece, None if allocation is None else allocation.limit_micros)
     if allocation is not None:
         typer.echo("\nAllocation")
-        placed = ", ".join(f"{slot.node}{list(slot.indexes)}" for slot in allocation.slots)
         show_facts(
             [
                 ("id", allocation.id),
                 ("attempt", allocation.attempt),
-                ("on", f"{placed} of {allocation.type}"),
+                ("on", f"{places(allocation.slots)} of {allocation.type}"),
                 ("placed", precise(allocation.placed_ms)),
                 ("started", allocation.started_ms and precise(allocation.started_ms)),
                 ("ended", allocation.ended_ms and precise(allocation.ended_ms)),

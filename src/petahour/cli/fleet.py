@@ -94,22 +94,13 @@ def _show(node: Node, as_json: bool) -> None:
 
 def _held(node: Node) -> str:
     """Accelerators by holder, such as ``acme job-7q0w4v2m9x [0-3]``; the reason of a node that takes nothing."""
+    from petahour.cli.render import ranges
+
     held: dict[str, list[int]] = {}
     for holder in node.holders:
         if holder.tenant is not None:
             held.setdefault(" ".join(filter(None, (holder.tenant, holder.job))), []).append(holder.index)
-    texts = [f"{who} [{_ranges(indexes)}]" for who, indexes in held.items()]
+    texts = [f"{who} [{ranges(indexes)}]" for who, indexes in held.items()]
     if node.reason:
         texts.append(f"({node.reason})")
     return ", ".join(texts)
-
-
-def _ranges(indexes: list[int]) -> str:
-    """``[0, 1, 2, 5]`` to ``0-2,5``."""
-    runs: list[list[int]] = []
-    for index in sorted(indexes):
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from petahour.cli.quote_view import quoted_facts
-from petahour.cli.render import Column, duration, instant, make_table, money, precise, print_plain, show_facts
+from petahour.cli.render import Column, duration, instant, make_table, money, places, precise, print_plain, show_facts
 from petahour.client.types import Allocation, HistoryEntry, Job, JobDetail
 from petahour.model.jobs import FINAL_STATES
 
@@ -169,7 +169,7 @@ _HISTORY_COLUMNS = (
 
 
 def _attempt(item: Allocation, now_ms: int) -> tuple[object, ...]:
-    where = " ".join(f"{slot.node}[{','.join(map(str, slot.indexes))}]" for slot in item.slots)
+    where = places(item.slots)
     where += " (rehearsal)" if item.rehearsal else ""
     ran = None if item.started_ms is None else duration((item.ended_ms or now_ms) - item.started_ms)
     end = item.end_kind and item.end_kind + (f" ({item.stop_cause})" if item.stop_cause else "")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, is_dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 from rich.console import Console
@@ -20,6 +20,11 @@ from rich.text import Text
 
 from petahour.model.money import format_micros
 from petahour.model.time import HOUR_MS, format_duration, to_datetime, to_iso
+
+if TYPE_CHECKING:
+    from petahour.client.promises import Seat
+    from petahour.client.types import HeldSlot
+
 
 PIPE_WIDTH = 10_000
 LEAST_WRAPPED = 10  # the least width of a column that wraps
@@ -148,6 +153,22 @@ def precise(at_ms: int) -> str:
 
 def duration(span_ms: int) -> str:
     return format_duration(max(0, span_ms))
+
+
+def ranges(indexes: Iterable[int]) -> str:
+    """``[0, 1, 2, 5]`` to ``0-2,5``."""
+    runs: list[list[int]] = []
+    for index in sorted(indexes):
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+
+
+def places(slots: Iterable[HeldSlot | Seat]) -> str:
+    """``a100-1[0-7], a100-2[0,2]``: accelerators of nodes."""
+    return ", ".join(f"{slot.node}[{ranges(slot.indexes)}]" for slot in slots)
 
 
 def hours(accelerator_ms: int) -> str:

@@ -67,7 +67,7 @@ def list_reservations(
     as_json: AsJson = False,
 ) -> None:
     """List reservations by their beginning."""
-    from petahour.cli.render import Column, instant, show_json, show_table
+    from petahour.cli.render import Column, instant, places, show_json, show_table
     from petahour.cli.session import connect
 
     with connect() as client:
@@ -98,7 +98,7 @@ def list_reservations(
             instant(one.to_ms),
             _price(one),
             _percent(one.share_ppm) if one.lends else "",
-            _seats(one),
+            places(one.seats),
         )
         for one in found
     ]
@@ -191,7 +191,7 @@ def cancel(reservation: Name, as_json: AsJson = False) -> None:
 
 
 def _show(one: Reservation, as_json: bool) -> None:
-    from petahour.cli.render import instant, money, show_facts, show_json
+    from petahour.cli.render import instant, money, places, show_facts, show_json
 
     if as_json:
         show_json(one)
@@ -206,7 +206,7 @@ def _show(one: Reservation, as_json: bool) -> None:
             ("renewal", _renewal(one)),
             ("price", f"{_price(one)} per accelerator-hour, used or not"),
             ("unused part", _unused(one)),
-            ("seats", _seats(one) or "none before it is confirmed"),
+            ("seats", places(one.seats) or "none before it is confirmed"),
             ("charged up to", instant(one.billed_ms) or "nothing yet"),
             ("earned by lending", money(one.lent_micros, one.currency) if one.lent_micros else None),
         )
@@ -237,7 +237,3 @@ def _unused(one: Reservation) -> str:
 
 def _percent(ppm: int) -> str:
     return f"{ppm / 10_000:g} %"
-
-
-def _seats(one: Reservation) -> str:
-    return ", ".join(f"{seat.node}[{','.join(map(str, seat.indexes))}]" for seat in one.seats)

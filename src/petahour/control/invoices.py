@@ -276,7 +276,10 @@ def _known(tx: Transaction, number: str) -> InvoiceDocument:
 
 def _no_such(number: str) -> NotFoundError:
     return NotFoundError(
-        field="number", value=number, rule="no such invoice", remedy='"petahour invoices list" shows them.'
+        field="number",
+        value=number,
+        rule="no such invoice",
+        remedy='"petahour invoices list" shows them. A month that is not closed has none yet.',
     )
 
 

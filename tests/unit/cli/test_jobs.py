@@ -118,7 +118,7 @@ def test_describe_shows_history_and_the_reason(server: AnsweringServer, petahour
     out = petahour("describe", ID).out
     assert "waits because  needs 2 x 8 a100-80g-sxm; 12 free" in out
     assert "2026-03-01 12:01:02.000Z  stopping -> preempted    1  preempted for another" in out
-    assert "n1[0,1] (rehearsal)" in out
+    assert "n1[0-1] (rehearsal)" in out
     assert "stopped (preempted)" in out
     assert "1h30m" in out
     assert petahour("describe", ID, "--json").document == {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.client.answering import Answer, AnsweringServer
+
+from petahour.model.time import DAY_MS
 
 NODE = {
     "name": "n1",
@@ -137,6 +140,31 @@ def test_credit(server: AnsweringServer, petahour: Run) -> None:
     assert server.asked[-1].body == {"amount": "1000", "currency": "CNY", "key": "payment-1", "note": ""}
     assert "1,499.75 CNY" in petahour("balance").out
     assert petahour("balance", "acme", "--json").document == BALANCE
+
+
+def test_what_is_given_names_the_transfer_that_may_be_reversed(server: AnsweringServer, petahour: Run) -> None:
+    server.on("GET /v1/tenants/acme", Answer(body=TENANT))
+    transfer = {"id": "trf-1", "debit": "a", "credit": "b", "amount_micros": 10**6, "currency": "CNY", "at_ms": 1}
+    server.on(
+        "POST /v1/tenants/acme/credit-moves", Answer(status=201, body={"transfer": transfer, "balance": BALANCE})
+    )
+    done = petahour("grant", "acme", "1", "--key", "gift-1", "--note", "welcome")
+    assert done.out == "1.00 CNY granted; acme has 1,500.00 CNY (transfer trf-1)\n"
+
+
+@pytest.mark.parametrize(
+    ("burn", "exhausted_ms", "text"),
+    [(0, None, "for ever: nothing burns"), (1, None, "more than a century"), (1, 1 + 164 * DAY_MS + 7, "164d\n")],
+)
+def test_how_long_credit_lasts(
+    server: AnsweringServer, petahour: Run, burn: int, exhausted_ms: int | None, text: str
+) -> None:
+    names = ("posted", "held", "limit", "accrued", "left", "overspent")
+    found = {"tenant": "acme", "currency": "CNY", **{f"{name}_micros": 0 for name in names}}
+    found |= {"burn_micros": burn, "at_ms": 1, "exhausted_ms": exhausted_ms}
+    server.on("GET /v1/tenants/acme/credit", Answer(body=found))
+    done = petahour("credit", "acme")
+    assert re.search(f"lasts +{text}", done.out)
 
 
 def test_an_operator_names_the_tenant(server: AnsweringServer, petahour: Run) -> None:
