@@ -77,7 +77,7 @@ def _header(invoice: Invoice) -> list[str]:
 def _credit(invoice: Invoice, digits: int) -> list[str]:
     rows = [
         ("Credit before", invoice.opening_micros),
-        ("Topped up", invoice.topups_micros),
+        ("Credit added", invoice.topups_micros),
         ("Charged", -invoice.total_micros),
         ("Credit after", invoice.closing_micros),
     ]

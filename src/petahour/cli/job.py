@@ -110,15 +110,20 @@ def cancel(
     from petahour.cli.session import connect
 
     with connect() as client:
-        done: list[Job] = [client.cancel(job) for job in jobs]
+        done: list[Job] = []
+        for job in jobs:
+            done.append(client.cancel(job))
+            if not wait and not as_json:
+                # At once: a later one may be refused.
+                typer.echo(f"{job} is {done[-1].state}")
         if wait:
             with progress("Waiting for the jobs to stop"):
                 done = [client.wait(job.id) for job in done]
     if as_json:
         show_json({"jobs": done})
-    else:
-        for job in done:
-            typer.echo(f"{job.id} is {job.state}")
+    elif wait:
+        for one in done:
+            typer.echo(f"{one.id} is {one.state}")
 
 
 def _pieces(client: Client, job: str, rank: int, attempt: int | None) -> Iterator[str]:

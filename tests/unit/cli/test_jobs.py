@@ -145,6 +145,12 @@ def test_cancel_several_and_wait(server: AnsweringServer, petahour: Run) -> None
     assert petahour("cancel", ID, "--wait").out == f"{ID} is cancelled\n"
 
 
+def test_what_was_cancelled_is_told_when_a_later_one_is_refused(server: AnsweringServer, petahour: Run) -> None:
+    server.on(f"POST /v1/jobs/{ID}/cancel", Answer(status=202, body=job(state="stopping")))
+    done = petahour("cancel", ID, "job-none")
+    assert (done.code, done.out) == (4, f"{ID} is stopping\n")
+
+
 def _log(asked: Asked) -> Answer:
     text = "hello\nworld\n"
     offset = int(asked.query["offset"][0])
