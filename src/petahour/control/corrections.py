@@ -12,6 +12,7 @@ from petahour.control.credit_moves import is_own
 from petahour.model.errors import ConflictError, InvariantError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceState
+from petahour.model.money import format_micros
 from petahour.model.tenants import Caller
 from petahour.model.usage import AccountKind, Transfer, TransferKind
 from petahour.store.protocol import Store, Transaction
@@ -135,10 +136,11 @@ def _require_credit(tx: Transaction, back: Transfer) -> None:
         return
     available_micros = tx.ledger.balance(back.debit, back.currency).available_micros
     if available_micros < back.amount_micros:
+        left, moved = (format_micros(micros, back.currency) for micros in (available_micros, back.amount_micros))
         raise ConflictError(
             field="transfer",
             value=back.cause,
-            rule=f"at most what is left is taken back, {available_micros} micro-units; it moved {back.amount_micros}",
+            rule=f"at most what is left is taken back, {left} {back.currency}; it moved {moved}",
             remedy="Stop the tenant's jobs, which hold credit, or take back a smaller top-up.",
         )
 

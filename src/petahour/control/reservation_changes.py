@@ -15,7 +15,7 @@ from petahour.control.reservations import Wish, check_end, find, reserve
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.promises import RenewalStep, Reservation, ReservationState
 from petahour.model.tenants import Caller
-from petahour.model.time import HOUR_MS
+from petahour.model.time import HOUR_MS, to_iso
 from petahour.scheduler.seating import Short, seat, still_seated
 from petahour.store.protocol import Transaction
 
@@ -57,8 +57,8 @@ def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int)
         if to_ms <= known.to_ms:
             raise ValidationError(
                 field="to",
-                value=to_ms,
-                rule="later than it ends now",
+                value=to_iso(to_ms),
+                rule=f"later than it ends now, at {to_iso(known.to_ms)}",
                 remedy='To end it earlier use "petahour reserve cancel".',
             )
         longer = extended(context, tx, known, to_ms, now_ms)

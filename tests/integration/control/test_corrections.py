@@ -73,7 +73,7 @@ def test_a_top_up_that_was_taken_back_is_added_again_under_a_new_key(house: Hous
 def test_no_more_credit_is_taken_back_than_is_left(house: House) -> None:
     house.submit("a")
     house.place("a", Slot(node="n1", indexes=(0,)))
-    with pytest.raises(ConflictError, match="at most what is left"):
+    with pytest.raises(ConflictError, match=r"at most what is left is taken back, \d+\.\d+ CNY; it moved 100\.00"):
         reverse(house.context, OPERATOR, TOPUP, note="paid by mistake")
     house.report("alloc-a-1", Phase.ENDED, end_kind=EndKind.FAILED, exit_code=1)
     reverse(house.context, OPERATOR, TOPUP, note="paid by mistake")

@@ -298,6 +298,8 @@ def test_it_is_renewed_and_enlarged_and_jobs_lie_on_the_seats_of_both(plane: Han
     later = promise(plane, count=8, after_h=3, hours=1, tenant="beta")
     with pytest.raises(ConflictError):
         extend(plane.context, OPERATOR, made.id, to_ms=later.to_ms)
+    with pytest.raises(ValidationError, match=f"later than it ends now, at {to_iso(longer.to_ms)}"):
+        extend(plane.context, OPERATOR, made.id, to_ms=made.to_ms)
 
 
 def test_a_reservation_of_rehearsed_nodes_costs_no_real_money(plane: HandPlane) -> None:
