@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic import ValidationError as SchemaError
 
-from petahour.model.errors import ValidationError
 from petahour.model.promises import Maintenance
 from petahour.model.resources import Node
 from petahour.model.time import parse_duration
+from petahour.simulator.tables import entry_of, numbered, read_tables, refused
 
 MAX_DRAINS = 10_000
 
@@ -39,9 +37,9 @@ class Drain:
 
     def __post_init__(self) -> None:
         if not 0 <= self.from_ms < self.until_ms:
-            raise _refuse(f"{self.named}.until", self.until_ms, "after its beginning", "Give a later end.")
+            raise refused(f"{self.named}.until", self.until_ms, "after its beginning", "Give a later end.")
         if self.notice_ms and not self.maintenance:
-            raise _refuse(
+            raise refused(
                 f"{self.named}.notice",
                 self.notice_ms,
                 "a drain without maintenance stops nobody, so nothing needs a notice",
@@ -65,26 +63,12 @@ class _Entry(BaseModel):
 
 def read_drains(path: Path) -> tuple[Drain, ...]:
     """The ``[[drain]]`` tables of a TOML file. Raises ValidationError naming file, drain, field, rule and remedy."""
-    try:
-        parsed = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise _refuse(str(path), None, f"a readable TOML file ({error})", "Check the path and the file.") from None
-    extra = sorted(set(parsed) - {"drain"})
-    if extra:
-        raise _refuse(f"{path.name}: {extra[0]}", None, "a file of [[drain]] tables alone", "Write [[drain]].")
-    drains = parse_drains(parsed.get("drain"), path.name)
-    if not drains:
-        raise _refuse(f"{path.name}: drain", None, "at least one [[drain]]", "Add one: nodes, from, until.")
-    return drains
+    return parse_drains(read_tables(path, "drain", "nodes, from, until"), path.name)
 
 
 def parse_drains(tables: object, file: str) -> tuple[Drain, ...]:
     """The drains of such tables; none when there are none. Raises as ``read_drains`` does."""
-    if tables is None:
-        return ()
-    if not isinstance(tables, list) or len(tables) > MAX_DRAINS:
-        raise _refuse(f"{file}: drain", None, f"at most {MAX_DRAINS} [[drain]] tables", "Write [[drain]].")
-    return tuple(_drain(table, f"{file}: drain {number}") for number, table in enumerate(tables, 1))
+    return tuple(_drain(table, where) for where, table in numbered(tables, file, "drain", MAX_DRAINS))
 
 
 def check_drains(drains: Iterable[Drain], nodes: Sequence[str]) -> None:
@@ -92,7 +76,7 @@ def check_drains(drains: Iterable[Drain], nodes: Sequence[str]) -> None:
     for drain in drains:
         for pattern in drain.nodes:
             if not any(fnmatchcase(name, pattern) for name in nodes):
-                raise _refuse(
+                raise refused(
                     f"{drain.named}.nodes",
                     pattern,
                     "the name of a node of the fleet, or a pattern of names",
@@ -116,18 +100,7 @@ def windows_of(drains: Sequence[Drain], nodes: Sequence[Node]) -> list[Maintenan
 
 
 def _drain(table: object, where: str) -> Drain:
-    if not isinstance(table, Mapping):
-        raise _refuse(where, None, "a table", "Write [[drain]].")
-    try:
-        entry = _Entry.model_validate(dict(table))
-    except SchemaError as error:
-        first = error.errors()[0]
-        raise _refuse(
-            f"{where}.{'.'.join(str(part) for part in first['loc'])}",
-            None if first["type"] == "missing" else first["input"],
-            {"extra_forbidden": "no such field", "missing": "must be given"}.get(first["type"], first["msg"]),
-            "A drain's fields are nodes, from, until, maintenance and notice.",
-        ) from None
+    entry = entry_of(_Entry, table, where, "A drain's fields are nodes, from, until, maintenance and notice.")
     return Drain(
         nodes=tuple(entry.nodes),
         from_ms=parse_duration(entry.begins, field=f"{where}.from"),
@@ -136,7 +109,3 @@ def _drain(table: object, where: str) -> Drain:
         notice_ms=parse_duration(entry.notice, field=f"{where}.notice"),
         named=where,
     )
-
-
-def _refuse(field: str, value: object, rule: str, remedy: str) -> ValidationError:
-    return ValidationError(field=field, value=value, rule=rule, remedy=remedy)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic import ValidationError as SchemaError
 
 from petahour.billing.book import unit_price
 from petahour.model.errors import ValidationError
@@ -20,6 +18,7 @@ from petahour.model.promises import Maintenance, Reservation, ReservationState
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, MAX_GANG_NODES, Node
 from petahour.model.time import HOUR_MS, format_duration, parse_duration
 from petahour.scheduler.seating import Floor, Seats, seat
+from petahour.simulator.tables import entry_of, numbered, read_tables, refused
 from petahour.simulator.trace import Trace
 
 if TYPE_CHECKING:
@@ -63,38 +62,13 @@ class _Entry(BaseModel):
 
 def read_reservations(path: Path) -> tuple[Promised, ...]:
     """The ``[[reservation]]`` tables of a TOML file. Raises ValidationError naming file, table, field and remedy."""
-    try:
-        parsed = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise _refuse(str(path), None, f"a readable TOML file ({error})", "Check the path and the file.") from None
-    extra = sorted(set(parsed) - {"reservation"})
-    if extra:
-        raise _refuse(
-            f"{path.name}: {extra[0]}", None, "a file of [[reservation]] tables alone", "Write [[reservation]]."
-        )
-    found = parse_reservations(parsed.get("reservation"), path.name)
-    if not found:
-        raise _refuse(
-            f"{path.name}: reservation",
-            None,
-            "at least one [[reservation]]",
-            "Add one: tenant, type, per_node, until.",
-        )
-    return found
+    return parse_reservations(read_tables(path, "reservation", "tenant, type, per_node, until"), path.name)
 
 
 def parse_reservations(tables: object, file: str) -> tuple[Promised, ...]:
     """The reservations of such tables; none when there are none. Raises as ``read_reservations`` does."""
-    if tables is None:
-        return ()
-    if not isinstance(tables, list) or len(tables) > MAX_RESERVATIONS:
-        raise _refuse(
-            f"{file}: reservation",
-            None,
-            f"at most {MAX_RESERVATIONS} [[reservation]] tables",
-            "Write [[reservation]].",
-        )
-    return tuple(_promised(table, f"{file}: reservation {number}") for number, table in enumerate(tables, 1))
+    found = numbered(tables, file, "reservation", MAX_RESERVATIONS)
+    return tuple(_promised(table, where) for where, table in found)
 
 
 def seated(
@@ -123,7 +97,7 @@ def seated(
         floor = Floor(nodes=nodes, held=(), reservations=made, windows=windows, kept_percent=0)
         found = seat(reservation, floor, now_ms=0)
         if not isinstance(found, Seats):
-            raise _refuse(
+            raise refused(
                 one.named,
                 f"{one.nodes} x {one.per_node} {one.type}",
                 f"{format_duration(found.at_ms)} after the beginning {found.free} of {found.total} {one.type} can "
@@ -160,7 +134,7 @@ def check_reserved(trace: Trace, reservations: Sequence[Promised]) -> None:
 def _price(one: Promised, prices: Prices) -> int:
     from_ms, until_ms = prices.begins_ms + one.from_ms, prices.begins_ms + one.until_ms
     if until_ms % HOUR_MS:
-        raise _refuse(
+        raise refused(
             f"{one.named}.until",
             format_duration(one.until_ms),
             "it ends at a whole hour of UTC, as it is charged by the hour",
@@ -169,14 +143,14 @@ def _price(one: Promised, prices: Prices) -> int:
     if one.price is not None:
         micros = Money.parse(one.price, prices.currency, field=f"{one.named}.price").micros
         if micros < 0:
-            raise _refuse(f"{one.named}.price", one.price, "zero or more", "Correct the price.")
+            raise refused(f"{one.named}.price", one.price, "zero or more", "Correct the price.")
         return micros
     book = prices.book_at(one.from_ms)
     found = None
     if book is not None:
         found = unit_price(book, tenant=one.tenant, type=one.type, tier=Tier.RESERVED, at_ms=from_ms)
     if found is None:
-        raise _refuse(
+        raise refused(
             f"{one.named}.price",
             None,
             f"agreed, as the book does not sell {one.type} as reserved then",
@@ -186,22 +160,12 @@ def _price(one: Promised, prices: Prices) -> int:
 
 
 def _promised(table: object, where: str) -> Promised:
-    if not isinstance(table, Mapping):
-        raise _refuse(where, None, "a table", "Write [[reservation]].")
-    try:
-        entry = _Entry.model_validate(dict(table))
-    except SchemaError as error:
-        first = error.errors()[0]
-        raise _refuse(
-            f"{where}.{'.'.join(str(part) for part in first['loc'])}",
-            None if first["type"] == "missing" else first["input"],
-            {"extra_forbidden": "no such field", "missing": "must be given"}.get(first["type"], first["msg"]),
-            "A reservation's fields are tenant, type, nodes, per_node, from, until, lend and price.",
-        ) from None
+    fields = "A reservation's fields are tenant, type, nodes, per_node, from, until, lend and price."
+    entry = entry_of(_Entry, table, where, fields)
     from_ms = parse_duration(entry.begins, field=f"{where}.from") if entry.begins != 0 else 0
     until_ms = parse_duration(entry.until, field=f"{where}.until")
     if until_ms <= from_ms:
-        raise _refuse(f"{where}.until", entry.until, "after its beginning", "Give a later end.")
+        raise refused(f"{where}.until", entry.until, "after its beginning", "Give a later end.")
     return Promised(
         tenant=entry.tenant,
         type=entry.type,
@@ -213,7 +177,3 @@ def _promised(table: object, where: str) -> Promised:
         price=entry.price,
         named=where,
     )
-
-
-def _refuse(field: str, value: object, rule: str, remedy: str) -> ValidationError:
-    return ValidationError(field=field, value=value, rule=rule, remedy=remedy)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic import ValidationError as SchemaError
 
-from petahour.model.errors import ValidationError
 from petahour.model.resources import MAX_ACCELERATORS_PER_NODE, Node
 from petahour.simulator.drains import Drain, check_drains, parse_drains
 from petahour.simulator.fleet import ENGINE
 from petahour.simulator.reservations import Promised, parse_reservations
+from petahour.simulator.tables import entry_of, refused
 
 MAX_NODES = 100_000
 
@@ -71,7 +70,7 @@ def read_fleet(path: Path) -> Fleet:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _refuse(str(path), None, f"a readable UTF-8 file ({error})", "Check the path and the file.") from None
+        raise refused(str(path), None, f"a readable UTF-8 file ({error})", "Check the path and the file.") from None
     return parse_fleet(text, path.name)
 
 
@@ -86,15 +85,15 @@ def parse_fleet(text: str, file: str) -> Fleet:
         _check(where, entry)
         total += entry.count
         if total > MAX_NODES:
-            raise _refuse(f"{where}.count", entry.count, f"at most {MAX_NODES} nodes in all", "Lower a count.")
+            raise refused(f"{where}.count", entry.count, f"at most {MAX_NODES} nodes in all", "Lower a count.")
         for node in _nodes(entry):
             if node.name in nodes:
-                raise _refuse(
+                raise refused(
                     f"{where}.name", node.name, "every node has a name of its own", "Give the group a name."
                 )
             nodes[node.name] = node
         if entry.speed is not None and speeds.setdefault(entry.type, entry.speed) != entry.speed:
-            raise _refuse(
+            raise refused(
                 f"{where}.speed",
                 entry.speed,
                 f"a type has one speed, and an earlier group says {speeds[entry.type]:g}",
@@ -108,47 +107,37 @@ def _tables(text: str, file: str) -> tuple[list[_Entry], Sequence[Drain], Sequen
     try:
         parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _refuse(file, None, f"TOML ({error})", "Mend the file at that place.") from None
+        raise refused(file, None, f"TOML ({error})", "Mend the file at that place.") from None
     tables = parsed.get("node")
     extra = sorted(set(parsed) - {"node", "drain", "reservation"})
     if extra:
-        raise _refuse(
+        raise refused(
             f"{file}: {extra[0]}",
             None,
             "a fleet file holds [[node]] groups, [[drain]] and [[reservation]] tables",
             "Write [[node]].",
         )
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise _refuse(f"{file}: node", None, "at least one [[node]] group", "Add one: type, count, accelerators.")
+        raise refused(f"{file}: node", None, "at least one [[node]] group", "Add one: type, count, accelerators.")
     groups = [_entry(file, number, table) for number, table in enumerate(tables, 1)]
     drains = parse_drains(parsed.get("drain"), file)
     return groups, drains, parse_reservations(parsed.get("reservation"), file)
 
 
 def _entry(file: str, number: int, table: dict[str, object]) -> _Entry:
-    try:
-        return _Entry.model_validate(table)
-    except SchemaError as error:
-        first = error.errors()[0]
-        named = table.get("name") or table.get("type")
-        place = ".".join(str(part) for part in first["loc"])
-        label = f"{file}: node {number}" + (f" ({named})" if isinstance(named, str) else "")
-        raise _refuse(
-            f"{label}.{place}",
-            None if first["type"] == "missing" else first["input"],
-            {"extra_forbidden": "no such field", "missing": "must be given"}.get(first["type"], first["msg"]),
-            f"A group's fields are {', '.join(_Entry.model_fields)}.",
-        ) from None
+    named = table.get("name") or table.get("type")
+    label = f"{file}: node {number}" + (f" ({named})" if isinstance(named, str) else "")
+    return entry_of(_Entry, table, label, f"A group's fields are {', '.join(_Entry.model_fields)}.")
 
 
 def _check(where: str, entry: _Entry) -> None:
     name = entry.name if entry.name is not None else entry.type
     if _NAME.fullmatch(name) is None:
-        raise _refuse(
+        raise refused(
             f"{where}.name", name, "letters, digits, dots, dashes and underscores", "Give the group a plain name."
         )
     if entry.nodes_per_switch is not None and entry.switch:
-        raise _refuse(
+        raise refused(
             f"{where}.nodes_per_switch",
             entry.nodes_per_switch,
             "a group has one switch by name or several by count",
@@ -170,7 +159,3 @@ def _nodes(entry: _Entry) -> Iterator[Node]:
             switch=switch_name(name, number, per_switch) if per_switch else entry.switch,
             rehearsal=entry.rehearsal,
         )
-
-
-def _refuse(field: str, value: object, rule: str, remedy: str) -> ValidationError:
-    return ValidationError(field=field, value=value, rule=rule, remedy=remedy)
