@@ -101,8 +101,18 @@ def run(trace: Trace, policy: str, promised: list[Promised]) -> Result:
     return replay(trace, Replay(policy=POLICIES[policy], nodes=nodes, reservations=seats_of(promised)))
 
 
-def promise(tenant: str, per_node: int, *, lends: bool) -> Promised:
-    return Promised(tenant=tenant, type=TYPE, nodes=1, per_node=per_node, from_ms=0, until_ms=HOUR_MS, lends=lends)
+def promise(
+    tenant: str = "a", *, lends: bool = False, begins: int = 1, until: int = 3, nodes: int = 3, per_node: int = 4
+) -> Promised:
+    return Promised(
+        tenant=tenant,
+        type=TYPE,
+        nodes=nodes,
+        per_node=per_node,
+        from_ms=begins * HOUR_MS,
+        until_ms=until * HOUR_MS,
+        lends=lends,
+    )
 
 
 @pytest.mark.parametrize("name", list(POLICIES))
@@ -111,7 +121,11 @@ def promise(tenant: str, per_node: int, *, lends: bool) -> Promised:
 # Spot that was stopped for the owner was queued before it.
 @example(
     rows=[(0, 2, 8, Tier.SPOT, 0, False), (1, 0, 1, Tier.RESERVED, 1, False)],
-    promised=[promise("a", 1, lends=False), promise("a", 1, lends=False), promise("b", 3, lends=True)],
+    promised=[
+        promise(begins=0, until=1, nodes=1, per_node=1),
+        promise(begins=0, until=1, nodes=1, per_node=1),
+        promise("b", begins=0, until=1, nodes=1, per_node=3, lends=True),
+    ],
 )
 def test_whatever_is_promised_is_kept_and_the_rest_ends(name: str, rows: list[Row], promised: list[Promised]) -> None:
     trace = trace_of(rows)
@@ -122,18 +136,6 @@ def test_whatever_is_promised_is_kept_and_the_rest_ends(name: str, rows: list[Ro
         assert (result.jobs.end_ms[others] != NEVER).all()
     again = run(trace, name, promised)
     assert (again.runs.start_ms == result.runs.start_ms).all()
-
-
-def promise(tenant: str = "a", *, lends: bool = False, begins: int = 1, until: int = 3) -> Promised:
-    return Promised(
-        tenant=tenant,
-        type=TYPE,
-        nodes=3,
-        per_node=4,
-        from_ms=begins * HOUR_MS,
-        until_ms=until * HOUR_MS,
-        lends=lends,
-    )
 
 
 def test_the_owner_finds_its_seats_and_others_wait_till_the_window_is_over() -> None:
@@ -237,6 +239,7 @@ def test_every_hour_of_a_reservation_is_charged_used_or_not_and_its_seats_cost_n
         ({"until": "0s"}, "reservation 1.until: after its beginning"),
         ({"until": "soon"}, "reservation 1.until: a duration"),
         ({"nodse": 2}, "reservation 1.nodse: no such field"),
+        ({"price": 9.8}, "reservation 1.price: text in quotes"),
         ({"tenant": ""}, "reservation 1.tenant"),
     ],
 )
