@@ -18,6 +18,7 @@ HEARD = 4  # neighbours, those that were submitted nearest
 KEPT = 4_096  # of one tenant's gang size are remembered
 _FLOOR_MS = SECOND_MS  # below this, run times are taken for equal
 _SILENT = 0.1  # a run takes so much of the variance away before it tells anything
+_EXPECTED = -2.1  # standard deviations below the mean: what has lasted so long takes even less away
 
 HOLDS_MS = 10 * MINUTE_MS  # what is told holds for so long at least, while nothing happens to those told of,
 AGES = 8  # or an eighth of how long the youngest run near has lasted
@@ -72,6 +73,8 @@ class Near:
         # One slice: another thread may look ahead while this one learns.
         place = bisect_left(self._known, (submitted_ms,))
         around = self._known[max(0, place - HEARD) : place + HEARD]
+        if not around:
+            return Told(prior, SPREAD**2, HOUR_MS)
         around.sort(key=lambda one: abs(one[0] - submitted_ms))
         field, running, youngest_ms = _Field(prior), [], AGES * HOUR_MS
         for at_ms, _, began_ms, log in around[:HEARD]:
@@ -138,6 +141,8 @@ def _at_least(least: float, mean: float, variance: float) -> tuple[float, float]
     """
     spread = sqrt(variance)
     beyond = (least - mean) / spread
+    if beyond < _EXPECTED:
+        return None
     chance = erfc(beyond / sqrt(2)) / 2
     if chance < 1e-6:
         value, left = least + 0.7, min(0.5, variance / 2)
