@@ -6,7 +6,7 @@ from petahour.billing.ledger import topup
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import prepaid, spendable_micros
-from petahour.control.tenants import known_tenant
+from petahour.control.tenants import known_tenant, paying_tenant
 from petahour.model.credit import TopupRule
 from petahour.model.errors import ConflictError, ForbiddenError, ValidationError
 from petahour.model.events import Event, EventKind
@@ -30,14 +30,7 @@ def add_credit(
     money = checked_topup(caller, amount=amount, currency=currency, key=key)
     now_ms = context.clock.now_ms()
     with context.store.write() as tx:
-        owner = known_tenant(tx, tenant)
-        if owner.currency != currency:
-            raise ValidationError(
-                field="currency",
-                value=currency,
-                rule=f"the tenant's currency {owner.currency}",
-                remedy="Convert the payment first.",
-            )
+        paying_tenant(tx, tenant, currency)
         transfer = repeated_topup(tx, tenant, money, key)
         if transfer is None:
             _require_alone(rule_for(tx, caller, currency), money, caller)

@@ -7,7 +7,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit import require_room, rule_for
 from petahour.control.credit_accounts import prepaid, spendable_micros
-from petahour.control.tenants import known_tenant
+from petahour.control.tenants import paying_tenant
 from petahour.model.errors import ConflictError, ForbiddenError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.money import Money
@@ -52,14 +52,7 @@ def move_credit(
     money = Money.parse(amount, currency)
     now_ms = context.clock.now_ms()
     with context.store.write() as tx:
-        owner = known_tenant(tx, tenant)
-        if owner.currency != currency:
-            raise ValidationError(
-                field="currency",
-                value=currency,
-                rule=f"the tenant's currency {owner.currency}",
-                remedy="Convert it first.",
-            )
+        paying_tenant(tx, tenant, currency)
         transfer = move(kind, tenant=tenant, money=money, key=key, at_ms=now_ms, note=words)
         known = tx.ledger.transfer(transfer.id)
         if known is not None:

@@ -67,6 +67,19 @@ def known_tenant(tx: Transaction, name: str) -> Tenant:
     return tenant
 
 
+def paying_tenant(tx: Transaction, name: str, currency: str) -> Tenant:
+    """The tenant of this name, whose account is in this currency. Raises NotFoundError, ValidationError otherwise."""
+    owner = known_tenant(tx, name)
+    if owner.currency != currency:
+        raise ValidationError(
+            field="currency",
+            value=currency,
+            rule=f"the tenant's currency {owner.currency}",
+            remedy="Convert the payment first.",
+        )
+    return owner
+
+
 def create_project(context: Context, caller: Caller, tenant: str, *, name: str, directory: str | None) -> Project:
     """A cost centre with a directory of its own. Only the operator chooses a directory on the host."""
     authorize(caller, Action.MANAGE_TENANT, tenant)
