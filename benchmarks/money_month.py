@@ -19,6 +19,7 @@ from heapq import heappop, heappush
 from sqlalchemy import Connection, Table, create_engine, make_url
 
 from petahour.control.metering import post_usages
+from petahour.control.settings import Settings
 from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job, JobSpec, JobState, Tier
@@ -35,7 +36,7 @@ MONTH = "2026-03"
 PRICES = {"a100-80g-sxm": 14_000_000, "h800-80g-sxm": 24_000_000, "ascend-910b3": 11_500_000, "a10": 3_100_000}
 TIERS = {Tier.ON_DEMAND: 100, Tier.RESERVED: 70, Tier.SPOT: 40}  # per cent of the price
 MEAN_HOURS = 40
-TRANSACTION = 2_000  # usage records a transaction, as when the control loop closes an hour
+TRANSACTION = Settings().closings_per_commit  # usage records a transaction, as when the control loop closes an hour
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from petahour.billing.ledger import hold, post_charge, void
 from petahour.billing.meter import meter
@@ -46,19 +47,17 @@ def post_usages(
 ) -> Metered:
     """The same for many allocations at once."""
     volumes = Volumes(tx)
-    priced: dict[str, Piece] = {}
     metered: dict[str, int] = {}
+    rated: list[RatedUsage] = []
     with CollectorPaused():
-        for allocation in allocations:
+        # In the order of ids: what is written one after another lies together in the database.
+        for allocation in sorted(allocations, key=attrgetter("id")):
             for record in meter(allocation, until_ms=until_ms):
-                for piece in priced_pieces(volumes, prices, allocation, record):
-                    priced.setdefault(piece.record.id, piece)
                 metered[allocation.id] = record.end_ms
-        fresh = tx.ledger.add_usage(piece.record for piece in priced.values())
-        rated = [_rated(priced[record.id], at_ms) for record in fresh]
-        tx.ledger.bill(rated)
+                rated += [_rated(piece, at_ms) for piece in priced_pieces(volumes, prices, allocation, record)]
+        fresh = tx.ledger.bill(rated)
         tx.allocations.save_metered(metered)
-    return Metered(metered_ms=metered, rated=rated)
+    return Metered(metered_ms=metered, rated=fresh)
 
 
 def _rated(piece: Piece, at_ms: int) -> RatedUsage:

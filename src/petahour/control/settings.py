@@ -24,6 +24,8 @@ class Settings:
     a reservation would still have cost, the fee for ending it early.
     ``renew_notice_ms``: how long before its end the owner of a reservation that renews itself is told so;
     ``renew_before_ms``: how long before its end it is renewed.
+    ``reports_per_commit``, ``closings_per_commit``: of how many engines' reports, and of how many running allocations
+    whose hour is over, one transaction tells; other writers wait for it.
     ``loop_share``: the part of the time that the control loop may work while it is woken without end.
     """
 
@@ -52,6 +54,7 @@ class Settings:
     memory_events: int = 50_000
     placements_per_commit: int = 256
     reports_per_commit: int = 256
+    closings_per_commit: int = 2_000
     events_per_read: int = 5_000
     queue_limit: int = 100_000
     tenant_queue_limit: int = 50_000

@@ -217,7 +217,7 @@ class Reconciler:
         context = self._context
         until_ms = hour_floor(context.clock.now_ms() - context.settings.settle_ms)
         due = due_for_closing(context.live.allocations.values(), until_ms)
-        size = context.settings.reports_per_commit
+        size = context.settings.closings_per_commit
         for first in range(0, len(due), size):
             with context.store.write() as tx:
                 close_hours(

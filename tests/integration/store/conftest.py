@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, event, make_url
 from tests.integration.postgres import PostgresServer
 
 from petahour.store.sql.store import SqlStore, open_store, sqlite_url
@@ -35,3 +36,16 @@ def store(url: str) -> Iterator[SqlStore]:
     opened = open_store(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def another(store: SqlStore, url: str) -> Iterator[Engine]:
+    """Another program at the same database. It asks SQLite to keep foreign keys, as that does not by itself."""
+    parsed = make_url(url)
+    if store.shared:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    opened = create_engine(parsed)
+    if not store.shared:
+        event.listen(opened, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
+    yield opened
+    opened.dispose()

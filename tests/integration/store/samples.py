@@ -199,11 +199,3 @@ QUOTE = Quote(
     refused=(NotQuoted(type="br106", reason="no figures"),),
     deadline_ms=HOUR,
 )
-
-
-def post_usage(tx: Transaction, rated: list[RatedUsage]) -> list[RatedUsage]:
-    """Post those whose usage record is new; which they are."""
-    by_id = {one.record.id: one for one in rated}
-    fresh = [by_id[record.id] for record in tx.ledger.add_usage(one.record for one in rated)]
-    tx.ledger.bill(fresh)
-    return fresh

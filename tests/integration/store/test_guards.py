@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from tests.integration.store import samples
 from tests.integration.store.samples import people_and_node
 
 from petahour.model.events import Event, EventKind
 from petahour.model.usage import RatedUsage, TransferKind
+from petahour.store.sql.bulk import insert_many
+from petahour.store.sql.rows import CHARGE, charge_row
+from petahour.store.sql.schema import charges
 from petahour.store.sql.store import SqlStore
 
 FREE = "0" * 64
 
 
 @pytest.fixture
-def engine(store: SqlStore, url: str) -> Iterator[Engine]:
+def engine(store: SqlStore, another: Engine) -> Engine:
     """Another program at the same database, in which every kind of record lies once."""
     with store.write() as tx:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        tx.ledger.add_usage([samples.USAGE])
         tx.ledger.bill([samples.RATED])
         tx.ledger.post(samples.transfer("t-1", TransferKind.TOPUP, 5))
         tx.ledger.post(samples.transfer("t-2", TransferKind.PENDING, 3))
         tx.events.append(Event(kind=EventKind.TENANT_CREATED, at_ms=1))
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    other = create_engine(parsed)
-    yield other
-    other.dispose()
+    return another
 
 
 @pytest.mark.parametrize(
@@ -98,19 +94,23 @@ def test_rows_that_cannot_be_are_refused(engine: Engine, changed: dict[str, obje
         "hash": FREE,
     }
     insert = f"INSERT INTO transfers ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.execute(text("PRAGMA foreign_keys=ON"))
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text(insert), row | changed)
     with engine.begin() as connection:
         connection.execute(text(insert), row)
 
 
-def test_a_charge_needs_its_usage_and_a_usage_its_allocation(store: SqlStore) -> None:
-    for add in (lambda tx: tx.ledger.bill([samples.RATED]), lambda tx: tx.ledger.add_usage([samples.USAGE])):
-        with pytest.raises(IntegrityError), store.write() as tx:
-            add(tx)
+def test_usage_needs_its_allocation(store: SqlStore) -> None:
+    with pytest.raises(IntegrityError), store.write() as tx:
+        tx.ledger.bill([samples.RATED])
+
+
+def test_a_charge_needs_its_usage(store: SqlStore, engine: Engine) -> None:
+    charge = replace(samples.CHARGE, id="chg-alloc-1-0", usage="use-alloc-1-0")
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        insert_many(connection, charges, CHARGE, [charge_row(charge)])
+    with store.read() as tx:
+        assert tx.ledger.charge_of(charge.usage) is None
 
 
 def test_one_usage_record_of_many_that_is_of_no_allocation_lets_none_in(store: SqlStore, engine: Engine) -> None:
@@ -124,10 +124,10 @@ def test_one_usage_record_of_many_that_is_of_no_allocation_lets_none_in(store: S
     later = [rated("alloc-1", samples.HOUR + start_ms) for start_ms in (10, 20)]
     refused = r"FOREIGN KEY|allocation is alloc-none, which is not in allocations"
     with pytest.raises(IntegrityError, match=refused), store.write() as tx:
-        samples.post_usage(tx, [later[0], rated("alloc-none", samples.HOUR)])
+        tx.ledger.bill([later[0], rated("alloc-none", samples.HOUR)])
     with store.write() as tx:
         assert tx.ledger.usage_of("alloc-1") == [samples.USAGE]
-        assert samples.post_usage(tx, later) == later
+        assert tx.ledger.bill(later) == later
 
 
 @pytest.mark.parametrize("column", ["debit", "credit"])
@@ -138,8 +138,6 @@ def test_one_transfer_of_many_on_an_unknown_account_lets_none_in(engine: Engine,
         INSERT INTO transfers (id, {copied}) SELECT 't-8', {copied} FROM transfers WHERE id = 't-1'
         UNION ALL SELECT 't-9', {other} FROM transfers WHERE id = 't-1'"""
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]
         with pytest.raises(IntegrityError, match=r"FOREIGN KEY|is cash:nobody:CNY, which is not in accounts"):
             connection.execute(text(statement))
         connection.rollback()
@@ -149,8 +147,6 @@ def test_one_transfer_of_many_on_an_unknown_account_lets_none_in(engine: Engine,
 @pytest.mark.parametrize("statement", ["DELETE FROM allocations", "UPDATE allocations SET id = 'other'"])
 def test_an_allocation_that_has_usage_stays(engine: Engine, statement: str) -> None:
     with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.execute(text("PRAGMA foreign_keys=ON"))
         connection.execute(text("DELETE FROM held_accelerators"))
     with pytest.raises(IntegrityError, match=r"FOREIGN KEY|append-only"), engine.begin() as connection:
         connection.execute(text(statement))

@@ -31,7 +31,6 @@ def ran(store: SqlStore, *, quoted_ms: int, rehearsal: bool) -> None:
         assert tx.quotes.use(samples.QUOTE.id, "job-1")
         tx.allocations.add(replace(samples.allocation(1), rehearsal=rehearsal))
         record = replace(samples.USAGE, rehearsal=rehearsal, billed_ams=20, waived_ams=0, waive_reason=None)
-        tx.ledger.add_usage([record])
         tx.ledger.bill([RatedUsage(record, samples.CHARGE, None)])
 
 

@@ -167,7 +167,6 @@ def test_what_a_job_was_billed(store: SqlStore) -> None:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h-1")
         tx.allocations.add(samples.allocation(1))
-        tx.ledger.add_usage([samples.USAGE])
         tx.ledger.bill([samples.RATED])
     with store.read() as tx:
         billed = tx.quotes.billed(["job-1", "job-2"])
@@ -245,9 +244,8 @@ def test_usage_and_charges(store: SqlStore) -> None:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        assert tx.ledger.add_usage([samples.USAGE]) == [samples.USAGE]
-        tx.ledger.bill([samples.RATED])
-        assert tx.ledger.add_usage([samples.USAGE]) == []
+        assert tx.ledger.bill([samples.RATED, samples.RATED]) == [samples.RATED]
+        assert tx.ledger.bill([samples.RATED]) == []
     with store.read() as tx:
         assert tx.ledger.usage(tenant="acme", from_ms=HOUR, to_ms=HOUR + 1) == [samples.USAGE]
         assert tx.ledger.usage(tenant=None, from_ms=HOUR + 10, to_ms=HOUR + 99) == []
@@ -269,11 +267,11 @@ def test_usage_is_posted_once_with_its_charge_and_its_transfer(store: SqlStore) 
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        assert samples.post_usage(tx, []) == []
-        assert samples.post_usage(tx, [first, free, first]) == [first, free]
+        assert tx.ledger.bill([]) == []
+        assert tx.ledger.bill([first, free, first]) == [first, free]
     with store.write() as tx:
-        assert samples.post_usage(tx, [free, last, first]) == [last]
-        assert samples.post_usage(tx, [last]) == []
+        assert tx.ledger.bill([free, last, first]) == [last]
+        assert tx.ledger.bill([last]) == []
     with store.read() as tx:
         assert tx.ledger.usage_of("alloc-1") == [first.record, free.record, last.record]
         assert [tx.ledger.charge_of(one.record.id) for one in (first, free, last)] == [

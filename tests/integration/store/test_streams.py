@@ -6,10 +6,14 @@ import random
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Engine
 from tests.integration.store import samples
 
 from petahour.model.usage import RatedUsage, TransferKind
 from petahour.store.sql import streams
+from petahour.store.sql.bulk import insert_many
+from petahour.store.sql.rows import CHARGE, USAGE, charge_row, usage_row
+from petahour.store.sql.schema import charges, usage_records
 from petahour.store.sql.store import SqlStore
 
 
@@ -24,7 +28,9 @@ def rated(number: int) -> RatedUsage:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_stream_is_the_join_of_its_tables(store: SqlStore, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_is_the_join_of_its_tables(
+    store: SqlStore, another: Engine, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn = random.Random(seed)
     monkeypatch.setattr(streams, "_AT_ONCE", drawn.randint(1, 9))
     monkeypatch.setattr(streams, "_AHEAD", drawn.randint(0, 9))
@@ -38,19 +44,22 @@ def test_a_stream_is_the_join_of_its_tables(store: SqlStore, seed: int, monkeypa
         samples.people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        tx.ledger.add_usage(one.record for one in every)
-        tx.ledger.bill([one._replace(transfer=None) for one in shuffled if one.record.id not in uncharged])
+    with another.begin() as connection:
+        insert_many(connection, usage_records, USAGE, [usage_row(one.record) for one in every])
+        charged = [charge_row(one.charge) for one in shuffled if one.record.id not in uncharged]
+        insert_many(connection, charges, CHARGE, charged)
+    with store.write() as tx:
         moved = [one.transfer for one in every if one.transfer is not None and one.record.id not in unposted]
         for transfer in (*moved[:20], samples.transfer("topup", TransferKind.TOPUP, 5), *moved[20:]):
             tx.ledger.post(transfer)
-    charges = {one.record.id: one.charge.id for one in every if one.record.id not in uncharged}
+    charge_ids = {one.record.id: one.charge.id for one in every if one.record.id not in uncharged}
     with store.read() as tx:
         used = list(tx.ledger.every_usage())
         posted = list(tx.ledger.every_transfer())
         stored = tx.ledger.transfers()
     assert sorted(record.id for record, _ in used) == sorted(one.record.id for one in every)
-    assert [charge.id for _, charge in used] == [charges.get(record.id) for record, _ in used]
+    assert [charge.id for _, charge in used] == [charge_ids.get(record.id) for record, _ in used]
     assert [transfer.id for transfer, _, _ in posted] == [one.id for one in stored]
     assert [charge.id for _, _, charge in posted] == [
-        charges.get(transfer.cause) if transfer.kind == "charge" else None for transfer, _, _ in posted
+        charge_ids.get(transfer.cause) if transfer.kind == "charge" else None for transfer, _, _ in posted
     ]

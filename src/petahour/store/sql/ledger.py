@@ -48,21 +48,18 @@ class SqlLedger:
 
     # -- writing: what is stored already stays as it is ------------------------------------------------------
 
-    def add_usage(self, records: Iterable[UsageRecord]) -> Sequence[UsageRecord]:
-        """Store those that are new; which they are. Each of them is to be billed in the same transaction."""
-        fresh = self._new(usage_records.c.id, _first((one.id, one) for one in records))
-        insert_many(self._connection, usage_records, USAGE, [usage_row(one) for one in fresh])
-        return fresh
+    def bill(self, rated: Sequence[RatedUsage]) -> Sequence[RatedUsage]:
+        """Store the usage records that are new, each with its charge and transfer; which they are.
 
-    def bill(self, rated: Sequence[RatedUsage]) -> None:
-        """Store the charges and transfers of usage records that were new.
-
-        They have neither yet: both are named after the record, and unique ids refuse them otherwise.
+        Charges and transfers are named after their record, so that unique ids refuse a second one of a new record.
         """
-        moved = [one.transfer for one in rated if one.transfer is not None]
-        before = self._before(moved)
-        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in rated])
+        fresh = self._new(usage_records.c.id, _first((one.record.id, one) for one in rated))
+        moved = [one.transfer for one in fresh if one.transfer is not None]
+        before = self._before(moved)  # An answer would wait for the rows that are under way from here on.
+        insert_many(self._connection, usage_records, USAGE, [usage_row(one.record) for one in fresh])
+        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in fresh])
         self._append(moved, before)
+        return fresh
 
     def post(self, transfer: Transfer) -> bool:
         return bool(self.post_all([transfer]))
