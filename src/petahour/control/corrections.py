@@ -9,6 +9,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
 from petahour.control.credit_moves import is_own
+from petahour.control.paid_credit import require_brought
 from petahour.model.errors import ConflictError, InvariantError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceState
@@ -59,6 +60,8 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
                 )
             return known
         _require_credit(tx, back)
+        if taken.kind is TransferKind.TOPUP:
+            require_brought(tx, taken)
         tx.ledger.post(back)
         told: dict[str, object] = {"transfer": back.id, "reverses": taken.id, "by": caller.user, "note": note}
         if taken.kind in _SETTLING:

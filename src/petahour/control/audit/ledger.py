@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from petahour.billing.chain import GENESIS, digest
 from petahour.control.audit.check import Check, Findings
 from petahour.control.audit.facts import Facts
+from petahour.control.audit.refunds import REFUNDS, refund_faults
 from petahour.model.usage import AccountKind, Balance
 from petahour.store.protocol import StoredCharge, StoredTransfer, Transaction
 
@@ -27,10 +28,11 @@ _REHEARSAL = (AccountKind.REHEARSAL_USE.value, AccountKind.REHEARSAL_REVENUE.val
 
 def ledger_checks(tx: Transaction, facts: Facts, *, anchor: str | None = None) -> tuple[Check, ...]:
     """The promises about money. ``anchor``: a hash that was noted down once and has to be in the chain."""
-    findings = Findings((CHAIN, POSTED, REHEARSALS, TOPUPS, BALANCES, REVERSALS, DOUBLE, HOLDS))
+    findings = Findings((CHAIN, POSTED, REHEARSALS, TOPUPS, BALANCES, REVERSALS, REFUNDS, DOUBLE, HOLDS))
     books = Books()
     previous, anchored = GENESIS, anchor is None
     topups: dict[str, StoredTransfer] = {}
+    refunded: set[str] = set()
     # Accounts and terms under which a charge was found sound, with the sums of both accounts.
     sound: dict[tuple[object, ...], tuple[_Sums, _Sums]] = {}
     posted = 0
@@ -55,6 +57,8 @@ def ledger_checks(tx: Transaction, facts: Facts, *, anchor: str | None = None) -
                 sound[way] = (books.accounts[transfer.debit], books.accounts[transfer.credit])
         elif transfer.kind == "topup":
             topups[transfer.id] = transfer
+        elif transfer.kind == "refund":
+            refunded.add(transfer.debit)
         for name, fault in found:
             findings.add(name, fault)
     if not anchored:
@@ -66,6 +70,7 @@ def ledger_checks(tx: Transaction, facts: Facts, *, anchor: str | None = None) -
         (TOPUPS, _topups(facts, topups)),
         (BALANCES, books.differences(facts.balances)),
         (REVERSALS, _reversals(tx, books)),
+        (REFUNDS, refund_faults(tx, refunded)),
         (DOUBLE, _double_entry(facts)),
         (HOLDS, _holds(facts, books)),
     ):
