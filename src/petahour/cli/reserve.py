@@ -175,13 +175,25 @@ def upgrade(
 
 
 @app.command()
-def cancel(reservation: Name, as_json: AsJson = False) -> None:
-    """End a reservation with the present hour, or before it begins, against a fee."""
+def cancel(
+    reservation: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the fee without being asked.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a reservation with the present hour, or before it begins, against a fee, which is asked for first."""
+    from petahour.cli.agree import agree
     from petahour.cli.render import instant, money, show_json
     from petahour.cli.session import connect
 
     with connect() as client:
-        ended = client.promises.end_reservation(reservation)
+        known = client.promises.reservation(reservation)
+        agreed = known.early_end_fee_micros or 0
+        if agreed and not yes:
+            agree(
+                f"{known.id} of {known.tenant}, promised until {instant(known.to_ms)}, would end at "
+                f"{instant(known.early_end_ms)} for a fee of {money(agreed, known.currency)}. End it?"
+            )
+        ended = client.promises.end_reservation(reservation, fee_micros=None if yes else agreed)
     if as_json:
         show_json(ended)
         return
