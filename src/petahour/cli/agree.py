@@ -10,8 +10,8 @@ from petahour.cli.exits import ExitCode
 from petahour.model.errors import ValidationError
 
 
-def agree(question: str) -> None:
-    """Ask, and go on if the answer is yes; otherwise the command ends, and nothing has changed.
+def agree(what: str) -> None:
+    """Say what would be done and what it costs, and go on if the answer is yes; else end with nothing changed.
 
     Raises ValidationError where standard input is no terminal, so that a script says ``--yes`` or does nothing.
     """
@@ -19,11 +19,11 @@ def agree(question: str) -> None:
         raise ValidationError(
             field="yes",
             value=None,
-            rule=f"standard input is no terminal, and nobody can be asked: {question}",
+            rule=f"{what}, and nobody can be asked, as standard input is no terminal",
             remedy="Give --yes to agree to it.",
         )
     # On standard error to the last character: standard output may be a document.
-    typer.echo(f"{question} [y/N] ", nl=False, err=True)
+    typer.echo(f"{what}. Go on? [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(ExitCode.FAILED)

@@ -74,6 +74,32 @@ class Reservation:
     early_end_fee_micros: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LentShare:
+    """What one spot usage record earned its seats' owner; ``taken_back``: it was reversed since."""
+
+    transfer: str
+    reservation: str
+    type: str
+    start_ms: int
+    end_ms: int
+    amount_micros: int
+    rehearsal: bool
+    taken_back: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LentShares:
+    """A month's shares of a tenant: how many and what they come to, and the latest of them."""
+
+    tenant: str
+    month: str
+    currency: str
+    total_micros: int
+    count: int
+    shares: tuple[LentShare, ...]
+
+
 class Promises:
     """Methods of the client, one per route. Errors are those of the client; instants are ISO texts with a zone."""
 
@@ -138,6 +164,12 @@ class Promises:
         """One of them."""
         path = _reservation(name)
         return decode(Reservation, json_of(self._transport.send("GET", path, repeatable=True)))
+
+    def lent_shares(self, tenant: str, *, month: str | None = None, limit: int = 100) -> LentShares:
+        """What a tenant's lent seats earned it in a month, in this one without it."""
+        path = f"/v1/tenants/{segment('tenant', tenant)}/lent-shares"
+        query: Query = {"month": month, "limit": limit}
+        return decode(LentShares, json_of(self._transport.send("GET", path, query=query, repeatable=True)))
 
     def confirm_reservation(self, name: str, *, price: str | None = None) -> Reservation:
         """Promise what a tenant requested."""

@@ -24,6 +24,7 @@ from petahour.model.invoices import (
     Seller,
 )
 from petahour.model.jobs import Job, JobState
+from petahour.model.promises import LentShare
 from petahour.model.quotes import Quote
 from petahour.model.resources import Node
 from petahour.model.tenants import ApiKey, Project, Quota, Tenant, User
@@ -309,12 +310,14 @@ class Reports(Protocol):
     """Sums for reports in a window of time: earnings by revenue account, and use and reservations by
     prepaid account.
 
-    ``noted``: what transfers with a note took out of an account in all, less what was taken back of them.
+    ``shared``: what lent seats earned these accounts in it, the latest first. ``noted``: what transfers with a note
+    took out of an account in all, less what was taken back of them.
     """
 
     def earned(self, *, from_ms: int, to_ms: int) -> Sequence[Earned]: ...
     def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
     def noted(self, account: str, note: str) -> int: ...
+    def shared(self, own: Sequence[str], *, from_ms: int, to_ms: int) -> Iterator[LentShare]: ...
 
 
 class Transaction(TermsTransaction, LeaseTransaction, Protocol):

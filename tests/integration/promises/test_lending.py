@@ -21,6 +21,7 @@ from petahour.control.credit import add_credit
 from petahour.control.credit_terms import set_credit_terms
 from petahour.control.explanation import Subject, explain
 from petahour.control.invoice_explanation import explain_invoice
+from petahour.control.lent_shares import shares_for
 from petahour.control.month_close import Outcome, close_month
 from petahour.control.publish import adopt_books
 from petahour.control.reports import revenue_for
@@ -297,6 +298,35 @@ def test_a_charge_that_is_taken_back_takes_the_owners_share_along(plane: HandPla
     back = [(line.kind, line.exact_micros) for line in issued.lines if line.note == note]
     assert back == [(LineKind.CORRECTION, first.amount_micros)]
     assert -sum(line.exact_micros for line in issued.lines if line.tier == "lent") == got - first.amount_micros
+
+
+def test_an_owner_lists_what_it_earned_so_far(plane: HandPlane) -> None:
+    """Of an open month: every share with its transfer, to the sum that its preview of the invoice has."""
+    month = month_of(plane.clock.at_ms)
+    made = promise(plane, hours=4, count=4, lends=True, share="40")
+    keep_the_rest(plane)
+    plane.submit("beta", tier="spot", accelerators_per_node=4, run_ms=3 * HOUR_MS)
+    plane.step(1)
+    for _ in range(3):
+        plane.step(HOUR_MS)
+    every = shares(plane)
+    reverse(plane.context, OPERATOR, every[0].id, note="slow")
+    found = shares_for(plane.context, ADMIN, "acme", month)
+    assert [one.transfer for one in found.shares] == [one.id for one in reversed(every)]
+    assert [one.amount_micros for one in found.shares] == [one.amount_micros for one in reversed(every)]
+    assert {(one.reservation, one.type, one.rehearsal) for one in found.shares} == {(made.id, "cpu", False)}
+    assert [one.taken_back for one in found.shares] == [False] * (len(every) - 1) + [True]
+    assert (found.count, found.currency) == (len(every), "CNY")
+    preview = invoice_for(plane.context, OPERATOR, "acme", month)
+    assert found.total_micros == -sum(one.amount_micros for one in preview.lines if one.tier == "lent")
+    assert found.total_micros == lent_micros(plane.context, made)
+    last = shares_for(plane.context, ADMIN, "acme", month, limit=1)
+    assert (last.count, last.total_micros, last.shares) == (found.count, found.total_micros, found.shares[:1])
+    assert shares_for(plane.context, ADMIN, "acme", "2026-01").count == 0
+    with pytest.raises(NotFoundError):
+        shares_for(plane.context, Caller(key="k", user="b", role=Role.MEMBER, tenant="beta"), "acme", month)
+    with pytest.raises(ValidationError, match="from 1 to 10,000"):
+        shares_for(plane.context, ADMIN, "acme", month, limit=0)
 
 
 def test_an_owner_who_used_the_share_owes_it_when_its_charge_is_taken_back(plane: HandPlane) -> None:

@@ -36,7 +36,7 @@ KNOWN: dict[str, object] = {
 NAME = "/v1/reservations/res-7q0w4v2m9x"
 QUESTION = (
     "res-7q0w4v2m9x of acme, promised until 2026-04-01 12:00:00 UTC, would end at 2026-03-01 13:00:00 UTC "
-    "for a fee of 29,164.80 CNY. End it?"
+    "for a fee of 29,164.80 CNY. Go on? [y/N] "
 )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, status
 from fastapi.responses import JSONResponse
 
 from petahour.billing.fields import read_instant
+from petahour.control.lent_shares import shares_for
 from petahour.control.maintenance import cancel_maintenance, plan_maintenance, windows_for
 from petahour.control.renewals import next_renewal, set_renewal
 from petahour.control.reservation_changes import early_end, end_reservation, extend, lend, upgrade
 from petahour.control.reservations import Wish, confirm, lent_micros, reservation_for, reservations_for, reserve
 from petahour.model.promises import Reservation, maintenance_data, reservation_data
+from petahour.model.time import month_of
 from petahour.server.caller import TheCaller, TheContext
 from petahour.server.promise_schemas import (
     ConfirmBody,
@@ -85,6 +88,20 @@ def reservation(reservation_id: str, context: TheContext, caller: TheCaller) -> 
             "early_end_fee_micros": fee_micros,
         }
     )
+
+
+@router.get("/tenants/{tenant}/lent-shares")
+def lent_shares(
+    tenant: str,
+    context: TheContext,
+    caller: TheCaller,
+    month: str | None = None,
+    limit: Annotated[int, Query(description="At most so many, the latest first.")] = 100,
+) -> JSONResponse:
+    """What its lent seats earned a tenant in a month, share by share; of the present month, as it stands."""
+    chosen = month or month_of(context.clock.now_ms())
+    found = shares_for(context, caller, tenant, chosen, limit=limit)
+    return JSONResponse({"tenant": tenant, "month": chosen} | asdict(found))
 
 
 @router.post("/reservations", status_code=status.HTTP_201_CREATED)
