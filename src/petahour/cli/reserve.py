@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petahour.cli.options import AsJson
+from petahour.cli.options import AsJson, Month, TenantName
 
 if TYPE_CHECKING:
     from petahour.client.promises import Reservation
 
 app = typer.Typer(
-    help="Reservations: create, list, show, confirm, extend, renew, lend, upgrade, cancel.", no_args_is_help=True
+    help="Reservations: create, list, show, confirm, extend, renew, lend, earned, upgrade, cancel.",
+    no_args_is_help=True,
 )
 Name = Annotated[str, typer.Argument(metavar="RESERVATION", help="Its id, such as res-7q0w4v2m9x.")]
 Price = Annotated[str | None, typer.Option(help="Agreed per accelerator-hour; that of the price book without it.")]
@@ -148,6 +149,55 @@ def lend(
 
 
 @app.command()
+def earned(
+    tenant: TenantName = None,
+    month: Month = None,
+    limit: Annotated[int, typer.Option(help="At most so many, the latest first.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a tenant's lent seats earned in a month, share by share; of the present month, so far."""
+    from petahour.cli.render import Column, brief, duration, make_table, money, print_plain, show_json
+    from petahour.cli.session import connect, month_or_this, tenant_or_own
+    from petahour.model.money import format_micros
+
+    with connect() as client:
+        name = tenant_or_own(client, tenant)
+        found = client.promises.lent_shares(name, month=month_or_this(month), limit=limit)
+    if as_json:
+        show_json(found)
+        return
+    if not found.count:
+        typer.echo(f"Lent seats earned {found.tenant} nothing in {found.month}.")
+        return
+    columns = (
+        Column(title="RESERVATION"),
+        Column(title="TYPE"),
+        Column(title="FROM (UTC)"),
+        Column(title="FOR", right=True),
+        Column(title="AMOUNT", right=True),
+        Column(title="TRANSFER"),
+        Column(title=""),
+    )
+    rows = [
+        (
+            one.reservation,
+            one.type + ("*" if one.rehearsal else ""),
+            brief(one.start_ms),
+            duration(one.end_ms - one.start_ms),
+            format_micros(one.amount_micros, found.currency),
+            one.transfer,
+            "taken back" if one.taken_back else "",
+        )
+        for one in found.shares
+    ]
+    shares = f"{found.count} share" + ("s" if found.count > 1 else "")
+    title = f"{found.tenant}, {found.month}: {money(found.total_micros, found.currency)} in {shares}"
+    title += f", the latest {len(rows)}" if len(rows) < found.count else ""
+    title += "; * rehearsal, not payable" if any(one.rehearsal for one in found.shares) else ""
+    print_plain(make_table(columns, rows, gap=1), title=title)
+
+
+@app.command()
 def renew(
     reservation: Name,
     off: Annotated[bool, typer.Option("--off", help="Let it end.")] = False,
@@ -175,13 +225,25 @@ def upgrade(
 
 
 @app.command()
-def cancel(reservation: Name, as_json: AsJson = False) -> None:
-    """End a reservation with the present hour, or before it begins, against a fee."""
+def cancel(
+    reservation: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the fee without being asked.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a reservation with the present hour, or before it begins, against a fee, which is asked for first."""
+    from petahour.cli.agree import agree
     from petahour.cli.render import instant, money, show_json
     from petahour.cli.session import connect
 
     with connect() as client:
-        ended = client.promises.end_reservation(reservation)
+        known = client.promises.reservation(reservation)
+        agreed = known.early_end_fee_micros or 0
+        if agreed and not yes:
+            agree(
+                f"{known.id} of {known.tenant}, promised until {instant(known.to_ms)}, would end at "
+                f"{instant(known.early_end_ms)} for a fee of {money(agreed, known.currency)}"
+            )
+        ended = client.promises.end_reservation(reservation, fee_micros=None if yes else agreed)
     if as_json:
         show_json(ended)
         return

@@ -42,7 +42,8 @@ class Reservation:
 
     ``share_ppm``: of what its lent seats earn, the owner's part in parts per million; ``lent_micros``: what that came
     to so far, known where one reservation is asked for. ``renews_at_ms``: when it is renewed until ``renews_to_ms``;
-    ``renewal``: whether that was ``announced``, or ``refused``.
+    ``renewal``: whether that was ``announced``, or ``refused``. ``early_end_ms`` and ``early_end_fee_micros``, of one
+    that is asked for: when it would end if it were ended now, and for which fee; None: it is over.
     """
 
     id: str
@@ -69,6 +70,34 @@ class Reservation:
     renews_at_ms: int | None = None
     renews_to_ms: int | None = None
     renewal: str = ""
+    early_end_ms: int | None = None
+    early_end_fee_micros: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LentShare:
+    """What one spot usage record earned its seats' owner; ``taken_back``: it was reversed since."""
+
+    transfer: str
+    reservation: str
+    type: str
+    start_ms: int
+    end_ms: int
+    amount_micros: int
+    rehearsal: bool
+    taken_back: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LentShares:
+    """A month's shares of a tenant: how many and what they come to, and the latest of them."""
+
+    tenant: str
+    month: str
+    currency: str
+    total_micros: int
+    count: int
+    shares: tuple[LentShare, ...]
 
 
 class Promises:
@@ -136,13 +165,20 @@ class Promises:
         path = _reservation(name)
         return decode(Reservation, json_of(self._transport.send("GET", path, repeatable=True)))
 
+    def lent_shares(self, tenant: str, *, month: str | None = None, limit: int = 100) -> LentShares:
+        """What a tenant's lent seats earned it in a month, in this one without it."""
+        path = f"/v1/tenants/{segment('tenant', tenant)}/lent-shares"
+        query: Query = {"month": month, "limit": limit}
+        return decode(LentShares, json_of(self._transport.send("GET", path, query=query, repeatable=True)))
+
     def confirm_reservation(self, name: str, *, price: str | None = None) -> Reservation:
         """Promise what a tenant requested."""
         return self._post(Reservation, f"{_reservation(name)}/confirm", {"price": price}, again=True)
 
-    def end_reservation(self, name: str) -> Reservation:
-        """End it early; ``fee_micros`` of the answer: what that costs."""
-        return self._post(Reservation, f"{_reservation(name)}/cancel", {}, again=True)
+    def end_reservation(self, name: str, *, fee_micros: int | None = None) -> Reservation:
+        """End it early; ``fee_micros`` of the answer: what that costs. With one given, it is refused for more."""
+        body: dict[str, object] = {} if fee_micros is None else {"fee_micros": fee_micros}
+        return self._post(Reservation, f"{_reservation(name)}/cancel", body, again=True)
 
     def extend_reservation(self, name: str, to: str) -> Reservation:
         """Renew it until a later hour."""

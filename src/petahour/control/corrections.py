@@ -9,6 +9,8 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit_accounts import spendable_micros
 from petahour.control.credit_moves import is_own
+from petahour.control.lending import shares_of
+from petahour.control.paid_credit import require_brought
 from petahour.model.errors import ConflictError, InvariantError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.invoices import InvoiceState
@@ -26,7 +28,8 @@ _OF_INVOICES = (TransferKind.TAX, TransferKind.ROUNDING, TransferKind.OFFSET)
 def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) -> Transfer:
     """Take a transfer back in full. Doing it twice is one reversal, and a reversal is final.
 
-    A payment or a write-off that is taken back leaves its invoice due again. Raises NotFoundError for an unknown
+    A payment or a write-off that is taken back leaves its invoice due again. With a charge go the shares of it that
+    owners of lent seats got. Raises NotFoundError for an unknown
     transfer, ValidationError without a note, and ConflictError for a hold, a reversal, for what belongs to a document
     or to a reservation and is taken back with it, for one that was reversed with another note, and where it would
     leave a tenant with less credit than is held.
@@ -59,12 +62,16 @@ def reverse(context: Context, caller: Caller, transfer_id: str, *, note: str) ->
                 )
             return known
         _require_credit(tx, back)
+        if taken.kind is TransferKind.TOPUP:
+            require_brought(tx, taken)
         tx.ledger.post(back)
         told: dict[str, object] = {"transfer": back.id, "reverses": taken.id, "by": caller.user, "note": note}
         if taken.kind in _SETTLING:
             _make_due(tx, taken)
             told["invoice"] = taken.cause
         _tell(tx, EventKind.TRANSFER_REVERSED, back, told)
+        if taken.kind is TransferKind.CHARGE:
+            _take_shares(tx, taken, caller, now_ms)
     context.wake()
     return back
 
@@ -109,6 +116,19 @@ def _instead(before: Transfer | None) -> str:
     if before is not None and before.kind is TransferKind.TOPUP:
         return 'Add the credit again by "petahour topup", under a new key.'
     return "No transfer is made a second time: settle with the tenant what was taken back by mistake."
+
+
+def _take_shares(tx: Transaction, charge: Transfer, caller: Caller, now_ms: int) -> None:
+    """What owners of lent seats got of a charge goes back with it, even where that leaves them below zero.
+
+    The note is about the seats alone, as owners are not told whose job lay there.
+    """
+    for share in shares_of(tx, charge.cause):
+        note = f"{share.note}, taken back with its charge"
+        back = reversal(share, at_ms=now_ms, note=note)
+        tx.ledger.post(back)
+        told: dict[str, object] = {"transfer": back.id, "reverses": share.id, "by": caller.user, "note": note}
+        _tell(tx, EventKind.TRANSFER_REVERSED, back, told)
 
 
 def _make_due(tx: Transaction, taken: Transfer) -> None:

@@ -7,6 +7,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
 from petahour.control.credit import require_room, rule_for
 from petahour.control.credit_accounts import prepaid, spendable_micros
+from petahour.control.paid_credit import require_refundable
 from petahour.control.tenants import paying_tenant
 from petahour.model.errors import ConflictError, ForbiddenError, ValidationError
 from petahour.model.events import Event, EventKind
@@ -33,8 +34,8 @@ def move_credit(
     """Give a tenant credit (``grant``), make a fault good (``service-credit``), or pay credit back (``refund``).
 
     One key is one movement of its kind, however often it is sent. Raises ConflictError for a key that was used with
-    another amount or note and for a refund of more than is available, ForbiddenError above what the caller may add
-    alone, and ValidationError without a reason.
+    another amount or note and for a refund of more than was paid for and is neither used nor held, ForbiddenError
+    above what the caller may add alone, and ValidationError without a reason.
     """
     authorize(caller, Action.ADD_CREDIT)
     if kind not in KINDS:
@@ -59,7 +60,7 @@ def move_credit(
             return _same(known, transfer), prepaid(tx, tenant, currency)
         _require_alone(tx, caller, money)
         if kind is TransferKind.REFUND:
-            _require_left(tx, tenant, money)
+            require_refundable(tx, tenant, money)
         require_room(tx, transfer)
         tx.ledger.post(transfer)
         data: dict[str, object] = {
@@ -102,15 +103,4 @@ def _require_alone(tx: Transaction, caller: Caller, money: Money) -> None:
             value=str(money),
             rule=f"{caller.role} moves at most {Money(rule.alone_micros, rule.currency)} alone",
             remedy="Ask somebody with a role that may.",
-        )
-
-
-def _require_left(tx: Transaction, tenant: str, money: Money) -> None:
-    left = prepaid(tx, tenant, money.currency).available_micros
-    if left < money.micros:
-        raise ConflictError(
-            field="amount",
-            value=str(money),
-            rule=f"at most what is neither used nor held, {Money(max(0, left), money.currency)}",
-            remedy="Pay back less, or stop the tenant's jobs, which hold credit.",
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from petahour.billing.lending import share_transfers, worth_of
+from petahour.billing.lending import share_id, share_transfers, worth_of
 from petahour.control.cancel import ask_to_stop
 from petahour.control.credit_accounts import spendable_micros
 from petahour.control.prices import PriceBooks
@@ -104,6 +104,17 @@ def share_lent(
         if not owner.rehearsal:
             data["available_micros"] = spendable_micros(tx, owner.tenant, owner.currency)
         tx.events.append(Event(kind=EventKind.LENT_SHARED, at_ms=at_ms, tenant=owner.tenant, data=data))
+
+
+def shares_of(tx: Transaction, usage: str) -> Sequence[Transfer]:
+    """What owners of lent seats got of the charge of a usage record, and still have."""
+    record = tx.ledger.usage_record(usage)
+    if record is None or record.tier is not Tier.SPOT:
+        return ()
+    lendings = tx.promises.lendings(from_ms=record.start_ms, to_ms=record.end_ms)
+    names = dict.fromkeys(share_id(usage, one.reservation) for one in lendings)
+    shares = tx.ledger.many(names)
+    return [shares[name] for name in names if name in shares and tx.ledger.consequence(shares[name]) is None]
 
 
 def _side(tx: Transaction, tenant: str) -> AccountKind:

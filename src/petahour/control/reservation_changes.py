@@ -13,6 +13,7 @@ from petahour.control.lending import recall
 from petahour.control.reservation_floor import floor_of, paid_from, put_reservation, refusal, seated
 from petahour.control.reservations import Wish, check_end, find, reserve
 from petahour.model.errors import ConflictError, ValidationError
+from petahour.model.money import Money
 from petahour.model.promises import RenewalStep, Reservation, ReservationState
 from petahour.model.tenants import Caller
 from petahour.model.time import HOUR_MS, to_iso
@@ -20,31 +21,48 @@ from petahour.scheduler.seating import Short, seat, still_seated
 from petahour.store.protocol import Transaction
 
 
-def end_reservation(context: Context, caller: Caller, reservation_id: str) -> tuple[Reservation, int]:
+def end_reservation(
+    context: Context, caller: Caller, reservation_id: str, *, most_micros: int | None = None
+) -> tuple[Reservation, int]:
     """End it with the present hour, or before it begins, and the fee for that in micro-units.
 
     The fee is a part of what it would still have cost; a request that was never confirmed costs nothing. Ended twice
-    it is ended once, for one fee.
+    it is ended once, for one fee. ``most_micros``: the fee that was agreed to; ConflictError where it is more by now.
     """
     with context.store.write() as tx:
         now_ms = context.clock.now_ms()
         known = find(tx, caller, reservation_id)
         authorize(caller, Action.REQUEST_RESERVATION, known.tenant)
-        if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
+        found = early_end(context, known, now_ms)
+        if found is None:
             return known, 0
-        if known.state is ReservationState.REQUESTED:
-            ended, fee = replace(known, state=ReservationState.CANCELLED), 0
-        else:
-            begun = known.from_ms <= now_ms
-            end_ms = min(known.to_ms, now_ms - now_ms % HOUR_MS + HOUR_MS) if begun else known.from_ms
-            fee = early_end_fee(known, end_ms, context.settings.early_end_percent)
-            if fee:
-                tx.ledger.post(fee_transfer(known, paid_from(tx, known, fee), fee, at_ms=now_ms))
-            state = ReservationState.CONFIRMED if begun else ReservationState.CANCELLED
-            ended = replace(known, to_ms=end_ms, state=state, renew_from_ms=None)
+        ended, fee = found
+        if most_micros is not None and fee > most_micros:
+            agreed, costs = Money(most_micros, known.currency), Money(fee, known.currency)
+            raise ConflictError(
+                field="fee_micros",
+                value=str(agreed),
+                rule=f"at least the fee for an early end, which is {costs} by now",
+                remedy="Look at the reservation, and end it for that.",
+            )
+        if fee:
+            tx.ledger.post(fee_transfer(known, paid_from(tx, known, fee), fee, at_ms=now_ms))
         put_reservation(tx, ended, now_ms, f"ended early by {caller.user}" if fee else f"cancelled by {caller.user}")
     context.wake()
     return ended, fee
+
+
+def early_end(context: Context, known: Reservation, now_ms: int) -> tuple[Reservation, int] | None:
+    """What becomes of it if it is ended now, and the fee for that in micro-units; None: it is over."""
+    if known.state is ReservationState.CANCELLED or known.to_ms <= now_ms:
+        return None
+    if known.state is ReservationState.REQUESTED:
+        return replace(known, state=ReservationState.CANCELLED), 0
+    begun = known.from_ms <= now_ms
+    end_ms = min(known.to_ms, now_ms - now_ms % HOUR_MS + HOUR_MS) if begun else known.from_ms
+    state = ReservationState.CONFIRMED if begun else ReservationState.CANCELLED
+    fee = early_end_fee(known, end_ms, context.settings.early_end_percent)
+    return replace(known, to_ms=end_ms, state=state, renew_from_ms=None), fee
 
 
 def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int) -> Reservation:

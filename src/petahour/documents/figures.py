@@ -23,11 +23,8 @@ def price(low_micros: int, high_micros: int, currency: str) -> str:
 
 
 def hours(accelerator_ms: int) -> str:
-    """Accelerator-hours with four to six decimals, so that hours x price gives the amount, for reading only."""
-    if not accelerator_ms:
-        return ""
-    whole, _, fraction = f"{Decimal(accelerator_ms) / HOUR_MS:,.6f}".partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(4, '0')}"
+    """Accelerator-hours with six decimals, as everywhere on invoices, so that hours x price gives the amount."""
+    return f"{Decimal(accelerator_ms) / HOUR_MS:,.6f}" if accelerator_ms else ""
 
 
 def exact(micros: int, currency: str) -> str:

@@ -114,6 +114,23 @@ class Reservation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LentShare:
+    """What one spot usage record earned a reservation's owner: the transfer, and the record's time.
+
+    ``taken_back``: the transfer was reversed since, and earned nothing.
+    """
+
+    transfer: str
+    reservation: str
+    type: str
+    start_ms: int
+    end_ms: int
+    amount_micros: int
+    rehearsal: bool
+    taken_back: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Lending:
     """Seats that a reservation lends from ``from_ms`` (inclusive) to ``to_ms`` (exclusive), and its owner's share.
 

@@ -42,6 +42,10 @@ class ConfirmBody(Body):
     price: Text | None = None
 
 
+class EndBody(Body):
+    fee_micros: int | None = Field(None, ge=0, description="The fee agreed to: refused where it is more by now.")
+
+
 class ExtendBody(Body):
     to: Instant
 

@@ -24,6 +24,7 @@ from petahour.model.invoices import (
     Seller,
 )
 from petahour.model.jobs import Job, JobState
+from petahour.model.promises import LentShare
 from petahour.model.quotes import Quote
 from petahour.model.resources import Node
 from petahour.model.tenants import ApiKey, Project, Quota, Tenant, User
@@ -221,7 +222,8 @@ class Ledger(Protocol):
 
     ``post`` is a no-op (and says False) when the id is already stored; ``post_all`` and ``bill`` leave out what is
     stored and return what was new. ``bill`` takes usage records with all that belongs to them. Transfers are chained
-    in the order they are posted.
+    in the order they are posted. ``credit_moves``: all on a tenant's credit and the payments of its invoices, in that
+    order, each with the kind of what it takes back.
     """
 
     def bill(self, rated: Sequence[RatedUsage]) -> Sequence[RatedUsage]: ...
@@ -245,6 +247,7 @@ class Ledger(Protocol):
     # For the auditor: every row, streamed, so that a ledger of millions needs no memory for them.
     def every_usage(self) -> Iterator[tuple[StoredUsage, StoredCharge]]: ...
     def every_transfer(self) -> Iterator[tuple[StoredTransfer, str, StoredCharge]]: ...
+    def credit_moves(self, tenant: str, currency: str) -> Iterator[tuple[StoredTransfer, str | None]]: ...
     def charges_without_usage(self) -> Sequence[str]: ...
     def charges_without_transfer(self) -> Sequence[str]: ...
     def counts(self) -> Counts: ...
@@ -306,12 +309,14 @@ class Reports(Protocol):
     """Sums for reports in a window of time: earnings by revenue account, and use and reservations by
     prepaid account.
 
-    ``noted``: what transfers with a note took out of an account in all, less what was taken back of them.
+    ``shared``: what lent seats earned these accounts in it, the latest first. ``noted``: what transfers with a note
+    took out of an account in all, less what was taken back of them.
     """
 
     def earned(self, *, from_ms: int, to_ms: int) -> Sequence[Earned]: ...
     def charged(self, *, from_ms: int, to_ms: int) -> Mapping[str, int]: ...
     def noted(self, account: str, note: str) -> int: ...
+    def shared(self, own: Sequence[str], *, from_ms: int, to_ms: int) -> Iterator[LentShare]: ...
 
 
 class Transaction(TermsTransaction, LeaseTransaction, Protocol):

@@ -83,6 +83,7 @@ MATRIX: dict[tuple[str, str], tuple[tuple[str, ...], object]] = {
     ("GET", "/v1/prices/spot"): (ALL, None),
     ("POST", "/v1/tenants/{tenant}/topups"): (READ_ALL, {"amount": "5", "currency": "CNY", "key": "k"}),
     ("GET", "/v1/tenants/{tenant}/balance"): (OWN, None),
+    ("GET", "/v1/tenants/{tenant}/lent-shares"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/credit"): (OWN, None),
     ("GET", "/v1/tenants/{tenant}/credit-terms"): (OWN, None),
     ("PUT", "/v1/tenants/{tenant}/credit-terms"): (READ_ALL, {"postpaid": True, "limit": "10"}),

@@ -65,7 +65,10 @@ def test_a_broken_one_shows_the_rows(history: Path, tmp_path: Path, capsys: pyte
     proof = json.loads(capsys.readouterr().out)
     assert not proof["ok"]
     broken = {check["name"]: check["faults"] for check in proof["checks"] if not check["ok"]}
-    assert any(fault.startswith("trf-topup-acme:pay-1 of 7 micros") for fault in broken["every top-up has its event"])
+    assert any(
+        fault.startswith("trf-topup-acme:pay-1 topup 7 ")
+        for fault in broken["every movement of credit has its event"]
+    )
 
 
 def test_no_ledger_no_hash_and_an_old_schema_are_named(

@@ -14,6 +14,7 @@ from petahour.control.credit_moves import move_credit
 from petahour.control.credit_terms import remove_budget, set_budget, set_credit_terms, write_off
 from petahour.control.credit_watch import watch_credit
 from petahour.control.dues import watch_dues
+from petahour.control.paid_credit import paid_credit
 from petahour.control.topups import decide_topup, request_topup, set_topup_rule
 from petahour.model.allocations import AllocationState
 from petahour.model.credit import DunningStep, RequestState, TopupRequest
@@ -119,10 +120,14 @@ class TermsLife(Looks):
         micros=st.sampled_from([1, 2_500_000, 90_000_000]),
     )
     def move_credit(self, kind: TransferKind, pick: int, micros: int) -> None:
-        """What is given is nobody's payment; what is paid back is no more than is left."""
+        """What is given is nobody's payment; what is paid back is no more than was paid for and is left."""
         key, amount, before = f"{pick}-{micros}", f"{micros / 1e6:.6f}", self._money()
         known = any(one.id == f"trf-{kind.value}-acme:{key}" for one in self._transfers())
-        left = next(one.available_micros for one in self._balances() if one.account == "prepaid:acme:CNY")
+        credit = next(one for one in self._balances() if one.account == "prepaid:acme:CNY")
+        with self.house.context.store.read() as tx:
+            parts = paid_credit(tx, "acme", "CNY")
+        assert parts.left_micros == credit.posted_micros
+        left = min(parts.paid_micros, credit.available_micros)
         refund = kind is TransferKind.REFUND
         try:
             for _ in range(2):

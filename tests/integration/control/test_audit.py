@@ -61,7 +61,7 @@ GIVEN, GANGS = "no accelerator is given twice", "gangs are whole"
 HELD = "held accelerators are those of live allocations"
 COVER, POLICY = "usage covers what was held, without gap or overlap", "usage is billed and waived by the policy"
 CHARGES, POSTED = "every usage record has one charge of its amount", "every charge has one transfer of its amount"
-REHEARSAL, TOPUPS = "rehearsals touch rehearsal accounts only", "every top-up has its event"
+REHEARSAL, MOVES = "rehearsals touch rehearsal accounts only", "every movement of credit has its event"
 BALANCES, SUMS = "balances follow from the transfers", "debits equal credits"
 CHAIN, REVERSALS = "every transfer is chained to the one before", "every reversal mirrors what it takes back"
 HOLDS, READABLE = "holds are those of live allocations", "every row can be read"
@@ -174,9 +174,9 @@ HOLDS, READABLE = "holds are those of live allocations", "every row can be read"
             ),
             REHEARSAL,
         ),
-        ("UPDATE transfers SET amount_micros = amount_micros + 1 WHERE kind = 'topup'", TOPUPS),
-        ("DELETE FROM transfers WHERE kind = 'topup'", TOPUPS),
-        ("DELETE FROM events WHERE kind = 'credit-added'", TOPUPS),
+        ("UPDATE transfers SET amount_micros = amount_micros + 1 WHERE kind = 'topup'", MOVES),
+        ("DELETE FROM transfers WHERE kind = 'topup'", MOVES),
+        ("DELETE FROM events WHERE kind = 'credit-added'", MOVES),
         ("UPDATE transfers SET note = 'thanks' WHERE kind = 'topup'", CHAIN),
         ("UPDATE transfers SET at_ms = at_ms + 1 WHERE id LIKE 'trf-chg-alloc-ended-1-%'", CHAIN),
         ("UPDATE transfers SET expires_ms = 1 WHERE kind = 'pending' AND cause = 'alloc-gang-1'", CHAIN),

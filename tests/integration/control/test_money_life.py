@@ -110,7 +110,8 @@ class MoneyLife(PromiseLife, InvoiceLife, TermsLife, WorkLife, RuleBasedStateMac
     def take_back(self, pick: int, kind: TransferKind) -> None:
         """Anything that was posted: a charge, a top-up while credit is left, a payment that the bank took back.
 
-        What is a part of an invoice, of a reservation or of a hold is refused, and then nothing has moved.
+        What is a part of an invoice, of a reservation or of a hold is refused, as is a top-up that was paid back, and
+        then nothing has moved.
         """
         found = [one for one in self._transfers() if one.kind is kind]
         if not found:
@@ -122,7 +123,10 @@ class MoneyLife(PromiseLife, InvoiceLife, TermsLife, WorkLife, RuleBasedStateMac
         try:
             reverse(self.house.context, OPERATOR, taken.id, note="refund")
         except ConflictError:
-            assert short or kind in PARTS or kind.closes or kind is TransferKind.REVERSAL
+            paid_back = kind is TransferKind.TOPUP and any(
+                one.kind is TransferKind.REFUND for one in self._transfers()
+            )
+            assert short or paid_back or kind in PARTS or kind.closes or kind is TransferKind.REVERSAL
             assert self._money() == before
             return
         assert taken.id in known or not short

@@ -21,6 +21,7 @@ from petahour.control.credit import add_credit
 from petahour.control.credit_terms import set_credit_terms
 from petahour.control.explanation import Subject, explain
 from petahour.control.invoice_explanation import explain_invoice
+from petahour.control.lent_shares import shares_for
 from petahour.control.month_close import Outcome, close_month
 from petahour.control.publish import adopt_books
 from petahour.control.reports import revenue_for
@@ -266,6 +267,85 @@ def test_a_share_is_explained_down_to_the_record_and_whose_it_was_to_the_operato
     assert lent_micros(plane.context, made) == 0
 
 
+def test_a_charge_that_is_taken_back_takes_the_owners_share_along(plane: HandPlane) -> None:
+    set_seller(plane.context, OPERATOR, Seller(party=Party(name="Centre")))
+    month = month_of(plane.clock.at_ms)
+    made = promise(plane, hours=3, count=4, lends=True, share="40")
+    keep_the_rest(plane)
+    plane.submit("beta", tier="spot", accelerators_per_node=4, run_ms=2 * HOUR_MS)
+    plane.step(1)
+    for _ in range(4):
+        plane.step(HOUR_MS)
+    first, *rest = shares(plane)
+    alone = rest[0]
+    reverse(plane.context, OPERATOR, alone.id, note="the seats were slow")
+    before, got = balance(plane, AccountKind.PREPAID), lent_micros(plane.context, made)
+    for share in (first, alone):
+        reverse(plane.context, OPERATOR, f"trf-chg-{share.cause[4:]}", note="beta was promised a rebate")
+    assert balance(plane, AccountKind.PREPAID) == before - first.amount_micros
+    assert lent_micros(plane.context, made) == got - first.amount_micros
+    told = [one for one in plane.log() if one.kind is EventKind.TRANSFER_REVERSED and one.tenant == "acme"]
+    assert [one.data["reverses"] for one in told] == [alone.id, first.id]
+    note = f"Reservation {made.id}: lent to spot, taken back with its charge"
+    assert told[1].data["note"] == note
+    credit, _ = statement_for(plane.context, OPERATOR, "acme", month).accounts
+    assert [one.amount_micros for one in credit.entries if one.note == note] == [-first.amount_micros]
+    plane.clock.at_ms = month_bounds(month)[1] + 5 * MINUTE_MS
+    for _ in range(3):
+        plane.step(MINUTE_MS)
+    (issued,) = (one.document for one in close_month(plane.context, OPERATOR, month) if one.tenant == "acme")
+    assert issued is not None
+    back = [(line.kind, line.exact_micros) for line in issued.lines if line.note == note]
+    assert back == [(LineKind.CORRECTION, first.amount_micros)]
+    assert -sum(line.exact_micros for line in issued.lines if line.tier == "lent") == got - first.amount_micros
+
+
+def test_an_owner_lists_what_it_earned_so_far(plane: HandPlane) -> None:
+    """Of an open month: every share with its transfer, to the sum that its preview of the invoice has."""
+    month = month_of(plane.clock.at_ms)
+    made = promise(plane, hours=4, count=4, lends=True, share="40")
+    keep_the_rest(plane)
+    plane.submit("beta", tier="spot", accelerators_per_node=4, run_ms=3 * HOUR_MS)
+    plane.step(1)
+    for _ in range(3):
+        plane.step(HOUR_MS)
+    every = shares(plane)
+    reverse(plane.context, OPERATOR, every[0].id, note="slow")
+    found = shares_for(plane.context, ADMIN, "acme", month)
+    assert [one.transfer for one in found.shares] == [one.id for one in reversed(every)]
+    assert [one.amount_micros for one in found.shares] == [one.amount_micros for one in reversed(every)]
+    assert {(one.reservation, one.type, one.rehearsal) for one in found.shares} == {(made.id, "cpu", False)}
+    assert [one.taken_back for one in found.shares] == [False] * (len(every) - 1) + [True]
+    assert (found.count, found.currency) == (len(every), "CNY")
+    preview = invoice_for(plane.context, OPERATOR, "acme", month)
+    assert found.total_micros == -sum(one.amount_micros for one in preview.lines if one.tier == "lent")
+    assert found.total_micros == lent_micros(plane.context, made)
+    last = shares_for(plane.context, ADMIN, "acme", month, limit=1)
+    assert (last.count, last.total_micros, last.shares) == (found.count, found.total_micros, found.shares[:1])
+    assert shares_for(plane.context, ADMIN, "acme", "2026-01").count == 0
+    with pytest.raises(NotFoundError):
+        shares_for(plane.context, Caller(key="k", user="b", role=Role.MEMBER, tenant="beta"), "acme", month)
+    with pytest.raises(ValidationError, match="from 1 to 10,000"):
+        shares_for(plane.context, ADMIN, "acme", month, limit=0)
+
+
+def test_an_owner_who_used_the_share_owes_it_when_its_charge_is_taken_back(plane: HandPlane) -> None:
+    promise(plane, hours=2, count=4, lends=True, share="100", price="0")
+    keep_the_rest(plane)
+    plane.submit("beta", tier="spot", accelerators_per_node=4, run_ms=HOUR_MS)
+    plane.step(1)
+    for _ in range(4):
+        plane.step(HOUR_MS)
+    left = balance(plane, AccountKind.PREPAID)
+    promise(plane, hours=1, count=4, after_h=0, price=f"{left / 4e6:.6f}")
+    plane.step(HOUR_MS)
+    assert 0 <= balance(plane, AccountKind.PREPAID) < 4
+    earned = sum(one.amount_micros for one in shares(plane))
+    for share in shares(plane):
+        reverse(plane.context, OPERATOR, f"trf-chg-{share.cause[4:]}", note="it never ran")
+    assert -earned <= balance(plane, AccountKind.PREPAID) < 4 - earned
+
+
 def test_the_share_is_that_of_the_book_unless_the_operator_agrees_on_another(plane: HandPlane) -> None:
     assert promise(plane, count=1, lends=True).share_ppm == 400_000
     assert promise(plane, count=1, share="12.5%").share_ppm == 125_000
@@ -291,6 +371,7 @@ def test_the_share_is_that_of_the_book_unless_the_operator_agrees_on_another(pla
         ("DELETE FROM transfers WHERE kind = 'lent-share'", SHARED),
         ("UPDATE transfers SET amount_micros = amount_micros + 1 WHERE kind = 'lent-share'", SHARED),
         ("UPDATE transfers SET credit = 'prepaid:beta:CNY' WHERE kind = 'lent-share'", SHARED),
+        ("DELETE FROM transfers WHERE id LIKE 'trf-rev-lent-%'", SHARED),
         ("UPDATE transfers SET at_ms = at_ms + 3600000 WHERE kind = 'lent-share'", SHARED),
         ("UPDATE lendings SET share_ppm = share_ppm + 1", LENDINGS),
         ("DELETE FROM lendings", LENDINGS),
@@ -303,6 +384,7 @@ def test_tampering_with_shares_is_seen(tmp_path: Path, tampering: str, seen_by: 
     made.submit("beta", tier="spot", accelerators_per_node=4, run_ms=9 * HOUR_MS)
     for _ in range(3):
         made.step(HOUR_MS)
+    reverse(made.context, OPERATOR, f"trf-chg-{shares(made)[0].cause[4:]}", note="slow")
     made.close()
     path = tmp_path / "petahour.db"
     connection = sqlite3.connect(path)

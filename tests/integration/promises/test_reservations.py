@@ -11,7 +11,7 @@ from tests.property.control.floor import A100, OPERATOR, HandPlane
 from petahour.billing.commitments import early_end_fee
 from petahour.control.audit.stream import audit_log
 from petahour.control.fleet import change_state, tx_node
-from petahour.control.reservation_changes import end_reservation, extend, upgrade
+from petahour.control.reservation_changes import early_end, end_reservation, extend, upgrade
 from petahour.control.reservations import Wish, confirm, reservations_for, reserve
 from petahour.model.allocations import Allocation
 from petahour.model.errors import ConflictError, FundsError, NotFoundError, PetahourError, ValidationError
@@ -243,6 +243,19 @@ def test_a_tenants_request_waits_until_it_is_confirmed(plane: HandPlane) -> None
     assert made.from_ms == plane.clock.at_ms
     assert [one.id for one in reservations_for(plane.context, ADMIN)] == [asked.id]
     assert reservations_for(plane.context, OPERATOR, tenant="beta") == []
+
+
+def test_an_early_end_costs_no_more_than_was_agreed_to(plane: HandPlane) -> None:
+    made = promise(plane, count=4, hours=10)
+    (ended, fee) = early_end(plane.context, made, plane.clock.at_ms) or (made, 0)
+    extend(plane.context, OPERATOR, made.id, to_ms=made.to_ms + HOUR_MS)
+    with pytest.raises(ConflictError, match=r"which is 8\.80 CNY by now \(got '8\.00 CNY'\)"):
+        end_reservation(plane.context, ADMIN, made.id, most_micros=fee)
+    assert _now(plane, made.id).to_ms == made.to_ms + HOUR_MS
+    plane.step(2 * HOUR_MS)
+    later, less = end_reservation(plane.context, ADMIN, made.id, most_micros=fee)
+    assert (less, later.to_ms) == (8_800_000 - 2 * 4 * CPU_MICROS // 2, ended.to_ms + 2 * HOUR_MS)
+    assert early_end(plane.context, later, later.to_ms) is None
 
 
 def test_an_early_end_costs_a_fee_and_frees_the_rest(plane: HandPlane) -> None:

@@ -74,7 +74,7 @@ def test_the_page_has_what_an_invoice_must_have() -> None:
     for part in (
         "PH2026-00042", "1 April 2026", "15 April 2026", "1 – 31 March 2026", "14 days net", "CNY",
         "Acme &lt;Labs&gt; 极光", "1 Lab Street", "9131", "Northern Compute", "88 Science Road", "9111",
-        "Account 6222", "NVIDIA A100 SXM4 80 GB", "168.00", "12.0000", "14.00 – 15.00", "−56.00",
+        "Account 6222", "NVIDIA A100 SXM4 80 GB", "168.00", "12.000000", "14.00 – 15.00", "−56.00",
         "VAT 13\N{NO-BREAK SPACE}%", "18.20",
         "158.20", "Use in 2026-02, known after that month was closed", "NOT PAYABLE",
     ):  # fmt: skip
@@ -143,8 +143,9 @@ def test_json_has_sums_and_iso_times() -> None:
     assert values["rehearsal_note"] == "NOT PAYABLE"
 
 
-def test_hours_have_the_decimals_that_make_the_amount() -> None:
-    assert figures.hours(12 * HOUR_MS) == "12.0000"
+def test_hours_have_six_decimals_which_make_the_amount() -> None:
+    assert figures.hours(12 * HOUR_MS) == "12.000000"
+    assert figures.hours(5_952 * HOUR_MS + 1_800_000) == "5,952.500000"
     assert figures.hours(27_561) == "0.007656"
     assert figures.hours(0) == ""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from petahour.billing.book import PriceBook
+from petahour.control.audit.moves import TELLING
 from petahour.model.allocations import Allocation, EndKind, StopCause
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
@@ -63,7 +64,10 @@ class Life:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """The store as one consistent view saw it, without the rows of money, of which there may be millions."""
+    """The store as one consistent view saw it, without the rows of money, of which there may be millions.
+
+    ``credits``: the events that tell of credit moved by people or reservations.
+    """
 
     jobs: Mapping[str, Job]
     allocations: Mapping[str, Allocation]
@@ -82,12 +86,12 @@ def read_facts(tx: Transaction) -> Facts:
     """Read everything. Raises what a damaged row makes the store raise."""
     histories: dict[str, list[Event]] = defaultdict(list)
     lives: dict[str, Life] = defaultdict(Life)
-    added: list[Event] = []
+    moved: list[Event] = []
     spot: list[Event] = []
     reserved: list[Event] = []
     for event in _events(tx):
-        if event.kind is EventKind.CREDIT_ADDED:
-            added.append(event)
+        if event.kind in TELLING:
+            moved.append(event)
         if event.kind is EventKind.SPOT_POSTED:
             spot.append(event)
         if event.kind is EventKind.RESERVATION_SET:
@@ -102,7 +106,7 @@ def read_facts(tx: Transaction) -> Facts:
         allocations=allocations,
         histories=dict(histories),
         lives={name: life for name, life in lives.items() if life.placed or life.ended},
-        credits=added,
+        credits=moved,
         held=_held(tx),
         balances={balance.account: balance for balance in tx.ledger.balances()},
         books={book.id: book for book in tx.prices.books()},

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from petahour.billing.chain import GENESIS, digest
 from petahour.control.audit.check import Check, Findings
 from petahour.control.audit.facts import Facts
+from petahour.control.audit.moves import MOVES, CreditMoves
+from petahour.control.audit.refunds import REFUNDS, refund_faults
 from petahour.model.usage import AccountKind, Balance
 from petahour.store.protocol import StoredCharge, StoredTransfer, Transaction
 
 CHAIN = "every transfer is chained to the one before"
 POSTED = "every charge has one transfer of its amount"
 REHEARSALS = "rehearsals touch rehearsal accounts only"
-TOPUPS = "every top-up has its event"
 REVERSALS = "every reversal mirrors what it takes back"
 BALANCES = "balances follow from the transfers"
 DOUBLE = "debits equal credits"
@@ -27,10 +28,11 @@ _REHEARSAL = (AccountKind.REHEARSAL_USE.value, AccountKind.REHEARSAL_REVENUE.val
 
 def ledger_checks(tx: Transaction, facts: Facts, *, anchor: str | None = None) -> tuple[Check, ...]:
     """The promises about money. ``anchor``: a hash that was noted down once and has to be in the chain."""
-    findings = Findings((CHAIN, POSTED, REHEARSALS, TOPUPS, BALANCES, REVERSALS, DOUBLE, HOLDS))
+    findings = Findings((CHAIN, POSTED, REHEARSALS, MOVES, BALANCES, REVERSALS, REFUNDS, DOUBLE, HOLDS))
     books = Books()
     previous, anchored = GENESIS, anchor is None
-    topups: dict[str, StoredTransfer] = {}
+    moves = CreditMoves(facts.credits)
+    refunded: set[str] = set()
     # Accounts and terms under which a charge was found sound, with the sums of both accounts.
     sound: dict[tuple[object, ...], tuple[_Sums, _Sums]] = {}
     posted = 0
@@ -53,8 +55,10 @@ def ledger_checks(tx: Transaction, facts: Facts, *, anchor: str | None = None) -
             found += [(POSTED, fault) for fault in _posts(transfer, charge)]
             if not found:
                 sound[way] = (books.accounts[transfer.debit], books.accounts[transfer.credit])
-        elif transfer.kind == "topup":
-            topups[transfer.id] = transfer
+        else:
+            moves.enter(transfer)
+            if transfer.kind == "refund":
+                refunded.add(transfer.debit)
         for name, fault in found:
             findings.add(name, fault)
     if not anchored:
@@ -63,9 +67,10 @@ def ledger_checks(tx: Transaction, facts: Facts, *, anchor: str | None = None) -
         for name in tx.ledger.charges_without_transfer():
             findings.add(POSTED, f"{name} has no transfer")
     for check, faults in (
-        (TOPUPS, _topups(facts, topups)),
+        (MOVES, moves.faults()),
         (BALANCES, books.differences(facts.balances)),
         (REVERSALS, _reversals(tx, books)),
+        (REFUNDS, refund_faults(tx, refunded)),
         (DOUBLE, _double_entry(facts)),
         (HOLDS, _holds(facts, books)),
     ):
@@ -202,22 +207,6 @@ def _rehearsal(transfer: StoredTransfer, charge: StoredCharge) -> Iterator[str]:
         yield f"{transfer.id} charges a rehearsal to real accounts, or the reverse"
     if transfer.kind == "pending" and first:
         yield f"{transfer.id} holds credit for a rehearsal"
-
-
-def _topups(facts: Facts, made: dict[str, StoredTransfer]) -> Iterator[str]:
-    named = Counter(str(event.data.get("transfer")) for event in facts.credits)
-    for name in made.keys() - named.keys():
-        yield f"{name} has no event"
-    for event in facts.credits:
-        name = str(event.data.get("transfer"))
-        transfer = made.get(name)
-        if transfer is None:
-            yield f"event {event.seq} names the top-up {name}, which is not there"
-            continue
-        currency = str(event.data.get("currency"))
-        due = (f"cash:operator:{currency}", f"prepaid:{event.tenant}:{currency}", event.data.get("amount_micros"))
-        if (transfer.debit, transfer.credit, transfer.amount_micros) != due or named[name] != 1:
-            yield f"{name} of {transfer.amount_micros} micros is not what event {event.seq} tells: {due}"
 
 
 def _reversals(tx: Transaction, books: Books) -> Iterator[str]:

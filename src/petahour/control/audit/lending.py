@@ -1,5 +1,7 @@
 """Lending: every spot charge on lent seats is shared with their owners, to the micro-unit, and nothing else is.
 
+The shares of a charge that was taken back are taken back.
+
 What was lent when is taken from the log, who lay where from placements, and the shares are computed in fractions.
 """
 
@@ -105,10 +107,15 @@ class LentShares:
     def faults(self, tx: Transaction) -> Iterator[str]:
         """Shares that are missing, that are others than they should be, and that nothing causes."""
         due = dict(self._due)
+        charged_back = self._charged_back(tx)
+        kept: dict[str, str] = {}
         accounts = [name for name in self._facts.balances if name.split(":", 3)[-1].endswith("/lent")]
         for transfer in tx.ledger.transfers(accounts=accounts) if accounts else ():
             if transfer.kind == "reversal":
+                kept.pop(transfer.cause, None)
                 continue
+            if transfer.cause in charged_back:
+                kept[transfer.id] = transfer.cause
             wanted = due.pop(transfer.id, None)
             if wanted is None or transfer.kind != "lent-share":
                 yield f"{transfer.id} shares what no usage record earned on lent seats"
@@ -126,6 +133,19 @@ class LentShares:
                 yield f"{transfer.id} is dated outside its hour"
         for name in due:
             yield f"{name} is missing"
+        for name, usage in kept.items():
+            yield f"{name} is kept, the charge of {usage} was taken back"
+
+    def _charged_back(self, tx: Transaction) -> set[str]:
+        """The usage records of spot charges that were taken back: nothing else takes from revenue of spot."""
+        accounts = [name for name in self._facts.balances if name.split(":", 3)[-1].endswith("/spot")]
+        if not self._due or not accounts:
+            return set()
+        return {
+            "use-" + one.cause.removeprefix("trf-chg-")
+            for one in tx.ledger.transfers(accounts=accounts)
+            if one.kind == "reversal"
+        }
 
     def differences(self, tx: Transaction) -> Iterator[str]:
         """Stretches that are stored in another way than the log tells them."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, status
 from fastapi.responses import JSONResponse
 
 from petahour.billing.fields import read_instant
+from petahour.control.lent_shares import shares_for
 from petahour.control.maintenance import cancel_maintenance, plan_maintenance, windows_for
 from petahour.control.renewals import next_renewal, set_renewal
-from petahour.control.reservation_changes import end_reservation, extend, lend, upgrade
+from petahour.control.reservation_changes import early_end, end_reservation, extend, lend, upgrade
 from petahour.control.reservations import Wish, confirm, lent_micros, reservation_for, reservations_for, reserve
 from petahour.model.promises import Reservation, maintenance_data, reservation_data
+from petahour.model.time import month_of
 from petahour.server.caller import TheCaller, TheContext
 from petahour.server.promise_schemas import (
     ConfirmBody,
+    EndBody,
     ExtendBody,
     LendBody,
     MaintenanceBody,
@@ -70,9 +74,34 @@ def reservations(context: TheContext, caller: TheCaller, tenant: str | None = No
 
 @router.get("/reservations/{reservation_id}")
 def reservation(reservation_id: str, context: TheContext, caller: TheCaller) -> JSONResponse:
-    """One reservation; ``lent_micros``: what lending has earned its owner so far."""
+    """One reservation; ``lent_micros``: what lending has earned its owner so far; ``early_end_ms`` and
+    ``early_end_fee_micros``: when it would end if it were cancelled now, and for which fee.
+    """
     found = reservation_for(context, caller, reservation_id)
-    return JSONResponse(_view(found, context) | {"lent_micros": lent_micros(context, found)})
+    early = early_end(context, found, context.clock.now_ms())
+    ended_ms, fee_micros = (None, None) if early is None else (early[0].to_ms, early[1])
+    return JSONResponse(
+        _view(found, context)
+        | {
+            "lent_micros": lent_micros(context, found),
+            "early_end_ms": ended_ms,
+            "early_end_fee_micros": fee_micros,
+        }
+    )
+
+
+@router.get("/tenants/{tenant}/lent-shares")
+def lent_shares(
+    tenant: str,
+    context: TheContext,
+    caller: TheCaller,
+    month: str | None = None,
+    limit: Annotated[int, Query(description="At most so many, the latest first.")] = 100,
+) -> JSONResponse:
+    """What its lent seats earned a tenant in a month, share by share; of the present month, as it stands."""
+    chosen = month or month_of(context.clock.now_ms())
+    found = shares_for(context, caller, tenant, chosen, limit=limit)
+    return JSONResponse({"tenant": tenant, "month": chosen} | asdict(found))
 
 
 @router.post("/reservations", status_code=status.HTTP_201_CREATED)
@@ -102,9 +131,10 @@ def confirm_one(reservation_id: str, body: ConfirmBody, context: TheContext, cal
 
 
 @router.post("/reservations/{reservation_id}/cancel")
-def end_one(reservation_id: str, context: TheContext, caller: TheCaller, body: Body | None = None) -> JSONResponse:
+def end_one(reservation_id: str, context: TheContext, caller: TheCaller, body: EndBody | None = None) -> JSONResponse:
     """End it with the present hour, or before it begins; ``fee_micros``: what that costs."""
-    ended, fee_micros = end_reservation(context, caller, reservation_id)
+    most_micros = None if body is None else body.fee_micros
+    ended, fee_micros = end_reservation(context, caller, reservation_id, most_micros=most_micros)
     return JSONResponse(_view(ended, context) | {"fee_micros": fee_micros})
 
 

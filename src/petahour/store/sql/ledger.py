@@ -199,6 +199,9 @@ class SqlLedger:
     def every_transfer(self) -> Iterator[tuple[StoredTransfer, str, StoredCharge]]:
         return streams.every_transfer(self._connection)
 
+    def credit_moves(self, tenant: str, currency: str) -> Iterator[tuple[StoredTransfer, str | None]]:
+        return streams.credit_moves(self._connection, tenant, currency)
+
     def charges_without_usage(self) -> Sequence[str]:
         return streams.charges_without_usage(self._connection)
 

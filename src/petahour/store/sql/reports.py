@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, or_, select
 
+from petahour.billing.lending import share_id
 from petahour.billing.reports.revenue import Earned
+from petahour.model.promises import LentShare
 from petahour.model.usage import AccountKind, TransferKind
 from petahour.store.sql.schema import charges, transfers, usage_records
+from petahour.store.sql.statements import credited
 
 _SPENDING = (TransferKind.CHARGE.value, TransferKind.COMMITMENT.value)
+_READ_AT_ONCE = 2_000
 _REVENUE = f"{AccountKind.REVENUE.value}:%"
 
 
@@ -49,12 +54,42 @@ class SqlReports:
     def noted(self, account: str, note: str) -> int:
         """What transfers with this note took out of an account, in micro-units, less what was taken back of them."""
         t, back = transfers.c, transfers.alias()
-        joined = transfers.outerjoin(
-            back, and_(back.c.id == "trf-rev-" + func.substr(t.id, 5), back.c.kind == TransferKind.REVERSAL.value)
-        )
-        query = select(func.sum(t.amount_micros)).select_from(joined)
+        query = select(func.sum(t.amount_micros)).select_from(transfers.outerjoin(back, _takes_back(back)))
         query = query.where(t.debit == account, t.note == note, back.c.id.is_(None))
         return int(self._connection.execute(query).scalar() or 0)
+
+    def shared(self, own: Sequence[str], *, from_ms: int, to_ms: int) -> Iterator[LentShare]:
+        """What lent seats earned these accounts in a while, the latest first."""
+        query = shared_query(own, from_ms=from_ms, to_ms=to_ms)
+        for row in self._connection.execute(query, execution_options={"yield_per": _READ_AT_ONCE}):
+            name, cause, revenue, micros, start_ms, end_ms, back = row
+            kind, _, _, detail = revenue.split(":", 3)
+            yield LentShare(
+                transfer=name,
+                reservation=name.removeprefix(share_id(cause, "")),
+                type=detail.partition("/")[0],
+                start_ms=start_ms,
+                end_ms=end_ms,
+                amount_micros=micros,
+                rehearsal=kind == AccountKind.REHEARSAL_REVENUE,
+                taken_back=back is not None,
+            )
+
+
+def shared_query(own: Sequence[str], *, from_ms: int, to_ms: int) -> Select[Any]:
+    """Shares into these accounts with the time of their usage records, and what took them back."""
+    t, u, back = transfers.c, usage_records.c, transfers.alias("back")
+    joined = transfers.join(usage_records, u.id == t.cause).outerjoin(back, _takes_back(back))
+    return (
+        select(t.id, t.cause, t.debit, t.amount_micros, u.start_ms, u.end_ms, back.c.id)
+        .select_from(joined)
+        .where(credited(own), t.kind == TransferKind.LENT_SHARE.value, t.at_ms >= from_ms, t.at_ms < to_ms)
+        .order_by(u.start_ms.desc(), t.seq.desc())
+    )
+
+
+def _takes_back(back: FromClause) -> ColumnElement[bool]:
+    return and_(back.c.id == "trf-rev-" + func.substr(transfers.c.id, 5), back.c.kind == TransferKind.REVERSAL.value)
 
 
 def _moves() -> ColumnElement[bool]:

@@ -7,11 +7,13 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Select, func, literal_column, select
+from sqlalchemy import Connection, CursorResult, Select, and_, func, literal_column, or_, select
 
+from petahour.model.usage import AccountKind, TransferKind, account_id
 from petahour.store.protocol import Counts, StoredCharge, StoredTransfer, StoredUsage
 from petahour.store.sql.bulk import find_many
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
+from petahour.store.sql.statements import credited
 
 _AT_ONCE = 5_000
 _STREAM = {"stream_results": True, "max_row_buffer": _AT_ONCE}
@@ -51,6 +53,32 @@ def every_transfer(connection: Connection) -> Iterator[tuple[StoredTransfer, str
             made = [_transfer(row[:size]) for row in rows]
             posted = charged.of([one.cause if one.kind == "charge" else "" for one in made])
             yield from zip(made, [row[size] for row in rows], posted, strict=True)
+
+
+def credit_moves(connection: Connection, tenant: str, currency: str) -> Iterator[tuple[StoredTransfer, str | None]]:
+    """In commit order, what was posted or held on a tenant's credit, and the payments of its invoices.
+
+    A reversal comes with the kind of what it takes back.
+    """
+    query = credit_moves_query(tenant, currency)
+    with closing(connection.execute(query, execution_options={"yield_per": _AT_ONCE})) as result:
+        for rows in result.partitions(_AT_ONCE):
+            yield from ((_transfer(row[:-1]), row[-1]) for row in rows)
+
+
+def credit_moves_query(tenant: str, currency: str) -> Select[Any]:
+    """The rows of ``credit_moves``: those of a transfer, and what kind it takes back."""
+    prepaid, owed = (account_id(kind, currency, tenant) for kind in (AccountKind.PREPAID, AccountKind.RECEIVABLE))
+    taken = transfers.alias("taken")
+    paid = and_(transfers.c.kind == TransferKind.PAYMENT.value, credited([owed]))
+    bounced = and_(taken.c.kind == TransferKind.PAYMENT.value, transfers.c.debit == owed)
+    reversing = and_(transfers.c.kind == TransferKind.REVERSAL.value, taken.c.id == transfers.c.cause)
+    return (
+        select(*_TRANSFER, taken.c.kind)
+        .join_from(transfers, taken, reversing, isouter=True)
+        .where(or_(transfers.c.debit == prepaid, credited([prepaid]), paid, bounced))
+        .order_by(transfers.c.seq)
+    )
 
 
 class _Charges:

@@ -30,6 +30,9 @@ def credit_faults(picture: Picture, event: Event) -> Iterator[Fault]:
     before = picture.credit.get(event.tenant or "")
     if event.kind in (EventKind.CREDIT_ADDED, EventKind.LENT_SHARED):
         due = None if before is None else before + data["amount_micros"]
+    elif event.kind is EventKind.CREDIT_MOVED:
+        sign = -1 if data["what"] == "refund" else 1
+        due = None if before is None else before + sign * data["amount_micros"]
     else:
         due = None if before is None else before - data["charged_micros"] - data["held_micros"]
     if due is not None and data["available_micros"] != due:

@@ -212,7 +212,7 @@ def moves_credit(picture: Picture, event: Event) -> bool:
         run = picture.runs.get(event.allocation or "")
         return run is not None and not run.rehearsal
     lent = event.kind is EventKind.LENT_SHARED and "available_micros" in event.data  # not of a rehearsal
-    return lent or event.kind is EventKind.CREDIT_ADDED
+    return lent or event.kind in (EventKind.CREDIT_ADDED, EventKind.CREDIT_MOVED)
 
 
 def places_of(slots: list[tuple[str, list[int]]]) -> list[tuple[str, int]]:

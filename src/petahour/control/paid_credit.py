@@ -1,0 +1,69 @@
+"""What of a tenant's credit it paid for, as the ledger says: no more goes back as cash."""
+
+from __future__ import annotations
+
+from petahour.billing.paid_credit import CreditMove, PaidCredit
+from petahour.billing.postings import posting_id
+from petahour.control.credit_accounts import prepaid
+from petahour.model.errors import ConflictError
+from petahour.model.money import Money, format_micros
+from petahour.model.usage import AccountKind, Transfer, TransferKind, account_id
+from petahour.store.protocol import StoredTransfer, Transaction
+
+
+def paid_credit(tx: Transaction, tenant: str, currency: str) -> PaidCredit:
+    """The parts of a tenant's credit, from all that ever moved it. Costs that many rows."""
+    return PaidCredit.of(_move(one, taken, tenant) for one, taken in tx.ledger.credit_moves(tenant, currency))
+
+
+def require_refundable(tx: Transaction, tenant: str, money: Money) -> None:
+    """Raises ConflictError for more than what was paid for and is neither used nor held, with all of these sums."""
+    balance = prepaid(tx, tenant, money.currency)
+    parts = paid_credit(tx, tenant, money.currency)
+    most = parts.refundable_micros(balance.pending_debits_micros)
+    if money.micros <= most:
+        return
+    sums = [f"{Money(max(0, parts.paid_micros), money.currency)} paid for"]
+    if parts.granted_micros:
+        sums.append(f"{Money(parts.granted_micros, money.currency)} granted, which is spent and never paid back")
+    if parts.owed_micros:
+        sums.append(f"{Money(parts.owed_micros, money.currency)} used beyond all credit")
+    if balance.pending_debits_micros:
+        sums.append(f"{Money(balance.pending_debits_micros, money.currency)} of it held for jobs")
+    remedies = [f"Pay back at most {Money(most, money.currency)}"] if most else ["Nothing can be paid back now"]
+    if parts.refundable_micros(0) > most:
+        remedies.append("or stop the tenant's jobs, which hold credit")
+    raise ConflictError(
+        field="amount",
+        value=str(money),
+        rule=f"at most the credit that was paid for and is neither used nor held, {Money(most, money.currency)}; "
+        f"{tenant} has {Money(balance.posted_micros, money.currency)}: {', '.join(sums)}",
+        remedy=", ".join(remedies) + ".",
+    )
+
+
+def require_brought(tx: Transaction, topup: Transfer) -> None:
+    """Raises ConflictError where a top-up to be taken back was paid back already: cash goes back once."""
+    tenant = topup.credit.split(":")[1]
+    left = paid_credit(tx, tenant, topup.currency).brought_micros
+    if topup.amount_micros > left:
+        brought, moved = (format_micros(micros, topup.currency) for micros in (max(0, left), topup.amount_micros))
+        raise ConflictError(
+            field="transfer",
+            value=topup.id,
+            rule=f"what was paid back is not taken back too: of all top-ups {brought} {topup.currency} are left, "
+            f"this one brought {moved}",
+            remedy='Take the refund back first, or note what goes back by "petahour refund".',
+        )
+
+
+def _move(one: StoredTransfer, taken: str | None, tenant: str) -> CreditMove:
+    kind = TransferKind(one.kind)
+    credit, owed = (account_id(kind, one.currency, tenant) for kind in (AccountKind.PREPAID, AccountKind.RECEIVABLE))
+    into = credit if credit in (one.debit, one.credit) else owed
+    return CreditMove(
+        kind,
+        one.amount_micros if one.credit == into else -one.amount_micros,
+        None if taken is None else TransferKind(taken),
+        of_note=kind is TransferKind.SERVICE_CREDIT and one.id != posting_id(kind, tenant, one.cause),
+    )
