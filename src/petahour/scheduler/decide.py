@@ -18,7 +18,7 @@ from petahour.scheduler.reserve import Reservation, earliest, less
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
 from petahour.scheduler.terms import Terms
-from petahour.scheduler.turns import any_turns, may_stop, takes_turns, turns_of
+from petahour.scheduler.turns import any_turns, turns_of
 from petahour.scheduler.veil import Veil
 from petahour.scheduler.victims import Freed, Victims
 
@@ -122,7 +122,7 @@ class _Pass:
             ask = job.ask
             if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
-            if self._turns and job.id not in helped and takes_turns(state, job):
+            if self._turns and job.id not in helped and state.takes_turns(job):
                 continue
             why = self._decide(job)
             if why is not None and why.code is HoldCode.CAPACITY and self._nobody_yields:
@@ -196,17 +196,17 @@ class _Pass:
     def _take_turns(self) -> None:
         """Stop who has no turn, or has it elsewhere; start who has one, as far as there is room already."""
         state, made = self._state, self._made
-        party, turns = turns_of(state, self._now_ms)
+        party, turns = turns_of(state, self._now_ms, self._terms, self._veil)
         ran = {}
-        for running in state.running.values():
-            if may_stop(state, running, self._now_ms):
-                if turns.on.get(running.job.id) == running.type:
-                    ran[running.job.id] = running.type
+        for job, running in zip(party.jobs, party.runs, strict=True):
+            if running is not None:
+                if turns.on.get(job.id) == running.type:
+                    ran[job.id] = running.type
                 else:
-                    made.stops.append(Stop(running.id, running.job.id))
-        for job in party.jobs:
+                    made.stops.append(Stop(running.id, job.id))
+        for job, running in zip(party.jobs, party.runs, strict=True):
             type_name = turns.on.get(job.id)
-            if job.id in state.lines and type_name is not None:
+            if running is None and type_name is not None:
                 if self._veil is not None:
                     self._veil.over(job)
                 why = self._place(job, type_name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from petahour.scheduler.ask import Ask, Waiting
+from petahour.scheduler.ask import Ask, Running, Waiting
 from petahour.scheduler.decisions import Why
 from petahour.scheduler.funds import beyond_limit, hold_micros
 from petahour.scheduler.plan import HoldCode
@@ -69,3 +69,16 @@ class Terms:
         self._used[share] = self._used.get(share, 0) + self._state.room.holds(ask, pool.type)
         if micros and not pool.rehearsal:
             self._spent[ask.tenant] = self._spent.get(ask.tenant, 0) + micros
+
+    def give(self, running: Running) -> None:
+        """The run is thought away, until it is taken back."""
+        self._change(running, -running.accelerators)
+
+    def take_back(self, running: Running) -> None:
+        """The run is there again."""
+        self._change(running, running.accelerators)
+
+    def _change(self, running: Running, accelerators: int) -> None:
+        if not running.reservation:
+            share = (running.job.ask.tenant, running.type)
+            self._used[share] = self._used.get(share, 0) + accelerators
