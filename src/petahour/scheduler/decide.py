@@ -10,14 +10,15 @@ from petahour.model.promises import Maintenance
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.decisions import BLOCKING, CLOSEST, NO_ROOM, TRIES, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
-from petahour.scheduler.funds import beyond_limit, hold_micros
+from petahour.scheduler.funds import beyond_limit
 from petahour.scheduler.line import Rank
 from petahour.scheduler.plan import HoldCode
-from petahour.scheduler.quota import WITHOUT_QUOTA, Kept, Share, share_of
+from petahour.scheduler.quota import Share
 from petahour.scheduler.reserve import Reservation, earliest, less
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
-from petahour.scheduler.turns import any_turns, may_stop, takes_turns, turns_of
+from petahour.scheduler.terms import Terms
+from petahour.scheduler.turns import any_turns, turns_of
 from petahour.scheduler.veil import Veil
 from petahour.scheduler.victims import Freed, Victims
 
@@ -47,12 +48,10 @@ class _Pass:
         self._policy = state.policy
         self._made = Decisions(at_ms=now_ms)
         self._taken: list[tuple[Pool, tuple[Grant, ...]]] = []
-        self._used: dict[tuple[str, str], int] = {}
-        self._spent: dict[str, int] = {}
+        self._terms = Terms(state)
         self._veil = Veil(state, now_ms) if state.promises.some else None
         self._reservation: Reservation | None = None
         self._turns = state.policy.rounds is not None and any_turns(state)
-        self._kept = Kept(state.quotas) if state.quotas else None
         self._some_yield = bool(state.yielding) or state.may_yield()
         self._nobody_yields = False
         self._seated: set[str] = set()
@@ -123,7 +122,7 @@ class _Pass:
             ask = job.ask
             if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
-            if self._turns and job.id not in helped and takes_turns(state, job):
+            if self._turns and job.id not in helped and state.takes_turns(job):
                 continue
             why = self._decide(job)
             if why is not None and why.code is HoldCode.CAPACITY and self._nobody_yields:
@@ -197,17 +196,17 @@ class _Pass:
     def _take_turns(self) -> None:
         """Stop who has no turn, or has it elsewhere; start who has one, as far as there is room already."""
         state, made = self._state, self._made
-        party, turns = turns_of(state, self._now_ms)
+        party, turns = turns_of(state, self._now_ms, self._terms, self._veil)
         ran = {}
-        for running in state.running.values():
-            if may_stop(state, running, self._now_ms):
-                if turns.on.get(running.job.id) == running.type:
-                    ran[running.job.id] = running.type
+        for job, running in zip(party.jobs, party.runs, strict=True):
+            if running is not None:
+                if turns.on.get(job.id) == running.type:
+                    ran[job.id] = running.type
                 else:
-                    made.stops.append(Stop(running.id, running.job.id))
-        for job in party.jobs:
+                    made.stops.append(Stop(running.id, job.id))
+        for job, running in zip(party.jobs, party.runs, strict=True):
             type_name = turns.on.get(job.id)
-            if job.id in state.lines and type_name is not None:
+            if running is None and type_name is not None:
                 if self._veil is not None:
                     self._veil.over(job)
                 why = self._place(job, type_name)
@@ -271,77 +270,44 @@ class _Pass:
         return Why(HoldCode.CAPACITY, types[0])
 
     def _place(self, job: Waiting, type_name: str) -> Why | None:
-        ask, money, room = job.ask, self._state.money, self._state.room
-        micros = 0
-        if money is not None:
-            price = hold_micros(money, job, type_name, room.holds(ask, type_name))
-            if price is None:
-                return Why(HoldCode.PRICE, type_name)
-            if (asked := beyond_limit(money, ask, type_name)) is not None:
-                return Why(HoldCode.LIMIT, type_name, asked, ask.limit_micros or 0)
-            micros = price
-        share = self._share(ask, type_name)
-        if share is Share.REFUSED:
-            return Why(HoldCode.QUOTA, type_name, self._uses(ask.tenant, type_name))
-        if share is Share.BORROWED and self._kept:
-            kept = self._kept.idle(ask.tenant, type_name, lambda tenant: self._uses(tenant, type_name))
-            free = sum(pool.free for pool in room.by_type.get(type_name, ()))
-            if kept and free - room.holds(ask, type_name) < kept:
-                return Why(HoldCode.KEPT, type_name, kept)
+        """Start the job on the type, or say why not."""
+        barred = self._terms.barred(job, type_name)
+        if barred is not None:
+            return barred
+        ask = job.ask
+        micros = self._terms.holds_micros(job, type_name) or 0
         short = 0
-        for pool in room.by_type.get(type_name, ()):
+        for pool in self._state.room.by_type.get(type_name, ()):
             grants = pool.fit(ask.gang, ask.rest)
             if grants is None and self._reservation is not None:
                 grants = self._before_reservation(job, pool)
             if grants is None:
                 continue
-            short = 0 if pool.rehearsal or money is None else max(0, micros - self._available(ask.tenant))
+            short = self._terms.short_micros(ask.tenant, micros, pool)
             if short == 0:
-                self._take(job, pool, grants, 0 if pool.rehearsal else micros)
-                self._made.starts.append(Start(job, type_name, pool.index, grants, share is Share.BORROWED))
+                borrowed = self._terms.share(ask, type_name) is Share.BORROWED
+                pool.take(grants)
+                self._taken.append((pool, grants))
+                self._terms.take(ask, pool, micros)
+                self._made.starts.append(Start(job, type_name, pool.index, grants, borrowed))
                 return None
         if short:
             return Why(HoldCode.FUNDS, type_name, short, micros)
         return Why(HoldCode.CAPACITY, type_name)
 
-    def _take(self, job: Waiting, pool: Pool, grants: tuple[Grant, ...], micros: int) -> None:
-        pool.take(grants)
-        self._taken.append((pool, grants))
-        share = (job.ask.tenant, pool.type)
-        self._used[share] = self._used.get(share, 0) + self._state.room.holds(job.ask, pool.type)
-        if micros:
-            self._spent[job.ask.tenant] = self._spent.get(job.ask.tenant, 0) + micros
-
-    def _share(self, ask: Ask, type_name: str) -> Share:
-        quota = self._state.quotas.get((ask.tenant, type_name))
-        if quota is None:
-            return WITHOUT_QUOTA[ask.tier]
-        used, holds = self._uses(ask.tenant, type_name), self._state.room.holds(ask, type_name)
-        return share_of(quota, used, tier=ask.tier, accelerators=holds)
-
-    def _uses(self, tenant: str, type_name: str) -> int:
-        key = (tenant, type_name)
-        return self._state.used.get(key, 0) + self._used.get(key, 0)
-
-    def _available(self, tenant: str) -> int:
-        money = self._state.money
-        return 0 if money is None else money.available_micros.get(tenant, 0) - self._spent.get(tenant, 0)
-
     # -- room made by others -------------------------------------------------------------------------------------
 
     def _displace(self, job: Waiting) -> Why | None:
         """Free room for the job by stopping weaker claims, or claim what is being freed for it already."""
-        ask, money = job.ask, self._state.money
+        ask, money, terms = job.ask, self._state.money, self._terms
         for type_name in ask.types:
-            share = self._share(ask, type_name)
-            holds = self._state.room.holds(ask, type_name)
-            micros = hold_micros(money, job, type_name, holds) if money is not None else 0
+            share, micros = terms.share(ask, type_name), terms.holds_micros(job, type_name)
             dear = money is not None and beyond_limit(money, ask, type_name) is not None
             if share is Share.REFUSED or micros is None or dear:
                 continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
-                if money is not None and not pool.rehearsal and micros > self._available(ask.tenant):
+                if terms.short_micros(ask.tenant, micros, pool):
                     continue
                 found = self._victims.of(job, pool, within_nominal=share is Share.NOMINAL)
                 self._made.least_claim = self._victims.least_claim

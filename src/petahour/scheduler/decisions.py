@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from petahour.scheduler.ask import Ask, Grant, Waiting
 from petahour.scheduler.plan import HoldCode
 from petahour.scheduler.reserve import Reservation
-from petahour.scheduler.turns import Turns
+
+if TYPE_CHECKING:
+    from petahour.scheduler.turns import Turns
 
 # Of one ask in one pass: a later job of it may hold less money, or be over before what is promised begins.
 TRIES = {HoldCode.FUNDS: 8, HoldCode.MAINTENANCE: 64, HoldCode.RESERVATION: 64}

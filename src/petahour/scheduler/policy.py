@@ -24,6 +24,10 @@ class Rounds:
     share: Share
     everybody: bool
 
+    def take(self, job: Waiting) -> bool:
+        """Whether the job takes turns: spot work that keeps checkpoints."""
+        return job.ask.spot and job.checkpoints and (self.everybody or len(job.ask.speeds) > 1)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:

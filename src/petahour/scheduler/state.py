@@ -85,6 +85,7 @@ class State:
         )
         if policy.keeps_ms:
             self.expectation.sweeps.watch()
+        self.turning: dict[str, Waiting] = {}  # of those that wait who takes turns
         self.running: dict[str, Running] = {}
         self.yielding: dict[str, list[Running]] = {}
         self.used: dict[tuple[str, str], int] = {}
@@ -125,11 +126,19 @@ class State:
         if job.sweep is None:
             job = job._replace(sweep=self.expectation.sweeps.join(job.ask, job.submitted_ms))
         self.lines.add(job)
+        if self.takes_turns(job):
+            self.turning[job.id] = job
         return job
 
     def dequeue(self, job_id: str) -> Waiting | None:
         """The job no longer waits; None when it did not."""
+        self.turning.pop(job_id, None)
         return self.lines.drop(job_id)
+
+    def takes_turns(self, job: Waiting) -> bool:
+        """Whether the policy has the job share time by turns: see ``Rounds``."""
+        rounds = self.policy.rounds
+        return rounds is not None and rounds.take(job)
 
     def start(self, running: Running, now_ms: int) -> None:
         """An allocation holds its accelerators from now on. Raises InvariantError where one is held already."""

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from petahour.model.jobs import Tier
 from petahour.model.time import SECOND_MS
-from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.funds import beyond_limit
+from petahour.scheduler.party import Party, party_of
 from petahour.scheduler.shares.chips import Promise, Rules, choose, promise
 from petahour.scheduler.shares.demand import Demand
 from petahour.scheduler.shares.finish_time import alone_speeds, finish_time
@@ -19,6 +17,8 @@ from petahour.scheduler.shares.linear import Floats, Ints
 from petahour.scheduler.shares.max_min import max_min
 from petahour.scheduler.shares.rounds import NOWHERE, Account, next_round
 from petahour.scheduler.state import State
+from petahour.scheduler.terms import Terms
+from petahour.scheduler.veil import Veil
 
 ROUND_MS = 360 * SECOND_MS  # Gavel's round
 PLANNED = 150  # jobs for which the least end is computed
@@ -53,18 +53,6 @@ class Turns:
     promise: Promise = field(default_factory=Promise)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Party:
-    """The jobs that take turns, in order of arrival, as arrays: see ``Demand``. ``remaining_s`` on the first type."""
-
-    types: tuple[str, ...]
-    jobs: Sequence[Waiting]
-    demand: Demand
-    remaining_s: Floats
-    elapsed_s: Floats
-    before: Ints
-
-
 Share = Callable[[Party, Turns | None, int], Turns]
 
 
@@ -74,76 +62,11 @@ def any_turns(state: State) -> bool:
     return rounds is not None and (rounds.everybody or state.asks.measured)
 
 
-def takes_turns(state: State, job: Waiting) -> bool:
-    """Spot work that keeps checkpoints, where the policy shares time by turns."""
-    rounds = state.policy.rounds
-    return (
-        rounds is not None
-        and job.ask.tier is Tier.SPOT
-        and job.checkpoints
-        and (rounds.everybody or len(job.ask.speeds) > 1)
-    )
-
-
-def may_stop(state: State, running: Running, now_ms: int) -> bool:
-    """Whether the run takes turns and the bounds on preemption let it be stopped now; else it stays where it is."""
-    if running.stopping or not takes_turns(state, running.job):
-        return False
-    return state.bounds.allow(running.job, now_ms - running.placed_ms, now_ms)
-
-
-def party_of(state: State, now_ms: int) -> Party:
-    """All that take turns, waiting and running, and the accelerators that are theirs to share."""
-    types = _fastest_first(state)
-    number = {name: place for place, name in enumerate(types)}
-    capacities = [sum(pool.free for pool in state.room.by_type[name]) for name in types]
-    here: list[tuple[int, Waiting, float, int]] = []
-    for job in state.lines.every():
-        if takes_turns(state, job) and any(_within_limit(state, job, name) for name in job.ask.types):
-            here.append((job.seq, job, _left_ms(state, job, 0, 1.0), NOWHERE))
-    for running in state.running.values():
-        if may_stop(state, running, now_ms):
-            place = number[running.type]
-            capacities[place] += running.accelerators
-            ran_ms, speed = now_ms - running.placed_ms, running.job.ask.speed(running.type)
-            here.append((running.job.seq, running.job, _left_ms(state, running.job, ran_ms, speed), place))
-    here.sort(key=lambda item: item[0])
-    speeds = np.zeros((len(here), len(types)))
-    for row, (_, job, _, place) in enumerate(here):
-        for name in job.ask.types:
-            if name in number and (number[name] == place or _within_limit(state, job, name)):
-                speeds[row, number[name]] = job.ask.speed(name)
-    gangs = np.array([job.ask.accelerators for _, job, _, _ in here], np.int64)
-    return Party(
-        types=types,
-        jobs=[job for _, job, _, _ in here],
-        demand=Demand(speeds=speeds, gangs=gangs, capacities=np.array(capacities, np.int64)),
-        remaining_s=np.array([left_ms / SECOND_MS for _, _, left_ms, _ in here]),
-        elapsed_s=np.array([(now_ms - job.submitted_ms) / SECOND_MS for _, job, _, _ in here]),
-        before=np.array([place for _, _, _, place in here], np.int64),
-    )
-
-
-def _within_limit(state: State, job: Waiting, type_name: str) -> bool:
-    return state.money is None or beyond_limit(state.money, job.ask, type_name) is None
-
-
-def _fastest_first(state: State) -> tuple[str, ...]:
-    """The fleet's types by how fast they are for those who take turns, on average; by name where that ties."""
-    total = dict.fromkeys(state.room.by_type, 0.0)
-    for job in (*state.lines.every(), *(running.job for running in state.running.values())):
-        best = max(job.ask.speeds, default=1.0)
-        for name in job.ask.types:
-            if name in total:
-                total[name] += job.ask.speed(name) / best
-    return tuple(sorted(total, key=lambda name: (-total[name], name)))
-
-
-def turns_of(state: State, now_ms: int) -> tuple[Party, Turns]:
+def turns_of(state: State, now_ms: int, terms: Terms, veil: Veil | None) -> tuple[Party, Turns]:
     """The turns now in force, made anew where their time is over or who takes part has changed."""
     rounds, held = state.policy.rounds, state.turns
     assert rounds is not None
-    party = party_of(state, now_ms)
+    party = party_of(state, now_ms, terms, veil)
     if held is not None and held.made_ms == now_ms:
         return party, held
     return party, rounds.share(party, held, now_ms)
@@ -271,10 +194,3 @@ def _made(party: Party, on: Ints, now_ms: int, until_ms: int) -> Turns:
         job.id: party.types[place] for job, place in zip(party.jobs, on.tolist(), strict=True) if place != NOWHERE
     }
     return Turns(made_ms=now_ms, until_ms=until_ms, on=chosen, seen_ms=now_ms, ran=chosen)
-
-
-def _left_ms(state: State, job: Waiting, ran_ms: int, speed: float) -> float:
-    """Work still to do, in ms on the job's first type: declared, or expected."""
-    if job.declared_ms is not None:
-        return max(1.0, job.declared_ms - ran_ms * speed)
-    return max(1.0, state.expectation.remaining_ms(job, job.attained_ms + ran_ms))

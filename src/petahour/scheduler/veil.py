@@ -38,7 +38,7 @@ class Veil:
 
     def over(self, job: Waiting) -> None:
         """Hide what the job may not use."""
-        self._wear(("", self._hidden(job)))
+        self._wear(("", self.hidden(job)))
 
     def seated(self, job: Waiting) -> list[str]:
         """Of the job's types those of which its tenant has seats now, for its reserved work."""
@@ -89,7 +89,7 @@ class Veil:
 
     def why(self, job: Waiting) -> Maintenance | Reservation | None:
         """The promise but for which the job would find room: the first that alone suffices; None: room is short."""
-        hidden = self._hidden(job)
+        hidden = self.hidden(job)
         if not hidden:
             return None
         self.lift()
@@ -112,7 +112,8 @@ class Veil:
     def _fits(self, job: Waiting) -> bool:
         return self._state.room.fits(job.ask)
 
-    def _hidden(self, job: Waiting) -> tuple[int, ...]:
+    def hidden(self, job: Waiting) -> tuple[int, ...]:
+        """The promises whose accelerators the job may not use, by number: jobs of whom it is equal see alike."""
         return tuple(
             number for number, promise in enumerate(self._promises) if not may_use(job, promise, self._now_ms)
         )

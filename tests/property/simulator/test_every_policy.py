@@ -117,7 +117,7 @@ def test_where_nodes_fail_everybody_still_ends_and_nothing_runs_on_what_is_down(
 
 SPEEDS = st.lists(
     st.tuples(
-        *(st.integers(0, 3_000_000), st.integers(1, 5_000_000), st.integers(1, 4), st.integers(1, 10)),
+        *(st.integers(0, 3_000_000), st.integers(1, 5_000_000), st.integers(1, 4), st.integers(1, 20)),
         *(st.booleans(), st.sampled_from(Tier)),
     ),
     min_size=1,
@@ -148,10 +148,11 @@ def test_on_a_mixed_fleet_everybody_runs_on_what_there_is(
         for number, (submit, duration, accelerators, tenths, likes_fast, tier) in enumerate(rows)
     ]
     trace = Trace(name="mixed", jobs=sorted(jobs, key=lambda job: job.submit_ms))
+    # Of the slow type, nodes are narrower than of the fast one: it has room enough for gangs that fit none of them.
     nodes = [
         replace(node, name=f"{kind}-{node.name}", type=kind, pool=kind)
-        for kind in ("fast", "slow")
-        for node in plain_nodes(2, WIDTH)
+        for kind, count, width in (("fast", 2, WIDTH), ("slow", 4, WIDTH // 2))
+        for node in plain_nodes(count, width)
     ]
     how = Replay(policy=POLICIES[name], nodes=nodes, preemptible=preemptible)
     result = replay(trace, how)

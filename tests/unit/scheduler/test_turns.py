@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from petahour.model.jobs import Tier
 from petahour.model.resources import Node
 from petahour.scheduler.policies import POLICIES
 from petahour.scheduler.state import Bounds
@@ -37,6 +40,13 @@ def job(number: int, hours: float, slow: float, *, submit_h: float = 0.0, gang: 
         speeds=(1.0, slow),
         walltime_ms=round(hours * HOUR / slow),
     )
+
+
+def wide(kind: str, nodes: int, accelerators: int) -> list[Node]:
+    return [
+        Node(name=f"{kind}-{number}", pool=kind, engine="sim", type=kind, accelerators=accelerators)
+        for number in range(nodes)
+    ]
 
 
 def run(jobs: list[TraceJob], policy: str, nodes: list[Node], bounds: Bounds = UNBOUNDED) -> Result:
@@ -81,6 +91,23 @@ def test_gangs_are_whole_and_a_gang_too_large_for_a_type_runs_on_the_other(polic
     result = run([job(0, 2, 0.5, gang=3), job(1, 1, 0.5, gang=1)], policy, floor(2, 3))
     assert hours(result) == [4.0, 1.0]
     assert sorted(set(result.runs.accelerators.tolist())) == [1, 3]
+
+
+@pytest.mark.parametrize("policy", ["petahour", "max-min", "finish-time"])
+def test_no_turn_on_a_type_whose_nodes_are_all_too_narrow(policy: str) -> None:
+    # The second type is faster and has room for four, on two nodes of two; the gang is one of four on a node.
+    result = run([job(0, 2, 2.0, gang=4)], policy, [*wide("fast", 1, 4), *wide("slow", 2, 2)])
+    assert hours(result) == [2.0]
+
+
+def test_no_turn_where_work_that_stays_leaves_only_parts_of_nodes() -> None:
+    # What cannot be stopped leaves one accelerator on each node of the first type, where the pair would be faster.
+    firm = [job(number, 9, 1.0, gang=2) for number in (0, 1)]
+    firm = [replace(one, tier=Tier.ON_DEMAND, types=("fast",), speeds=(1.0,)) for one in firm]
+    pair = replace(job(2, 1, 0.5, gang=2, submit_h=1), tier=Tier.SPOT)
+    nodes = [*wide("fast", 2, 3), *wide("slow", 1, 2)]
+    how = Replay(policy=POLICIES["petahour"], nodes=nodes, costs=FREE)
+    assert hours(replay(Trace(name="t", jobs=[*firm, pair]), how)) == [9.0, 9.0, 3.0]
 
 
 def test_work_that_cannot_be_stopped_takes_no_turns() -> None:
