@@ -64,6 +64,7 @@ PHRASES: Mapping[str, Phrase] = {
     "off-due": Phrase(en="Taken off the amount due", zh="已冲减应付金额"),
     "received": Phrase(en="Payments received", zh="已收付款"),
     "credited": Phrase(en="Credit notes", zh="贷项冲减"),
+    "given-up": Phrase(en="Credit notes and written off", zh="贷项冲减及核销"),
     "amount-due": Phrase(en="Amount due", zh="应付金额"),
     "nothing-due": Phrase(en="Nothing is due: this invoice is settled.", zh="本账单已结清，无需付款。"),
     "pay-to": Phrase(en="Please pay to", zh="收款账户"),

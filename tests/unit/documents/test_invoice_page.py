@@ -104,6 +104,10 @@ def test_the_rehearsal_has_a_page_of_its_own(language: Language) -> None:
         ({"state": InvoiceState.DRAFT, "number": "", "issued_ms": None, "due_ms": None}, "Draft"),
         ({"state": InvoiceState.VOID, "voided_ms": TO_MS, "reason": "wrong address"}, "wrong address"),
         ({"state": InvoiceState.PAID, "paid_micros": 18_200_000}, "Nothing is due"),
+        (
+            {"state": InvoiceState.PAID, "credited_micros": 18_200_000, "reason": "written off: insolvent"},
+            "Credit notes and written off",
+        ),
         ({"kind": DocumentKind.CREDIT_NOTE, "corrects": "PH2026-00001", "reason": "slow"}, "PH2026-00001"),
         ({"lines": ()}, "No use in this period"),
     ],
