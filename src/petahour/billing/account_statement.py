@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from petahour.model.time import DAY_MS
 from petahour.model.usage import Transfer, TransferKind
 
-_BY_DAY = frozenset({TransferKind.CHARGE, TransferKind.COMMITMENT, TransferKind.LENT_SHARE})
+_BY_DAY = frozenset({TransferKind.CHARGE, TransferKind.COMMITMENT, TransferKind.LENT_SHARE, TransferKind.FEE})
 _MOVES_NOTHING = frozenset({TransferKind.PENDING, TransferKind.VOID, TransferKind.EXPIRE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One movement, positive where the tenant gained, of ``count`` transfers; a day's use is one, at its last."""
+    """One movement, positive where the tenant gained, of ``count`` transfers; a day's use is one, at its last.
+
+    ``transfer`` is the id of the only one; empty where there are several.
+    """
 
     at_ms: int
     kind: str
@@ -22,6 +25,7 @@ class Entry:
     amount_micros: int
     balance_micros: int
     count: int = 1
+    transfer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,20 +49,24 @@ def account_statement(account: str, transfers: Iterable[Transfer], *, from_ms: i
     ]
     opening = sum(_gain(one, account) for at_ms, _, one in moves if at_ms < from_ms)
     # A day's use stands where its last part was, so that credit added before it is there before it.
-    sums: dict[tuple[int, int, str, str], list[int]] = {}
+    groups: dict[tuple[int, int, str, str], list[tuple[int, int, Transfer]]] = {}
     for at_ms, place, one in sorted(move for move in moves if move[0] >= from_ms):
-        used = one.kind in _BY_DAY
-        key = (at_ms - at_ms % DAY_MS, -1, one.kind.value, "") if used else (at_ms, place, one.kind.value, _note(one))
-        found = sums.setdefault(key, [0, 0, 0, 0])
-        found[0] += _gain(one, account)
-        found[1] += 1
-        found[2:] = at_ms, place
+        groups.setdefault(_entry_of(one, place), []).append((at_ms, place, one))
     balance = opening
     entries = []
-    for (_, _, kind, note), (amount, count, at_ms, _) in sorted(sums.items(), key=lambda item: item[1][2:]):
+    for (_, _, kind, note), parts in sorted(groups.items(), key=lambda item: item[1][-1][:2]):
+        amount = sum(_gain(one, account) for _, _, one in parts)
         balance += amount
         entries.append(
-            Entry(at_ms=at_ms, kind=kind, note=note, amount_micros=amount, balance_micros=balance, count=count)
+            Entry(
+                at_ms=parts[-1][0],
+                kind=kind,
+                note=note,
+                amount_micros=amount,
+                balance_micros=balance,
+                count=len(parts),
+                transfer=parts[0][2].id if len(parts) == 1 else "",
+            )
         )
     return AccountStatement(
         account=account,
@@ -68,6 +76,15 @@ def account_statement(account: str, transfers: Iterable[Transfer], *, from_ms: i
         entries=tuple(entries),
         closing_micros=balance,
     )
+
+
+def _entry_of(transfer: Transfer, place: int) -> tuple[int, int, str, str]:
+    """What the transfers of one entry have in common. The hours of two reservations are two entries."""
+    kind = transfer.kind.value
+    if transfer.kind not in _BY_DAY:
+        return transfer.at_ms, place, kind, _note(transfer)
+    note = _note(transfer) if transfer.kind is TransferKind.FEE else ""
+    return transfer.at_ms - transfer.at_ms % DAY_MS, -1, kind, note
 
 
 def _gain(transfer: Transfer, account: str) -> int:

@@ -68,7 +68,7 @@ def fee_transfer(reservation: Reservation, source: AccountKind, amount_micros: i
     return _earned(
         reservation,
         source,
-        name=f"trf-early-end-{reservation.id}",
+        name=early_end_id(reservation.id),
         amount_micros=amount_micros,
         at_ms=at_ms,
         cause=reservation.id,
@@ -89,6 +89,11 @@ def commit_id(reservation: str, start_ms: int) -> str:
 def earn_id(reservation: str, start_ms: int) -> str:
     """The id of the one transfer that charges an hour."""
     return f"trf-reserved-{reservation}-{start_ms}"
+
+
+def early_end_id(reservation: str) -> str:
+    """The id of the one transfer that charges the fee for its early end."""
+    return f"trf-early-end-{reservation}"
 
 
 def _earned(

@@ -33,7 +33,7 @@ def credit_note(
             field="line",
             value=line,
             rule=f"a line from 1 to {len(invoice.lines)}",
-            remedy="Count the invoice's lines.",
+            remedy=f'"petahour explain invoice {invoice.number}" numbers them.',
         )
     chosen = invoice.lines[line - 1]
     left_micros = chosen.amount_micros - _credited(line, earlier)

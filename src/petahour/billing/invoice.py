@@ -19,6 +19,7 @@ __all__ = ["CREDIT_OF_TENANT", "Invoice", "InvoiceLine", "make_invoice", "render
 CREDIT_OF_TENANT = (AccountKind.PREPAID, AccountKind.COMMITTED, AccountKind.RECEIVABLE)
 _SUMMED = (TransferKind.FEE, TransferKind.LENT_SHARE)  # those of one note are one line
 _EARNED = (AccountKind.REVENUE, AccountKind.REHEARSAL_REVENUE)
+_SETTLED = (AccountKind.TAX, AccountKind.ROUNDING)
 
 
 def make_invoice(
@@ -29,13 +30,15 @@ def make_invoice(
     usage: Iterable[UsageRecord],
     transfers: Iterable[Transfer],
     generated_ms: int,
+    issued: str = "",
 ) -> Invoice:
     """The invoice of a month (``YYYY-MM``, UTC), checked against the usage records and the ledger.
 
     ``charges`` and ``usage`` are at least all of the tenant's in that month; ``transfers`` are all that ever
-    touched the tenant's accounts, as the opening balance is their sum. Raises ValidationError on a month that
-    has not begun, and InvariantError when a charge is not the price of its usage record, or lines, charges and
-    ledger do not say the same. A charge of zero may go without a transfer, as it moves nothing.
+    touched the tenant's accounts, as the opening balance is their sum; ``issued`` is the number of the invoice that
+    was made of the month. Raises ValidationError on a month that has not begun, and InvariantError when a charge is
+    not the price of its usage record, or lines, charges and ledger do not say the same. A charge of zero may go
+    without a transfer, as it moves nothing.
     """
     from_ms, to_ms = month_bounds(month)
     if generated_ms < from_ms:
@@ -52,8 +55,8 @@ def make_invoice(
     lines = _lines([pair for pair in rated if not pair[0].rehearsal], real)
     rehearsal_lines = _lines([pair for pair in rated if pair[0].rehearsal], rehearsal)
     total_micros = sum(line.amount_micros for line in lines)
-    if real.closing_micros != real.opening_micros + real.topups_micros - total_micros:
-        raise InvariantError(rule="closing = opening + top-ups - total", value=(tenant.name, month))
+    if real.closing_micros != real.opening_micros + real.topups_micros + real.settled_micros - total_micros:
+        raise InvariantError(rule="closing = opening + top-ups + settled - total", value=(tenant.name, month))
     return Invoice(
         number=f"PH-{month}-{tenant.name}",
         tenant=tenant.name,
@@ -71,8 +74,10 @@ def make_invoice(
         rehearsal_total_micros=sum(line.amount_micros for line in rehearsal_lines),
         opening_micros=real.opening_micros,
         topups_micros=real.topups_micros,
+        settled_micros=real.settled_micros,
         closing_micros=real.closing_micros,
         held_micros=real.held_micros,
+        issued=issued,
     )
 
 
@@ -83,7 +88,8 @@ _Rated = list[tuple[Charge, UsageRecord]]
 class _Side:
     """The tenant's accounts of one sort in the month: credit and debt together, or rehearsal use.
 
-    ``topups`` is all that came or went otherwise than by use: payments, refunds, tax, rounding, debts given up.
+    ``settled`` is tax and rounding of documents, ``topups`` all else that came or went otherwise than by use:
+    payments, refunds, debts given up.
     """
 
     own: frozenset[str]
@@ -91,6 +97,7 @@ class _Side:
     corrections: tuple[Transfer, ...]
     opening_micros: int
     topups_micros: int
+    settled_micros: int
     closing_micros: int
     held_micros: int
 
@@ -98,7 +105,7 @@ class _Side:
     def of(cls, tenant: Tenant, transfers: Iterable[Transfer], from_ms: int, *, rehearsal: bool) -> _Side:
         kinds = (AccountKind.REHEARSAL_USE,) if rehearsal else CREDIT_OF_TENANT
         own = frozenset(account_id(kind, tenant.currency, tenant.name) for kind in kinds)
-        opening = topups = closing = 0
+        opening = topups = settled = closing = 0
         held: dict[str, int] = {}
         posted: dict[str, Transfer] = {}
         corrections: list[Transfer] = []
@@ -121,8 +128,10 @@ class _Side:
             elif one.kind is TransferKind.CHARGE:
                 if one.amount_micros:
                     posted[one.id] = one
-            elif (one.debit if one.credit in own else one.credit).split(":")[0] in _EARNED:
+            elif (other := (one.debit if one.credit in own else one.credit).split(":")[0]) in _EARNED:
                 corrections.append(one)
+            elif other in _SETTLED:
+                settled += change
             else:
                 topups += change
         return cls(
@@ -131,6 +140,7 @@ class _Side:
             corrections=tuple(corrections),
             opening_micros=opening,
             topups_micros=topups,
+            settled_micros=settled,
             closing_micros=closing,
             held_micros=sum(held.values()),
         )

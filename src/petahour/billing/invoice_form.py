@@ -12,6 +12,8 @@ from petahour.model.time import HOUR_MS, to_datetime, to_iso
 
 NOT_PAYABLE = "REHEARSAL - NOT PAYABLE"
 _HEAD = ("Project", "Type", "Tier", "Accelerator-hours", "Price per hour", "Amount")
+# What is issued has a number of its own, whole minor units and tax: this is the use that it bills.
+_STATUS = {"open": "open", "over": "over, not issued yet", "issued": "issued as {}"}
 _LEFT = 3  # so many columns are names; the rest are figures
 
 
@@ -69,7 +71,7 @@ def _header(invoice: Invoice) -> list[str]:
         "",
         f"Tenant    {_line(invoice.title)} ({invoice.tenant})",
         f"Period    {_minute(invoice.from_ms)} to {_minute(invoice.to_ms)}, UTC",
-        f"Status    {_status(invoice)}, as of {to_iso(invoice.generated_ms)}",
+        f"Status    {_STATUS[_status(invoice)].format(invoice.issued)}, as of {to_iso(invoice.generated_ms)}",
         f"Currency  {invoice.currency}",
     ]
 
@@ -78,6 +80,7 @@ def _credit(invoice: Invoice, digits: int) -> list[str]:
     rows = [
         ("Credit before", invoice.opening_micros),
         ("Credit added", invoice.topups_micros),
+        *([("Tax and rounding", invoice.settled_micros)] if invoice.settled_micros else []),
         ("Charged", -invoice.total_micros),
         ("Credit after", invoice.closing_micros),
     ]
@@ -129,7 +132,7 @@ def _sum_row(name: str, amount: str, width: int) -> str:
 def _digits(invoice: Invoice) -> int:
     """The decimals of the finest amount shown, at least the currency's own."""
     shown = [invoice.total_micros, invoice.rehearsal_total_micros, invoice.opening_micros, invoice.topups_micros]
-    shown += [invoice.closing_micros, invoice.held_micros]
+    shown += [invoice.closing_micros, invoice.held_micros, invoice.settled_micros]
     shown += [line.amount_micros for line in (*invoice.lines, *invoice.rehearsal_lines)]
     return _finest(shown, invoice.currency)
 
@@ -160,7 +163,9 @@ def _minute(at_ms: int) -> str:
 
 
 def _status(invoice: Invoice) -> str:
-    return "closed" if invoice.closed else "open"
+    if invoice.issued:
+        return "issued"
+    return "over" if invoice.closed else "open"
 
 
 def _line(text: str) -> str:

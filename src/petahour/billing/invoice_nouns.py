@@ -29,9 +29,11 @@ class InvoiceLine:
 class Invoice:
     """A tenant's month. ``lines`` sum to ``total_micros``, and so does the ledger.
 
-    ``closing`` = ``opening`` + ``topups`` - ``total``, all in the tenant's prepaid account; ``held_micros`` is
+    ``closing`` = ``opening`` + ``topups`` + ``settled`` - ``total``, of the tenant's credit less what it owes;
+    ``settled_micros`` is the tax and the rounding of invoices issued in the month. ``held_micros`` is
     the part of ``closing`` that is reserved for what runs. ``waived_ams`` was held and not billed. Rehearsal
-    is apart and never payable. ``closed``: the month was over when this was generated.
+    is apart and never payable. ``closed``: the month was over when this was generated. ``issued``: the number of
+    the invoice that was made of the month; empty where none was yet.
     """
 
     number: str
@@ -50,5 +52,7 @@ class Invoice:
     rehearsal_total_micros: int
     opening_micros: int
     topups_micros: int
+    settled_micros: int
     closing_micros: int
     held_micros: int
+    issued: str = ""

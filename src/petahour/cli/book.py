@@ -9,6 +9,7 @@ import typer
 
 from petahour.cli.exits import ExitCode
 from petahour.cli.options import AsJson
+from petahour.cli.options import DataDir as OwnBooks
 
 app = typer.Typer(
     help="The double-entry ledger: prove it, correct it by reversals.", no_args_is_help=True, rich_markup_mode=None
@@ -78,6 +79,7 @@ def evidence(
 def reverse(
     transfer: Annotated[str, typer.Argument(metavar="TRANSFER", help="Its id, as petahour explain shows it.")],
     note: Annotated[str, typer.Option(help="Why; it is kept with the reversal.")],
+    data_dir: OwnBooks = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a transfer back in full by one of its own. Nothing is edited; doing it twice is one reversal.
@@ -85,9 +87,9 @@ def reverse(
     A reversal is final, and tax and rounding of an invoice go back with the invoice alone.
     """
     from petahour.cli.render import money, show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import books
 
-    with connect() as client:
+    with books(data_dir) as client:
         back = client.reverse(transfer, note=note)
     if as_json:
         show_json(back)

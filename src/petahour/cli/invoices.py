@@ -257,21 +257,20 @@ def _columns() -> tuple[Column, ...]:
 
 def _row(document: InvoiceDocument | None) -> tuple[object, ...]:
     """A document in a listing: number, tenant, month, state, net, tax, total, due, currency, and its dates."""
-    from petahour.documents.figures import decimal_text
     from petahour.model.invoices import InvoiceState
-    from petahour.model.money import MINOR_DIGITS
+    from petahour.model.money import format_micros
     from petahour.model.time import to_iso
 
     if document is None:
         return (None,) * 11
-    digits = MINOR_DIGITS[document.currency]
     due_micros = None if document.state is InvoiceState.DRAFT else document.due_micros
     sums = (document.net_micros, document.tax_micros, document.total_micros, due_micros)
-    figures = (None if micros is None else decimal_text(micros, digits) for micros in sums)
+    figures = (None if micros is None else format_micros(micros, document.currency) for micros in sums)
     number = document.number or document.id
     days = (document.issued_ms, document.due_ms if due_micros and due_micros > 0 else None)
     dates = (None if at_ms is None else to_iso(at_ms)[:10] for at_ms in days)
-    return (number, document.tenant, document.month, document.state.value, *figures, document.currency, *dates)
+    state = "written off" if document.written_off else document.state.value
+    return (number, document.tenant, document.month, state, *figures, document.currency, *dates)
 
 
 def _party(

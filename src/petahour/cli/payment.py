@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from petahour.cli.options import AsJson
+from petahour.cli.options import AsJson, DataDir
 
 terms = typer.Typer(help="How tenants pay: before, or later up to a limit.", no_args_is_help=True)
 budget = typer.Typer(help="What projects may spend in a month.", no_args_is_help=True)
@@ -151,13 +151,14 @@ def dunning(as_json: AsJson = False) -> None:
 def write_off(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number.")],
     reason: Annotated[str, typer.Option(help="Why the debt is given up.")],
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Give up what is still due of an invoice: from the receivable to bad debt."""
     from petahour.cli.render import show_json
-    from petahour.cli.session import connect
+    from petahour.cli.session import books
 
-    with connect() as client:
+    with books(data_dir) as client:
         done = client.terms.write_off(number, reason=reason)
     if as_json:
         show_json(done)

@@ -128,7 +128,7 @@ def confirm(reservation: Name, price: Price = None, as_json: AsJson = False) -> 
 def extend(
     reservation: Name, to: Annotated[str, typer.Option(help=f"Its new end, {_HOUR}.")], as_json: AsJson = False
 ) -> None:
-    """Renew a reservation until a later hour, at its price."""
+    """Let a reservation go on until a later hour, at its price."""
     from petahour.cli.session import connect
 
     with connect() as client:

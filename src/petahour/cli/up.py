@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from petahour.cli.assembly import Assembly
 
 DEFAULT_PORT = 7420
+
+
+class LogLevel(StrEnum):
+    """Weights of what the log tells."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 def up(
@@ -68,7 +78,7 @@ def up(
         Path | None, typer.Option(help="Write the first operator's key here (mode 0600) instead of printing it.")
     ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Write url and pid here as JSON once serving.")] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="From which weight on the log tells.")] = LogLevel.INFO,
 ) -> None:
     """Run the control plane: HTTP API and control loop in one process.
 
@@ -79,7 +89,7 @@ def up(
     from petahour.cli.slurm_assembly import SlurmFiles
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("alembic", "httpx"):
+    for chatty in ("alembic", "httpx", "weasyprint", "fontTools"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"

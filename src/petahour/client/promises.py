@@ -181,7 +181,7 @@ class Promises:
         return self._post(Reservation, f"{_reservation(name)}/cancel", body, again=True)
 
     def extend_reservation(self, name: str, to: str) -> Reservation:
-        """Renew it until a later hour."""
+        """Let it go on until a later hour, at its price."""
         return self._post(Reservation, f"{_reservation(name)}/extend", {"to": to})
 
     def lend_reservation(self, name: str, *, lends: bool) -> Reservation:

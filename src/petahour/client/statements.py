@@ -112,6 +112,8 @@ class Invoice:
     topups_micros: int
     closing_micros: int
     held_micros: int
+    settled_micros: int = 0
+    issued: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

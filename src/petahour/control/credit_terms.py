@@ -14,7 +14,7 @@ from petahour.control.tenants import known_tenant
 from petahour.model.credit import Budget, CreditTerms, DunningStep
 from petahour.model.errors import ConflictError, NotFoundError, ValidationError
 from petahour.model.events import Event, EventKind
-from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState
+from petahour.model.invoices import WRITTEN_OFF, DocumentKind, InvoiceDocument, InvoiceState
 from petahour.model.money import Money
 from petahour.model.tenants import Caller
 from petahour.model.usage import AccountKind, Transfer, TransferKind, account_id
@@ -187,7 +187,7 @@ def write_off(context: Context, caller: Caller, number: str, *, reason: str) -> 
             credited_micros=found.credited_micros + transfer.amount_micros,
             state=InvoiceState.PAID,
             settled_ms=now_ms,
-            reason=f"written off: {words}",
+            reason=f"{WRITTEN_OFF}{words}",
         )
         tx.invoices.put(found)
         data: dict[str, object] = {"number": number, "amount_micros": transfer.amount_micros, "reason": words}

@@ -225,9 +225,9 @@ def _check_payable(document: InvoiceDocument, micros: int) -> None:
     if document.state is not InvoiceState.ISSUED:
         raise ConflictError(
             field="number",
-            value=document.number,
-            rule=f"an issued invoice; it is {document.state}",
-            remedy="Check it.",
+            value=document.number or document.id,
+            rule=f"an issued invoice that something is due of; this one is {document.state}",
+            remedy='"petahour invoices list" shows what is due; what came in besides is a top-up.',
         )
     if micros > document.due_micros:
         due = format_micros(document.due_micros, document.currency)

@@ -13,7 +13,7 @@ from petahour.control.authorize import Action, authorize
 from petahour.control.bars import NO_NEW
 from petahour.control.context import Context
 from petahour.control.notices.outbox import tell
-from petahour.control.reservation_changes import extended
+from petahour.control.reservation_changes import extended, lasting
 from petahour.control.reservation_floor import put_reservation
 from petahour.control.reservations import confirmed, find
 from petahour.model.errors import ConflictError, FundsError
@@ -40,6 +40,8 @@ def set_renewal(context: Context, caller: Caller, reservation_id: str, *, renews
             )
         if renews is (known.renew_from_ms is not None):
             return known
+        if renews and known.state is ReservationState.CONFIRMED:
+            lasting(tx, known, now_ms)
         base = tx.promises.reservation(known.of) if known.of else None
         begin_ms = (base or known).renew_from_ms or (base or known).from_ms
         changed = replace(known, renew_from_ms=begin_ms if renews else None, renewal=RenewalStep.NONE)

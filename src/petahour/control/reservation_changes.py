@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from petahour.billing.commitments import early_end_fee, fee_transfer
+from petahour.billing.commitments import early_end_fee, early_end_id, fee_transfer
 from petahour.billing.fields import PPM_PER_CENT
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
@@ -66,11 +66,14 @@ def early_end(context: Context, known: Reservation, now_ms: int) -> tuple[Reserv
 
 
 def extend(context: Context, caller: Caller, reservation_id: str, *, to_ms: int) -> Reservation:
-    """Renew it until ``to_ms`` at its price. Raises ConflictError where its seats are promised to others by then."""
+    """Let it go on until ``to_ms`` at its price.
+
+    Raises ConflictError where its seats are promised to others by then, or it was ended early for a fee.
+    """
     authorize(caller, Action.SET_RESERVATION)
     with context.store.write() as tx:
         now_ms = context.clock.now_ms()
-        known = _confirmed(find(tx, caller, reservation_id), now_ms)
+        known = lasting(tx, find(tx, caller, reservation_id), now_ms)
         check_end(to_ms, known.from_ms, now_ms)
         if to_ms <= known.to_ms:
             raise ValidationError(
@@ -108,7 +111,7 @@ def upgrade(context: Context, caller: Caller, reservation_id: str, *, count: int
     authorize(caller, Action.SET_RESERVATION)
     now_ms = context.clock.now_ms()
     with context.store.read() as tx:
-        known = _confirmed(find(tx, caller, reservation_id), now_ms)
+        known = lasting(tx, find(tx, caller, reservation_id), now_ms)
     wish = Wish(
         tenant=known.tenant,
         type=known.type,
@@ -150,12 +153,20 @@ def lend(context: Context, caller: Caller, reservation_id: str, *, lends: bool) 
     return changed
 
 
-def _confirmed(known: Reservation, now_ms: int) -> Reservation:
+def lasting(tx: Transaction, known: Reservation, now_ms: int) -> Reservation:
+    """The same. Raises ConflictError where it is over, or was ended early: its fee paid for its end."""
     if not known.kept(now_ms):
         raise ConflictError(
             field="reservation",
             value=known.id,
             rule=f"one that is confirmed and not over: it is {known.shown_state(now_ms)}",
+            remedy="Make a new one.",
+        )
+    if tx.ledger.transfer(early_end_id(known.id)) is not None:
+        raise ConflictError(
+            field="reservation",
+            value=known.id,
+            rule=f"one that was not ended early: it ends at {to_iso(known.to_ms)}, and its fee for that is charged",
             remedy="Make a new one.",
         )
     return known

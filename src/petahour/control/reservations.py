@@ -198,7 +198,10 @@ def _window(wish: Wish, now_ms: int) -> tuple[int, int]:
     if wish.months is not None:
         if not 1 <= wish.months <= MOST_MONTHS:
             raise ValidationError(
-                field="months", value=wish.months, rule=f"from 1 to {MOST_MONTHS}", remedy="Renew it later."
+                field="months",
+                value=wish.months,
+                rule=f"from 1 to {MOST_MONTHS}",
+                remedy="Ask for a shorter time and extend it later.",
             )
         end_ms = add_months(from_ms, wish.months)
         return from_ms, end_ms + -end_ms % HOUR_MS
@@ -225,7 +228,7 @@ def _shape(tx: Transaction, wish: Wish, name: str) -> tuple[int, int]:
                 field="count",
                 value=wish.count,
                 rule=f"a part of a node, or whole nodes of {width} {name}",
-                remedy="Give nodes and per_node for another shape.",
+                remedy="Upgrade it in several steps." if wish.of else "Give nodes and per_node for another shape.",
             )
         nodes, per_node = (1, wish.count) if wish.count <= width else (wish.count // width, width)
     for field, value, most in (("nodes", nodes, MAX_GANG_NODES), ("per_node", per_node, MAX_ACCELERATORS_PER_NODE)):

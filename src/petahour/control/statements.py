@@ -12,10 +12,11 @@ from petahour.control.context import Context
 from petahour.control.tenants import known_tenant
 from petahour.model.errors import ValidationError
 from petahour.model.events import Event
+from petahour.model.invoices import DocumentKind, InvoiceState
 from petahour.model.tenants import Caller
 from petahour.model.time import month_bounds
 from petahour.model.usage import AccountKind, account_id
-from petahour.store.protocol import Transaction
+from petahour.store.protocol import InvoiceFilter, Transaction
 
 
 def invoice_for(context: Context, caller: Caller, tenant: str, month: str) -> Invoice:
@@ -32,6 +33,8 @@ def invoice_for(context: Context, caller: Caller, tenant: str, month: str) -> In
         accounts = [
             account_id(kind, owner.currency, tenant) for kind in (*CREDIT_OF_TENANT, AccountKind.REHEARSAL_USE)
         ]
+        standing = (InvoiceState.ISSUED, InvoiceState.PAID)
+        issued = tx.invoices.find(InvoiceFilter(tenant=tenant, month=month, states=standing))
         return make_invoice(
             tenant=owner,
             month=month,
@@ -39,6 +42,7 @@ def invoice_for(context: Context, caller: Caller, tenant: str, month: str) -> In
             usage=tx.ledger.usage(tenant=tenant, from_ms=from_ms, to_ms=to_ms),
             transfers=tx.ledger.transfers(accounts=accounts, until_ms=to_ms),
             generated_ms=now_ms,
+            issued=next((one.number for one in issued if one.kind is DocumentKind.INVOICE), ""),
         )
 
 

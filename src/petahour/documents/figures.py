@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from petahour.model.invoices import PPM
@@ -27,9 +28,15 @@ def hours(accelerator_ms: int) -> str:
     return f"{Decimal(accelerator_ms) / HOUR_MS:,.6f}" if accelerator_ms else ""
 
 
-def exact(micros: int, currency: str) -> str:
-    """An amount of the ledger with as many decimals as it has, at least the currency's own."""
-    text = _price(abs(micros), currency)
+def decimals(amounts: Iterable[int], currency: str) -> int:
+    """How many decimals the finest of some amounts has, at least the currency's own."""
+    fractions = (f"{abs(micros) % MICROS:06d}".rstrip("0") for micros in amounts)
+    return max(MINOR_DIGITS[currency], max((len(fraction) for fraction in fractions), default=0))
+
+
+def exact(micros: int, digits: int) -> str:
+    """An amount of the ledger with so many decimals: the same in a whole table, so that the points stand in line."""
+    text = f"{Decimal(abs(micros)) / MICROS:,.{digits}f}"
     return f"\N{MINUS SIGN}{text}" if micros < 0 else text
 
 
@@ -44,5 +51,4 @@ def decimal_text(micros: int, digits: int = 6) -> str:
 
 
 def _price(micros: int, currency: str) -> str:
-    fraction = f"{micros % MICROS:06d}".rstrip("0")
-    return f"{Decimal(micros) / MICROS:,.{max(MINOR_DIGITS[currency], len(fraction))}f}"
+    return f"{Decimal(micros) / MICROS:,.{decimals([micros], currency)}f}"

@@ -55,17 +55,17 @@ def _rows(document: InvoiceDocument, part: str, lines: Iterable[DocumentLine]) -
             serial,
             line.kind.value,
             line.month,
-            _cell(line.project),
+            cell(line.project),
             line.type,
             line.tier,
             f"{line.accelerator_ms / HOUR_MS:.6f}",
             decimal_text(line.price_min_micros),
             decimal_text(line.price_max_micros),
             decimal_text(line.amount_micros, MINOR_DIGITS[document.currency]),
-            _cell(line.note),
+            cell(line.note),
         ]
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that a spreadsheet does not take for a formula."""
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t")) else text

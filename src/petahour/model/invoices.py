@@ -146,14 +146,17 @@ class DocumentLine:
     note: str = ""
 
 
+WRITTEN_OFF = "written off: "  # how the reason begins of an invoice whose debt was given up
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvoiceDocument:
     """An invoice or credit note as it is stored; a credit note's amounts are negative.
 
     ``net`` + ``tax`` = ``total``; lines sum to ``net``; ``rounding`` = ``net`` - ``exact``, what the ledger says.
-    ``prepaid`` was taken from prepaid credit, ``paid`` came since, ``credited`` is what credit notes took off
-    (positive). Rehearsal lines are never payable. ``corrects`` is the number a credit note is for, ``line`` the
-    line there (from 1), and ``key`` what its sender calls it.
+    ``prepaid`` was taken from prepaid credit, ``paid`` came since, ``credited`` is what credit notes and a write-off
+    took off (positive). Rehearsal lines are never payable. ``corrects`` is the number a credit note is for,
+    ``line`` the line there (from 1), and ``key`` what its sender calls it.
     """
 
     id: str
@@ -206,6 +209,11 @@ class InvoiceDocument:
         if self.state is InvoiceState.VOID or self.kind is DocumentKind.CREDIT_NOTE:
             return 0
         return self.total_micros - self.prepaid_micros - self.paid_micros - self.credited_micros
+
+    @property
+    def written_off(self) -> bool:
+        """Whether nothing is due any more because it was given up."""
+        return self.state is InvoiceState.PAID and self.reason.startswith(WRITTEN_OFF)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.integration.invoices.conftest import OPERATOR, Books
 from tests.integration.invoices.worked import add_tenant, at, terms, use
 
+from petahour.billing.invoice import Invoice, render_text
 from petahour.billing.ledger import check_double_entry, replay, reversal
 from petahour.control.audit import verify
 from petahour.control.audit.invoices import SETTLED
@@ -13,6 +16,7 @@ from petahour.control.corrections import reverse
 from petahour.control.invoices import credit_invoice, list_invoices, pay_invoice, void_invoice
 from petahour.control.metering import post_usage
 from petahour.control.month_close import Outcome, TenantClose, close_month
+from petahour.control.statements import invoice_for
 from petahour.model.allocations import Allocation
 from petahour.model.errors import ConflictError, ValidationError
 from petahour.model.invoices import InvoiceDocument, InvoiceState, LineKind
@@ -78,6 +82,26 @@ def test_closing_again_changes_nothing(books: Books) -> None:
     assert again == TenantClose(tenant="acme", outcome=Outcome.ALREADY, document=first)
     with books.store.read() as tx:
         assert tx.ledger.transfers() == before
+
+
+def test_the_use_of_a_month_says_whether_it_is_issued_and_tax_is_no_credit(books: Books) -> None:
+    with books.store.write() as tx:
+        use(tx, "a", at(3, 5, 11), at(3, 5, 12) + 1)
+    context = books.context
+
+    def shown(month: str) -> Invoice:
+        return invoice_for(context, OPERATOR, "acme", month)
+
+    assert "Status    over, not issued yet, as of" in render_text(shown("2026-03"))
+    made = issued(books)
+    assert f"Status    issued as {made.number}, as of" in render_text(shown("2026-03"))
+    april = shown("2026-04")
+    assert (april.issued, april.topups_micros) == ("", 0)
+    assert april.settled_micros == -made.tax_micros + made.exact_micros - made.net_micros
+    assert re.search(r"^Tax and rounding +-1\.8[0-9]+ CNY$", render_text(april), re.MULTILINE)
+    void_invoice(context, OPERATOR, made.number, reason="wrong tax")
+    assert shown("2026-03").issued == ""
+    assert shown("2026-04").settled_micros == 0
 
 
 def test_a_month_not_over_is_refused(books: Books) -> None:

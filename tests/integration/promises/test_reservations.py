@@ -11,6 +11,7 @@ from tests.property.control.floor import A100, OPERATOR, HandPlane
 from petahour.billing.commitments import early_end_fee
 from petahour.control.audit.stream import audit_log
 from petahour.control.fleet import change_state, tx_node
+from petahour.control.renewals import set_renewal
 from petahour.control.reservation_changes import early_end, end_reservation, extend, upgrade
 from petahour.control.reservations import Wish, confirm, reservations_for, reserve
 from petahour.model.allocations import Allocation
@@ -273,6 +274,23 @@ def test_an_early_end_costs_a_fee_and_frees_the_rest(plane: HandPlane) -> None:
     job = plane.submit("beta", nodes=2, accelerators_per_node=4, run_ms=HOUR_MS)
     plane.step(100)
     assert plane.job(job.id).state is JobState.STARTING
+
+
+def test_what_was_ended_early_for_a_fee_does_not_go_on(plane: HandPlane) -> None:
+    made = promise(plane, count=4, hours=10)
+    plane.step(HOUR_MS)
+    ended, fee = end_reservation(plane.context, OPERATOR, made.id)
+    assert fee > 0
+    paid = balance(plane, AccountKind.PREPAID)
+    for change in (
+        lambda: extend(plane.context, OPERATOR, made.id, to_ms=made.to_ms),
+        lambda: upgrade(plane.context, OPERATOR, made.id, count=4, price=None),
+        lambda: set_renewal(plane.context, OPERATOR, made.id, renews=True),
+    ):
+        with pytest.raises(ConflictError, match=f"not ended early: it ends at {to_iso(ended.to_ms)}"):
+            change()
+    assert _now(plane, made.id) == ended
+    assert balance(plane, AccountKind.PREPAID) == paid
 
 
 def test_what_outlasts_its_reservation_is_charged_by_the_book_and_may_be_displaced(plane: HandPlane) -> None:

@@ -133,7 +133,8 @@ def test_lines_sum_to_the_ledger(made: Ledger) -> None:
         ]
         for invoice in months:
             assert invoice.total_micros == sum(line.amount_micros for line in invoice.lines)
-            assert invoice.closing_micros == invoice.opening_micros + invoice.topups_micros - invoice.total_micros
+            came = invoice.topups_micros + invoice.settled_micros
+            assert invoice.closing_micros == invoice.opening_micros + came - invoice.total_micros
         for before, after in pairwise(months):
             assert before.closing_micros == after.opening_micros
         balance = replay(transfers).get(f"prepaid:{name}:{currency}")

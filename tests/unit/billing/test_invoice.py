@@ -188,6 +188,6 @@ def test_a_title_cannot_draw_lines_of_its_own() -> None:
 def test_as_json() -> None:
     values = json.loads(json.dumps(to_json(make(charged(), ledger(charged())))))
     assert (values["number"], values["tenant"], values["currency"]) == ("PH-2026-03-acme", "acme", "USD")
-    assert (values["status"], values["from"]) == ("closed", "2026-03-01T00:00:00.000Z")
+    assert (values["status"], values["from"]) == ("over", "2026-03-01T00:00:00.000Z")
     assert values["total_micros"] == sum(line["amount_micros"] for line in values["lines"]) == 4_000_000
     assert values["rehearsal_note"] == "REHEARSAL - NOT PAYABLE"

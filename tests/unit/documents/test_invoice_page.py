@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -103,12 +104,36 @@ def test_the_rehearsal_has_a_page_of_its_own(language: Language) -> None:
         ({"state": InvoiceState.DRAFT, "number": "", "issued_ms": None, "due_ms": None}, "Draft"),
         ({"state": InvoiceState.VOID, "voided_ms": TO_MS, "reason": "wrong address"}, "wrong address"),
         ({"state": InvoiceState.PAID, "paid_micros": 18_200_000}, "Nothing is due"),
+        (
+            {"state": InvoiceState.PAID, "credited_micros": 18_200_000, "reason": "written off: insolvent"},
+            "Credit notes and written off",
+        ),
         ({"kind": DocumentKind.CREDIT_NOTE, "corrects": "PH2026-00001", "reason": "slow"}, "PH2026-00001"),
         ({"lines": ()}, "No use in this period"),
     ],
 )
 def test_every_state_is_said(changes: dict[str, object], shown: str) -> None:
     assert shown in invoice_page(replace(DOCUMENT, **changes), language=Language.EN, titles=TITLES)  # type: ignore[arg-type]
+
+
+def test_what_a_credit_note_gives_back_makes_up_for_its_total() -> None:
+    note = replace(
+        DOCUMENT,
+        kind=DocumentKind.CREDIT_NOTE,
+        lines=(line(-10_000_000, kind=LineKind.CORRECTION, accelerator_ms=0),),
+        net_micros=-10_000_000,
+        tax_micros=-1_900_000,
+        prepaid_micros=-5_000_000,
+        corrects="PH2026-00001",
+    )
+    shown = invoice_page(note, language=Language.EN, titles=TITLES)
+    assert re.findall(
+        r"<td>(Total CNY|Taken off the amount due|Added to prepaid credit)</td>.*?>([^<]+)</td>", shown
+    ) == [
+        ("Total CNY", "−11.90"),
+        ("Taken off the amount due", "6.90"),
+        ("Added to prepaid credit", "5.00"),
+    ]
 
 
 def test_a_pdf_fetches_nothing() -> None:

@@ -124,7 +124,7 @@ def _of_money(seen: Seen, accounts: Accounts) -> Iterator[Expectation]:
         total = sum(line.amount_micros for line in invoice.lines)
         fine = total == invoice.total_micros > 0
         yield _expect(f"the lines of {invoice.tenant}'s invoice sum to its total", fine, f"{total} micro-units")
-        left = invoice.opening_micros + invoice.topups_micros - invoice.total_micros
+        left = invoice.opening_micros + invoice.topups_micros + invoice.settled_micros - invoice.total_micros
         fine = left == invoice.closing_micros == balance.posted_micros and balance.held_micros == 0
         yield _expect(f"{invoice.tenant}'s credit is what was paid less the invoice", fine, f"{left} micro-units")
         rehearsed = {line.type for line in invoice.rehearsal_lines}

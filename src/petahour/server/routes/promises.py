@@ -140,7 +140,7 @@ def end_one(reservation_id: str, context: TheContext, caller: TheCaller, body: E
 
 @router.post("/reservations/{reservation_id}/extend")
 def extend_one(reservation_id: str, body: ExtendBody, context: TheContext, caller: TheCaller) -> JSONResponse:
-    """Renew it until a later hour."""
+    """Let it go on until a later hour, at its price."""
     return JSONResponse(_view(extend(context, caller, reservation_id, to_ms=read_instant(body.to, "to")), context))
 
 
