@@ -29,8 +29,9 @@ class PaidCredit:
     """A tenant's credit in micro-units: what of it was granted, what was paid for, and what was used of each.
 
     ``owed_micros`` is what was used beyond all credit; ``settled_micros`` what was paid for invoices and has not come
-    back. Granted is whatever no payment brought: grants, service credits, shares of what lent seats earned. It guards
-    that ``left_micros`` is the account's balance, and that nothing is paid for which no cash brought in.
+    back, below zero where a payment bounced whose money had been paid back. Granted is whatever no payment brought:
+    grants, service credits, shares of what lent seats earned. It guards that ``left_micros`` is the account's balance,
+    and that nothing is paid for which no cash brought in.
     """
 
     granted_micros: int = 0
@@ -59,7 +60,8 @@ class PaidCredit:
 
     def refundable_micros(self, held_micros: int) -> int:
         """What may be paid back: paid for, not used, and not held, as granted credit is held first too."""
-        return max(0, min(self.paid_micros, self.left_micros - held_micros))
+        gone = min(0, self.settled_micros)
+        return max(0, min(self.paid_micros + gone, self.left_micros - held_micros))
 
     def take(self, move: CreditMove) -> None:
         """The next move has happened, whether it may or not."""
@@ -67,7 +69,9 @@ class PaidCredit:
         if kind in _MOVES_NOTHING:
             return
         if kind is TransferKind.PAYMENT:
-            self.settled_micros = max(0, self.settled_micros + gain)
+            if gain < 0:
+                self._bounce(-gain)
+            self.settled_micros += max(0, gain)
         elif kind in (TransferKind.TOPUP, TransferKind.REFUND):
             self._pay(gain) if gain > 0 else self._unpay(-gain)
         elif kind in _GIVEN and not move.of_note:
@@ -100,10 +104,21 @@ class PaidCredit:
         paid = min(self.paid_used_micros, micros - granted)
         self._move_used(-granted, -paid)
         rest = micros - granted - paid
-        settled = min(self.settled_micros, rest)
+        settled = min(max(0, self.settled_micros), rest)
         self.settled_micros -= settled
         self.paid_micros += settled
         self.granted_micros += rest - settled  # Nobody paid for it.
+
+    def _bounce(self, micros: int) -> None:
+        """A payment did not come after all. What came back of it as credit was not paid for then."""
+        settled = min(max(0, self.settled_micros), micros)
+        paid = min(self.paid_micros, micros - settled)
+        used = min(self.paid_used_micros, micros - settled - paid)
+        self.settled_micros -= micros - paid - used
+        self.paid_micros -= paid
+        self.granted_micros += paid
+        self.paid_used_micros -= used
+        self.granted_used_micros += used
 
     def _pay(self, micros: int) -> None:
         covered = self._cover(micros)

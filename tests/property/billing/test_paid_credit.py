@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from petahour.billing.paid_credit import CreditMove, PaidCredit
@@ -41,10 +41,22 @@ class Purse:
         coin = next((one for one in "ogp" if one in self.spent), None)
         if coin is not None:
             self.spent.remove(coin)
-        elif self.invoices:
+        elif self.invoices > 0:
             self.invoices, coin = self.invoices - 1, "p"
         if coin != "o":
             self.coins.append(coin or "g")
+
+    def settle(self) -> None:
+        self.invoices += 1
+
+    def bounce(self) -> None:
+        """An invoice is owed again; if none is paid any more, a paid coin turns out to be none, or was paid back."""
+        pile = next((one for one in (self.coins, self.spent) if "p" in one), None)
+        if self.invoices > 0 or pile is None:
+            self.invoices -= 1
+        else:
+            pile.remove("p")
+            pile.append("g")
 
     def lose(self, coin: str) -> None:
         """A coin goes; if it is spent already, another one has to pay for what it paid for."""
@@ -80,8 +92,8 @@ def _move(what: str, amount: int, pick: int, purse: Purse, done: list[CreditMove
     if what == "N":
         return CreditMove(TransferKind.SERVICE_CREDIT, amount, of_note=True)
     if what == "R":
-        paid = min(amount, purse.coins.count("p"))
-        return CreditMove(TransferKind.REFUND, -paid) if paid else None
+        paid = min(amount, purse.coins.count("p") + min(0, purse.invoices))
+        return CreditMove(TransferKind.REFUND, -paid) if paid > 0 else None
     if what == "U":
         return CreditMove(TransferKind.PENDING, -amount)
     left = [one for one in done if one.taken is None and not one.of_note and one.kind is not TransferKind.PENDING]
@@ -91,13 +103,14 @@ def _move(what: str, amount: int, pick: int, purse: Purse, done: list[CreditMove
     cash = purse.coins.count("p") + purse.spent.count("p")
     if taken.kind is TransferKind.TOPUP and cash < taken.gain_micros:
         return None
+    done.remove(taken)  # What is taken back is not taken back again.
     return CreditMove(TransferKind.REVERSAL, -taken.gain_micros, taken.kind)
 
 
 def _coin(move: CreditMove, purse: Purse) -> None:
     kind, gains = move.taken or move.kind, move.gain_micros > 0
     if kind is TransferKind.PAYMENT:
-        purse.invoices = max(0, purse.invoices + (1 if gains else -1))
+        purse.settle() if gains else purse.bounce()
     elif kind in (TransferKind.TOPUP, TransferKind.REFUND):
         purse.gain("p") if gains else purse.lose("p")
     elif kind in (TransferKind.GRANT, TransferKind.LENT_SHARE) or (
@@ -112,6 +125,7 @@ def _coin(move: CreditMove, purse: Purse) -> None:
 
 
 @given(MANY)
+@example([("P", 1, 0), ("N", 1, 0), ("V", 1, 0)])  # an invoice is paid and credited, and the payment bounces
 def test_the_parts_are_those_of_a_purse_of_coins(steps: list[tuple[str, int, int]]) -> None:
     parts = PaidCredit()
     cash = granted = 0

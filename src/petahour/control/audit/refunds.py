@@ -24,7 +24,7 @@ def refund_faults(tx: Transaction, refunded: Iterable[str]) -> Iterator[str]:
         for transfer, taken in tx.ledger.credit_moves(tenant, currency):
             free = None
             if transfer.kind == "refund":
-                free = min(cups.here["paid"], cups.left() - cups.held.total())
+                free = min(cups.here["paid"] + min(0, cups.used["invoices"]), cups.left() - cups.held.total())
             elif taken == "topup":
                 free = cups.here["paid"] + cups.used["paid"]
             elif taken == "refund":
@@ -56,8 +56,10 @@ class _Cups:
         if kind == "pending":
             self.held[transfer.id] = amount
         elif kind == "payment":
-            came = transfer.kind == "payment"
-            self.used["invoices"] = max(0, self.used["invoices"] + (amount if came else -amount))
+            if transfer.kind == "payment":
+                self.used["invoices"] += amount
+            else:
+                self._bounce(amount)
         elif kind not in ("void", "expire"):
             note = transfer.kind == "service-credit" and transfer.id != f"trf-{kind}-{self._tenant}:{transfer.cause}"
             source = "given" if kind in _GIVEN and not note else "paid" if kind in _PAID else ""
@@ -65,6 +67,16 @@ class _Cups:
                 self._fill(source, amount)
             else:
                 self._drain(source, amount, again=taken is not None)
+
+    def _bounce(self, amount: int) -> None:
+        """A payment of invoices did not come; where credit had come back of it, that was given."""
+        free = min(max(0, self.used["invoices"]), amount)
+        for cup in (self.here, self.used):
+            out = min(cup["paid"], amount - free)
+            cup["paid"] -= out
+            cup["given"] += out
+            amount -= out
+        self.used["invoices"] -= amount
 
     def _fill(self, source: str, amount: int) -> None:
         old = min(self.debt, amount)
@@ -75,7 +87,7 @@ class _Cups:
             self.here[source] += amount
             return
         for name in ("given", "paid", "invoices"):
-            back = min(self.used[name], amount)
+            back = min(max(0, self.used[name]), amount)
             self.used[name] -= back
             self.here["paid" if name == "invoices" else name] += back
             amount -= back
