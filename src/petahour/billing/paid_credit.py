@@ -30,8 +30,8 @@ class PaidCredit:
 
     ``owed_micros`` is what was used beyond all credit; ``settled_micros`` what was paid for invoices and has not come
     back, below zero where a payment bounced whose money had been paid back. Granted is whatever no payment brought:
-    grants, service credits, shares of what lent seats earned. It guards that ``left_micros`` is the account's balance,
-    and that nothing is paid for which no cash brought in.
+    grants, service credits, shares of what lent seats earned. It guards that ``left_micros`` is the account's
+    balance, and that nothing is paid for which no cash brought in.
     """
 
     granted_micros: int = 0

@@ -37,6 +37,7 @@ class Play:
         self._state.service = present.service.at(now_ms)
         self._state.asks = present.asks
         self._state.promises = present.promises.copy()
+        self._state.reserved, self._state.turns = present.reserved, present.turns
         for running in present.running:
             self._resume(running)
         for job in sorted([*present.waiting, *extra], key=lambda job: job.seq):
@@ -44,7 +45,14 @@ class Play:
                 self._enqueue(job)
 
     def at_once(self, job_id: str) -> bool:
-        """Whether the next pass starts the job, or stops others for it; the pass is not carried out."""
+        """Whether the next pass starts the job, or stops others for it; the pass is not carried out.
+
+        What is kept for a gang now is out of its reach, as here nobody knows what the live state expects of jobs that
+        were submitted in a row, by which the gang may go first.
+        """
+        held = self._state.reserved
+        if held is not None:
+            self._state.room.pools[held.pool].take(held.renewed(self._state).claimed)
         made = decide(self._state, self.now_ms)
         return any(start.job.id == job_id for start in made.starts) or any(
             stop.for_job == job_id for stop in made.stops

@@ -11,13 +11,17 @@ from petahour.scheduler.ask import Asks, Running, Waiting
 from petahour.scheduler.expect import Expectation
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.promises import Promises
+from petahour.scheduler.reserve import Reservation
 from petahour.scheduler.service import Service
 from petahour.scheduler.state import Bounds, State
+from petahour.scheduler.turns import Turns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Present:
-    """What runs and what waits, at one instant. It is made while nobody changes the state."""
+    """What runs and what waits, at one instant, and what the last pass left to the next: the accelerators kept for a
+    gang, and whose turn it is. It is made while nobody changes the state.
+    """
 
     policy: Policy
     nodes: tuple[Node, ...]
@@ -29,6 +33,8 @@ class Present:
     running: tuple[Running, ...]
     waiting: tuple[Waiting, ...]
     promises: Promises
+    reserved: Reservation | None = None
+    turns: Turns | None = None
 
 
 def present_of(state: State, now_ms: int) -> Present:
@@ -46,4 +52,6 @@ def present_of(state: State, now_ms: int) -> Present:
         running=tuple(state.running.values()),
         waiting=tuple(state.lines.every()),
         promises=state.promises.copy(),
+        reserved=state.reserved,
+        turns=state.turns,
     )

@@ -21,6 +21,7 @@ from petahour.scheduler.funds import hold_micros
 from petahour.scheduler.plan import HoldCode, Plan
 from petahour.scheduler.policies import PETAHOUR
 from petahour.scheduler.present import present_of
+from petahour.scheduler.reserve import Reservation
 from petahour.scheduler.room import Room, mask_of
 from petahour.scheduler.schedule import schedule, state_of
 from petahour.scheduler.snapshot import Snapshot
@@ -354,6 +355,44 @@ def test_a_change_that_is_offered_has_the_job_start(before: Snapshot) -> None:
         )
     second = decide(state, before.now_ms)
     assert (first.starts, first.stops, first.whys) == (second.starts, second.stops, second.whys)
+
+
+@given(snapshots(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_change_that_is_offered_needs_nothing_of_what_is_kept(before: Snapshot, data: st.DataObject) -> None:
+    """It starts as well where somebody holds the accelerators that the last pass keeps for a gang."""
+    state = state_of(before, PETAHOUR)
+    pool = data.draw(st.sampled_from(state.room.pools))
+    free = [(number, place) for number, size in enumerate(pool.sizes) for place in range(size)]
+    free = [(number, place) for number, place in free if pool.free_mask(number) >> place & 1]
+    kept: dict[str, list[int]] = {}
+    masks: Counter[int] = Counter()
+    for number, place in sorted(data.draw(st.lists(st.sampled_from(free), unique=True))) if free else ():
+        kept.setdefault(pool.names[number], []).append(place)
+        masks[number] |= 1 << place
+    grants = tuple(Grant(number, mask) for number, mask in sorted(masks.items()))
+    later_ms = before.now_ms + 3_600_000
+    state.reserved = Reservation(
+        job="gang", pool=pool.index, begins_ms=later_ms, until_ms=later_ms, grants=grants, claimed=grants
+    )
+    keeper = allocation("keeper", kept, tenant="keeper", tier=Tier.ON_DEMAND, type_=pool.type, borrowed=False)
+    held = replace(
+        before,
+        available_micros=dict.fromkeys(before.available_micros, 10**15),
+        allocations={**before.allocations, **({keeper.id: keeper} if kept else {})},
+        free={name: mask & ~sum(1 << place for place in kept.get(name, ())) for name, mask in before.free.items()},
+        walltimes_ms={**before.walltimes_ms, keeper.job: None},
+    )
+    for hold in schedule(before).holds.values():
+        waits = state.lines.job(hold.job)
+        assert waits is not None
+        offer = sooner(state, present_of(state, before.now_ms), waits, before.now_ms)
+        if offer is None:
+            continue
+        asked = next(item for item in before.queued if item.id == hold.job)
+        other = replace(asked, id="otherwise", spec=replace(asked.spec, types=(offer.type,), tier=offer.tier))
+        plan = schedule(replace(held, queued=[*before.queued, other]))
+        assert "otherwise" in {place.job for place in plan.places} | {item.for_job for item in plan.preempts}
 
 
 def test_what_is_stopping_already_is_not_stopped_again() -> None:

@@ -10,9 +10,11 @@ from tests.unit.scheduler.building import A100, ASCEND, NOW_MS, PRICE, allocatio
 from petahour.model.jobs import Job, Tier
 from petahour.model.resources import Node
 from petahour.model.time import HOUR_MS, MINUTE_MS
+from petahour.scheduler.ask import Grant
 from petahour.scheduler.foresee import Expected, foresee
 from petahour.scheduler.policies import PETAHOUR
 from petahour.scheduler.present import present_of
+from petahour.scheduler.reserve import Reservation
 from petahour.scheduler.schedule import state_of
 from petahour.scheduler.snapshot import Snapshot
 from petahour.scheduler.sooner import Sooner, sooner
@@ -97,8 +99,27 @@ def test_what_cannot_be_paid_is_not_offered(funds: int) -> None:
     assert offer(before) is None
 
 
-def offer(before: Snapshot) -> Sooner | None:
+def test_what_the_last_pass_keeps_for_a_gang_is_not_offered() -> None:
+    nodes, (run, walltimes) = busy()
+    nodes.append(node("b", 4, ASCEND))
+    before = snapshot(nodes, [job(1, (1, 2))], [run], walltimes_ms=walltimes)  # type: ignore[list-item,arg-type]
     state = state_of(before, PETAHOUR)
+    (pool,) = state.room.by_type[ASCEND]
+    kept = (Grant(0, 0b0111),)
+    later_ms = NOW_MS + HOUR_MS
+    state.reserved = Reservation(
+        job="gang", pool=pool.index, begins_ms=later_ms, until_ms=later_ms, grants=kept, claimed=kept
+    )
+    assert offered(state) is None
+    state.reserved = replace(state.reserved, grants=kept[:0], claimed=kept[:0])
+    assert offered(state) == Sooner(type=ASCEND, tier=Tier.ON_DEMAND, change=0.0)
+
+
+def offer(before: Snapshot) -> Sooner | None:
+    return offered(state_of(before, PETAHOUR))
+
+
+def offered(state: State) -> Sooner | None:
     waits = state.lines.job("job-1")
     assert waits is not None
     return sooner(state, present_of(state, NOW_MS), waits, NOW_MS)
