@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from petahour.model.jobs import Tier
 from petahour.simulator.readers import out_of_order
+from petahour.simulator.reservations import unclaimed
 from petahour.simulator.result import Result, never_ran
 from petahour.simulator.scenario import wish_of
 from petahour.simulator.trace import Trace
@@ -30,11 +31,24 @@ def notes_of(trace: Trace, results: Sequence[Result]) -> list[str]:
             f"{jobs} could run on no state of this fleet, as the gang or the type is not there; "
             f"the first is {job.id}: {wish_of(job)}."
         )
+    promised = unclaimed(trace, results[0].reservations, preemptible=results[0].preemptible)
+    notes += unclaimed_notes([(one.tenant, one.type) for one in promised], preemptible=results[0].preemptible)
     for result in results:
         if left := never_ran(result):
             jobs = counted(len(left), "job", "jobs")
             notes.append(f"{jobs} still waited when nothing more could happen under {result.policy}.{_why(result)}")
     return notes
+
+
+def unclaimed_notes(promised: Sequence[tuple[str, str]], *, preemptible: bool) -> list[str]:
+    """What to say of reservations, told as tenant and type, that no job of the trace can use: a sentence, or none."""
+    if not promised:
+        return []
+    tenant, name = promised[0]
+    why = "with --preemptible every job is spot" if preemptible else "it has no job of tier reserved that accepts it"
+    seats = counted(len(promised), "reservation has", "reservations have")
+    idle = "that none of their owner's jobs can use, and that stand idle but for what they lend"
+    return [f"{seats} seats {idle}; the first is {tenant}'s of {name}: {why}."]
 
 
 def counted(count: int, one: str, several: str) -> str:

@@ -89,7 +89,8 @@ def _bar(count: int) -> Iterator[Callable[[int], None]]:
 
 
 def _notes(grid: Grid, rows: list[Row]) -> list[str]:
-    from petahour.cli.replay_notes import counted
+    from petahour.cli.replay_notes import counted, unclaimed_notes
+    from petahour.simulator.reservations import unclaimed
     from petahour.simulator.trace import Trace
 
     notes = []
@@ -106,4 +107,14 @@ def _notes(grid: Grid, rows: list[Row]) -> list[str]:
         for name, count in impossible.items()
         if count
     ]
+    if isinstance(grid.demand, Trace):
+        world = grid.world
+        promised = {
+            (one.tenant, one.type): None
+            for fleet in grid.fleets.values()
+            for one in unclaimed(
+                grid.demand, (*fleet.reservations, *world.reservations), preemptible=world.preemptible
+            )
+        }
+        notes += unclaimed_notes(list(promised), preemptible=world.preemptible)
     return notes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from petahour.model.collector import CollectorPaused
 from petahour.model.promises import Maintenance
+from petahour.model.promises import Reservation as Promised
 from petahour.scheduler.ask import Ask, Grant, Shape, Waiting
 from petahour.scheduler.decisions import BLOCKING, CLOSEST, NO_ROOM, TRIES, Decisions, Start, Stop, Why
 from petahour.scheduler.front import Front
@@ -239,15 +241,22 @@ class _Pass:
             if own is not None:
                 return Why(HoldCode.RESERVATION, own.type, promise=own.id)
         if closest.code in NO_ROOM or any(why.code in NO_ROOM for why in refusals):
+            promise: Maintenance | Promised | None = None
             if self._some_yield and (freed := self._displace(job)) is not None:
                 return freed
             if self._veil is not None:
-                if (promise := self._veil.why(job)) is not None:
-                    code = HoldCode.MAINTENANCE if isinstance(promise, Maintenance) else HoldCode.RESERVATION
-                    return Why(code, closest.type, promise=promise.id)
+                fits = partial(self._state.room.fits, job.ask)
+                if (promise := self._veil.why(job, fits)) is not None:
+                    return _kept_by(promise, closest.type)
+                if self._some_yield:
+                    could = partial(self._could_displace, job)
+                    promise = self._veil.why(job, could)
                 self._veil.over(job)
             if self._policy.backfill and self._reservation is None:
                 self._reserve(job)
+            if promise is not None:
+                # Another of its ask may be over before the promise begins, and have room made.
+                return _kept_by(promise, closest.type)
         return closest
 
     def _seat(self, veil: Veil, job: Waiting, types: list[str]) -> Why | None:
@@ -299,6 +308,21 @@ class _Pass:
 
     def _displace(self, job: Waiting) -> Why | None:
         """Free room for the job by stopping weaker claims, or claim what is being freed for it already."""
+        for pool, within_nominal in self._to_free(job):
+            found = self._victims.of(job, pool, within_nominal=within_nominal)
+            self._made.least_claim = self._victims.least_claim
+            if found is not None:
+                return self._free(job, pool, found)
+        return None
+
+    def _could_displace(self, job: Waiting) -> bool:
+        return any(
+            self._victims.could(job, pool, within_nominal=within_nominal)
+            for pool, within_nominal in self._to_free(job)
+        )
+
+    def _to_free(self, job: Waiting) -> Iterator[tuple[Pool, bool]]:
+        """The pools where room may be made for the job, and whether it would lie within its nominal share there."""
         ask, money, terms = job.ask, self._state.money, self._terms
         for type_name in ask.types:
             share, micros = terms.share(ask, type_name), terms.holds_micros(job, type_name)
@@ -307,13 +331,8 @@ class _Pass:
                 continue
             for pool in self._state.room.by_type.get(type_name, ()):
                 # Nobody is stopped for a job that could not pay for the place.
-                if terms.short_micros(ask.tenant, micros, pool):
-                    continue
-                found = self._victims.of(job, pool, within_nominal=share is Share.NOMINAL)
-                self._made.least_claim = self._victims.least_claim
-                if found is not None:
-                    return self._free(job, pool, found)
-        return None
+                if not terms.short_micros(ask.tenant, micros, pool):
+                    yield pool, share is Share.NOMINAL
 
     @cached_property
     def _victims(self) -> Victims:
@@ -364,3 +383,9 @@ class _Pass:
         self._taken.append((pool, left.claimed))
         self._reservation = left
         return grants
+
+
+def _kept_by(promise: Maintenance | Promised, type_name: str) -> Why:
+    """What keeps a job from the room there is, or that could be made, is promised."""
+    code = HoldCode.MAINTENANCE if isinstance(promise, Maintenance) else HoldCode.RESERVATION
+    return Why(code, type_name, promise=promise.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from petahour.model.jobs import Tier
@@ -87,17 +87,20 @@ class Veil:
         left = ((node, mask & ~cover.parts.get(node, 0)) for node, mask in grants if not cover.nodes >> node & 1)
         return tuple(Grant(node, mask) for node, mask in left if mask)
 
-    def why(self, job: Waiting) -> Maintenance | Reservation | None:
-        """The promise but for which the job would find room: the first that alone suffices; None: room is short."""
+    def why(self, job: Waiting, has_place: Callable[[], bool]) -> Maintenance | Reservation | None:
+        """The promise but for which the job would have a place: the first that alone suffices; None: room is short.
+
+        ``has_place`` tells whether it has one in what is to be seen.
+        """
         hidden = self.hidden(job)
         if not hidden:
             return None
         self.lift()
-        if not self._fits(job):
+        if not has_place():
             return None
         for number in hidden:
             self._wear(("", tuple(other for other in hidden if other != number)))
-            if self._fits(job):
+            if has_place():
                 return self._promises[number]
         return self._promises[hidden[0]]
 
@@ -108,9 +111,6 @@ class Veil:
             if isinstance(one, Reservation) and one.tenant == ask.tenant and one.type in ask.types:
                 return one if ask.tier is Tier.RESERVED else None
         return None
-
-    def _fits(self, job: Waiting) -> bool:
-        return self._state.room.fits(job.ask)
 
     def hidden(self, job: Waiting) -> tuple[int, ...]:
         """The promises whose accelerators the job may not use, by number: jobs of whom it is equal see alike."""

@@ -46,6 +46,16 @@ class Victims:
 
     def of(self, job: Waiting, pool: Pool, *, within_nominal: bool, seated: bool = False) -> Freed | None:
         """What to stop in the pool for the job; an empty list where room is on its way; None: no set suffices."""
+        found = self._find(job, pool, within_nominal=within_nominal, seated=seated)
+        if found is not None:
+            self._taken |= {running.id for running in found.stop}
+        return found
+
+    def could(self, job: Waiting, pool: Pool, *, within_nominal: bool) -> bool:
+        """Whether ``of`` would find something."""
+        return self._find(job, pool, within_nominal=within_nominal, seated=False) is not None
+
+    def _find(self, job: Waiting, pool: Pool, *, within_nominal: bool, seated: bool) -> Freed | None:
         coming = [run for run in self._state.yielding.get(job.id, ()) if run.pool == pool.index]
         weaker = self._seated(job, pool) if seated else self._weaker(job, pool, within_nominal)
         if self._veil is not None:
@@ -68,7 +78,6 @@ class Victims:
             pool.take(running.grants)
         if chosen is None or found is None:
             return None
-        self._taken |= {running.id for running in chosen}
         kept = ((node, mask & pool.free_mask(node)) for node, mask in found)
         return Freed(chosen, tuple(Grant(node, mask) for node, mask in kept if mask))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from petahour.simulator.money.prices import Prices
 
 MAX_RESERVATIONS = 10_000
+Reserved = TypeVar("Reserved", "Promised", Reservation)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +129,33 @@ def check_reserved(trace: Trace, reservations: Sequence[Promised]) -> None:
             "type that it reserved",
             remedy="Say what is reserved with --reservations FILE or [[reservation]] in the fleet file, or replay "
             "all as spot with --preemptible.",
+        )
+
+
+def unclaimed(trace: Trace, reservations: Iterable[Reserved], *, preemptible: bool) -> list[Reserved]:
+    """Those on whose seats no job of the trace can lie as their owner's: a promise to nobody, or a name misspelt.
+
+    ``preemptible``: every job is spot, so nobody has seats.
+    """
+    wanted: dict[str, set[str]] = {}
+    anything = set()
+    for job in trace.jobs:
+        if job.tier is Tier.RESERVED and not preemptible:
+            wanted.setdefault(job.tenant, set()).update(job.types)
+            if not job.types:
+                anything.add(job.tenant)
+    return [one for one in reservations if one.tenant not in anything and one.type not in wanted.get(one.tenant, ())]
+
+
+def check_claimed(trace: Trace, reservations: Sequence[Promised], *, preemptible: bool) -> None:
+    """Raises ValidationError for the first reservation on whose seats no job of the trace can lie."""
+    for one in unclaimed(trace, reservations, preemptible=preemptible):
+        raise refused(
+            f"{one.named}.tenant",
+            one.tenant,
+            f"a tenant with a job of tier reserved that accepts {one.type}"
+            + (", and with --preemptible every job is spot" if preemptible else ""),
+            "Correct the tenant or the type, or replay without strictness: its idle seats are then told.",
         )
 
 

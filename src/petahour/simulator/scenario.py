@@ -15,7 +15,7 @@ from petahour.simulator.gangs import Gangs
 from petahour.simulator.generate import Fleet, GenerateOptions, generate, with_speeds
 from petahour.simulator.money import Bill, Prices, bill_faults, bill_of
 from petahour.simulator.replay import BOUNDS, Costs, Replay
-from petahour.simulator.reservations import Promised, check_reserved, seated
+from petahour.simulator.reservations import Promised, check_claimed, check_reserved, seated
 from petahour.simulator.result import Result
 from petahour.simulator.trace import Trace, TraceJob
 
@@ -53,7 +53,9 @@ def jobs_for(demand: Trace | GenerateOptions, fleet: Fleet, world: World, *, see
 
 
 def check_possible(trace: Trace, fleet: Fleet, world: World) -> None:
-    """Raises ValidationError for the first job whose gang or type no state of the fleet could run."""
+    """Raises ValidationError for the first job whose gang or type no state of the fleet could run, and for the first
+    reservation that none of the jobs can use.
+    """
     gangs = Gangs(State(policy_named("fifo"), fleet.nodes), preemptible=world.preemptible)
     for job in trace.jobs:
         if gangs.of(job) is None:
@@ -63,6 +65,7 @@ def check_possible(trace: Trace, fleet: Fleet, world: World) -> None:
                 rule="a gang and a type that some state of the fleet could run",
                 remedy="Give a fleet that has them, or replay without strictness: it is then counted and told.",
             )
+    check_claimed(trace, (*fleet.reservations, *world.reservations), preemptible=world.preemptible)
 
 
 def wish_of(job: TraceJob) -> str:

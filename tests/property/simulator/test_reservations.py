@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from petahour.cli.replay_notes import notes_of
 from petahour.model.errors import ValidationError
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Tier
@@ -22,9 +23,9 @@ from petahour.simulator.money.prices import read_prices
 from petahour.simulator.recording import read_recording
 from petahour.simulator.recording import trace_of as recorded
 from petahour.simulator.replay import Replay, replay
-from petahour.simulator.reservations import Promised, parse_reservations, seated
+from petahour.simulator.reservations import Promised, parse_reservations, seated, unclaimed
 from petahour.simulator.result import NEVER, Outcome, Result
-from petahour.simulator.scenario import World, billed, jobs_for, replay_in
+from petahour.simulator.scenario import World, billed, check_possible, jobs_for, replay_in
 from petahour.simulator.trace import Trace, TraceJob
 
 NODES, WIDTH = 3, 4
@@ -204,6 +205,22 @@ def test_reserved_work_without_a_reservation_is_refused_by_name() -> None:
         jobs_for(trace, fleet, World(), seed=0)
     assert jobs_for(trace, fleet, World(preemptible=True), seed=0).jobs == trace.jobs
     assert jobs_for(trace, fleet, World(reservations=[promise("b")]), seed=0).jobs == trace.jobs
+
+
+def test_a_reservation_that_no_job_can_use_is_told_and_refused_where_strict() -> None:
+    trace = trace_of([(0, HOUR_MS, 4, Tier.RESERVED, 1, False), (0, HOUR_MS, 4, Tier.ON_DEMAND, 0, False)])
+    fleet = Fleet(nodes=plain_nodes(NODES, WIDTH))
+    own, idle, elsewhere = promise("b"), promise("a"), replace(promise("b"), type="another")
+    assert unclaimed(trace, [own, idle, elsewhere], preemptible=False) == [idle]  # b's job accepts any type
+    typed = replace(trace, jobs=[replace(job, types=(TYPE,)) for job in trace.jobs])
+    assert unclaimed(typed, [own, idle, elsewhere], preemptible=False) == [idle, elsewhere]
+    assert unclaimed(trace, [own], preemptible=True) == [own]
+    (note,) = notes_of(trace, [run(trace, "fifo", [replace(own, nodes=1), replace(idle, nodes=1)])])
+    assert "1 reservation has seats that none of their owner's jobs can use" in note
+    assert f"a's of {TYPE}" in note
+    check_possible(trace, fleet, World(reservations=[own]))
+    with pytest.raises(ValidationError, match=r"tenant: .* tenant with a job of tier reserved .*'a'.*Correct"):
+        check_possible(trace, fleet, World(reservations=[own, idle]))
 
 
 def test_every_hour_of_a_reservation_is_charged_used_or_not_and_its_seats_cost_nothing(tmp_path: Path) -> None:
