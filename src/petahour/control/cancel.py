@@ -67,7 +67,14 @@ def ask_to_stop(
     tx: Transaction, job: Job, allocation: Allocation, *, cause: StopCause, for_job: str, at_ms: int, text: str
 ) -> Job:
     """Store the intent to stop a running allocation; the control step carries it out."""
-    stopping = replace(allocation, state=AllocationState.STOPPING, stop_cause=cause, stop_for=for_job, stop_ms=at_ms)
+    stopping = replace(
+        allocation,
+        state=AllocationState.STOPPING,
+        stop_cause=cause,
+        stop_for=for_job,
+        stop_ms=at_ms,
+        preempted_ms=at_ms if cause.yields else None,
+    )
     tx.allocations.save(stopping)
     return move(
         tx,

@@ -31,6 +31,14 @@ class StopCause(StrEnum):
     MAINTENANCE = "maintenance"
     RECALLED = "recalled"
 
+    @property
+    def yields(self) -> bool:
+        """The operator wants the accelerators: what the job uses from then on is not billed."""
+        return self in YIELDING
+
+
+YIELDING = frozenset({StopCause.PREEMPTED, StopCause.MAINTENANCE, StopCause.RECALLED})
+
 
 class EndKind(StrEnum):
     """How an allocation ended. ``lost`` is the operator's fault (a supervisor or node gone) and is not billed."""
@@ -47,7 +55,8 @@ class Allocation:
     """Accelerators given to one attempt of a job from ``placed_ms`` (inclusive) to ``ended_ms`` (exclusive).
 
     Billing runs from ``started_ms``, the first rank's start. ``metered_ms`` is the instant up to which
-    usage records exist. ``borrowed``: beyond the tenant's nominal quota, thus reclaimable.
+    usage records exist. ``preempted_ms`` is when the operator asked it to make way; what it uses from then on is not
+    billed, and no later cancellation undoes it. ``borrowed``: beyond the tenant's nominal quota, thus reclaimable.
     ``price_micros`` is the price of one accelerator-hour it was placed under. ``price_for_ms`` is for how much
     running time the book it was placed under stays its own (None: for all of it); what it uses later is priced
     by the book then in force. ``funded_until_ms`` is set where credit covers less than the next stretch: then the
@@ -79,6 +88,7 @@ class Allocation:
     stop_cause: StopCause | None = None
     stop_for: str = ""
     stop_ms: int | None = None
+    preempted_ms: int | None = None
     end_kind: EndKind | None = None
     hold_transfer: str = ""
     price_for_ms: int | None = None
@@ -87,13 +97,6 @@ class Allocation:
     limit_micros: int | None = None
     reservation: str = ""
     reserved_until_ms: int | None = None
-
-    @property
-    def preempted_ms(self) -> int | None:
-        """When the operator asked it to make way, which a cancellation that came later does not undo."""
-        causes = (StopCause.PREEMPTED, StopCause.MAINTENANCE, StopCause.RECALLED)
-        yields = self.stop_cause in causes or self.stop_for
-        return self.stop_ms if yields else None
 
     @property
     def accelerators(self) -> int:

@@ -67,7 +67,7 @@ def outlook_view(outlook: Outlook | None) -> View | None:
 
 def allocation_view(allocation: Allocation) -> View:
     shown = asdict(allocation)
-    for internal in ("job", "tenant", "project", "stop_for", "hold_transfer", "engine"):
+    for internal in ("job", "tenant", "project", "stop_for", "preempted_ms", "hold_transfer", "engine"):
         del shown[internal]
     return shown
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.integration.control.house import BEGIN_MS, OPERATOR, House, open_house
 
-from petahour.control.audit import audit
-from petahour.control.cancel import cancel
+from petahour.control.audit import audit, verify
+from petahour.control.cancel import ask_to_stop, cancel
 from petahour.control.evidence import Evidence, compare
 from petahour.engines.protocol import Phase
-from petahour.model.allocations import EndKind
+from petahour.model.allocations import YIELDING, EndKind, StopCause
 from petahour.model.events import EventKind
 from petahour.model.jobs import JobState, Tier
 from petahour.model.resources import Slot
@@ -259,3 +259,22 @@ def test_a_clock_that_steps_back_loses_and_doubles_nothing(house: House) -> None
     assert seconds(house, other) == {"provisioning": 40, "billed": 5}
     end(house, allocation, EndKind.SUCCEEDED, 0, ended_ms=started_ms + 31 * MINUTE_MS)
     assert seconds(house, allocation) == before
+
+
+@pytest.mark.parametrize("cause", StopCause)
+def test_whoever_cancels_a_job_that_stops_changes_nothing_of_what_is_billed(tmp_path: Path, cause: StopCause) -> None:
+    house = open_house(sqlite_url(tmp_path / "petahour.db"), tmp_path)
+    allocation = begin(house, tier=Tier.SPOT)
+    house.clock.at_ms += 10 * SECOND_MS
+    with house.context.store.write() as tx:
+        job, held = tx.jobs.get("job-a"), tx.allocations.latest(["job-a"])["job-a"]
+        assert job is not None
+        ask_to_stop(tx, job, held, cause=cause, for_job="", at_ms=house.clock.at_ms, text="it is to stop")
+    cancel(house.context, OPERATOR, "job-a")
+    end(house, allocation, EndKind.STOPPED, 20 * SECOND_MS)
+    billed = {"billed": 10, "preemption": 20} if cause in YIELDING else {"billed": 30}
+    assert seconds(house, allocation) == {"provisioning": 40} | billed
+    assert state(house, "job-a") is JobState.CANCELLED
+    with house.context.store.read() as tx:  # Of money alone: nothing here is a reason to stop it.
+        assert [check for check in verify(tx) if not check.ok] == []
+    house.context.store.close()

@@ -99,6 +99,7 @@ ENDED = {
     "stop_cause": StopCause.PREEMPTED,
     "stop_for": "job-2",
     "stop_ms": HOUR + 7,
+    "preempted_ms": HOUR + 6,
     "end_kind": EndKind.STOPPED,
     "hold_transfer": "trf-hold-alloc-1-0",
 }

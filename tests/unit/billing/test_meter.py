@@ -155,8 +155,8 @@ def test_the_time_from_a_request_to_yield_is_waived() -> None:
         started_ms=started,
         ended_ms=NOON + HOUR_MS + 2 * MINUTE_MS,
         stop_cause=StopCause.CANCELLED,
-        stop_for="job-2",
         stop_ms=NOON + 55 * MINUTE_MS,
+        preempted_ms=NOON + 55 * MINUTE_MS,
     )
     records = meter(yielding, until_ms=NOON + 9 * HOUR_MS)
     assert [(one.end_ms - one.start_ms, one.waive_reason) for one in records] == [
@@ -165,9 +165,8 @@ def test_the_time_from_a_request_to_yield_is_waived() -> None:
         (5 * MINUTE_MS, WaiveReason.PREEMPTION),
         (2 * MINUTE_MS, WaiveReason.PREEMPTION),
     ]
-    for cause in (StopCause.CREDIT, StopCause.CANCELLED):
-        billed = meter(replace(yielding, stop_cause=cause, stop_for=""), until_ms=NOON + 9 * HOUR_MS)
-        assert {one.waive_reason for one in billed[1:]} == {None}
+    billed = meter(replace(yielding, preempted_ms=None), until_ms=NOON + 9 * HOUR_MS)
+    assert {one.waive_reason for one in billed[1:]} == {None}
 
 
 def test_a_leap_day_has_twenty_four_hours_and_no_day_another_count() -> None:

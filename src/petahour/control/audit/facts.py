@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from petahour.billing.book import PriceBook
 from petahour.control.audit.moves import TELLING
-from petahour.model.allocations import Allocation, EndKind, StopCause
+from petahour.model.allocations import YIELDING, Allocation, EndKind
 from petahour.model.events import Event, EventKind
 from petahour.model.jobs import Job
 from petahour.model.prices import SpotPrice
@@ -53,8 +53,7 @@ class Life:
     @property
     def preempted_ms(self) -> int | None:
         """When it was first asked to yield by the operator."""
-        causes = (StopCause.PREEMPTED, StopCause.MAINTENANCE, StopCause.RECALLED)
-        asked = (event.at_ms for event in self.stopping if event.data.get("stop_cause") in causes)
+        asked = (event.at_ms for event in self.stopping if event.data.get("stop_cause") in YIELDING)
         return next(asked, None)
 
     @property

@@ -194,5 +194,6 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             ended_ms=ended_ms,
             stop_cause=StopCause.PREEMPTED if outcome in _TOLD else None,
             stop_ms=ended_ms if outcome in _TOLD else None,
+            preempted_ms=ended_ms if outcome in _TOLD else None,
             end_kind=_ENDS[Outcome(outcome)],
         )

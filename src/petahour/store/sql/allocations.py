@@ -16,8 +16,8 @@ from petahour.store.sql.schema import allocations, held_accelerators
 from petahour.store.sql.statements import batches, one, rows
 
 _CHANGING = (
-    "state", "started_ms", "ended_ms", "metered_ms", "stop_cause", "stop_for", "stop_ms", "end_kind", "hold_transfer",
-    "funded_until_ms", "reserved_until_ms",
+    "state", "started_ms", "ended_ms", "metered_ms", "stop_cause", "stop_for", "stop_ms", "preempted_ms", "end_kind",
+    "hold_transfer", "funded_until_ms", "reserved_until_ms",
 )  # fmt: skip
 
 

@@ -177,6 +177,7 @@ allocations = Table(
     Column("stop_cause", String(20)),
     Column("stop_for", String(40), nullable=False),
     Column("stop_ms", BigInteger),
+    Column("preempted_ms", BigInteger),
     Column("end_kind", String(20)),
     Column("hold_transfer", String(160), nullable=False),
     Column("price_for_ms", BigInteger),

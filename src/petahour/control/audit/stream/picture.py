@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from petahour.model.allocations import YIELDING
 from petahour.model.events import Event, EventKind
 
 Fault = tuple[str, str]
@@ -155,7 +156,7 @@ class Picture:
             self.runs[name].started_ms = event.at_ms
         elif kind is EventKind.JOB_STOPPING:
             run = self.runs[name]
-            if data["stop_cause"] in ("preempted", "maintenance", "recalled") and run.yielded_ms is None:
+            if data["stop_cause"] in YIELDING and run.yielded_ms is None:
                 run.yielded_ms = event.at_ms
         elif kind is EventKind.HOURS_CLOSED:
             run = self.runs[name]
