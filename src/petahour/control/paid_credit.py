@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from petahour.billing.paid_credit import CreditMove, PaidCredit
 from petahour.billing.postings import posting_id
-from petahour.control.credit_accounts import prepaid
+from petahour.control.credit_accounts import owed, prepaid
 from petahour.model.errors import ConflictError
 from petahour.model.money import Money, format_micros
 from petahour.model.usage import AccountKind, Transfer, TransferKind, account_id
@@ -17,10 +17,11 @@ def paid_credit(tx: Transaction, tenant: str, currency: str) -> PaidCredit:
 
 
 def require_refundable(tx: Transaction, tenant: str, money: Money) -> None:
-    """Raises ConflictError for more than what was paid for and is neither used nor held, with all of these sums."""
+    """Raises ConflictError for more than what was paid for and is neither used, held nor owed, with these sums."""
     balance = prepaid(tx, tenant, money.currency)
     parts = paid_credit(tx, tenant, money.currency)
-    most = parts.refundable_micros(balance.pending_debits_micros)
+    owes = max(0, -owed(tx, tenant, money.currency).posted_micros)
+    most = max(0, parts.refundable_micros(balance.pending_debits_micros) - owes)
     if money.micros <= most:
         return
     sums = [f"{Money(max(0, parts.paid_micros), money.currency)} paid for"]
@@ -30,14 +31,17 @@ def require_refundable(tx: Transaction, tenant: str, money: Money) -> None:
         sums.append(f"{Money(parts.owed_micros, money.currency)} used beyond all credit")
     if balance.pending_debits_micros:
         sums.append(f"{Money(balance.pending_debits_micros, money.currency)} of it held for jobs")
+    if owes:
+        sums.append(f"and it owes {Money(owes, money.currency)}")
     remedies = [f"Pay back at most {Money(most, money.currency)}"] if most else ["Nothing can be paid back now"]
-    if parts.refundable_micros(0) > most:
+    if parts.refundable_micros(0) > parts.refundable_micros(balance.pending_debits_micros):
         remedies.append("or stop the tenant's jobs, which hold credit")
     raise ConflictError(
         field="amount",
         value=str(money),
-        rule=f"at most the credit that was paid for and is neither used nor held, {Money(most, money.currency)}; "
-        f"{tenant} has {Money(balance.posted_micros, money.currency)}: {', '.join(sums)}",
+        rule="at most the credit that was paid for and is neither used, held nor owed, "
+        f"{Money(most, money.currency)}; {tenant} has {Money(balance.posted_micros, money.currency)}: "
+        f"{', '.join(sums)}",
         remedy=", ".join(remedies) + ".",
     )
 

@@ -44,6 +44,10 @@ def test_what_was_owed_comes_back_as_cash_if_it_was_paid(books: Books) -> None:
     with books.store.write() as tx:
         use(tx, "a", at(3, 5), at(3, 5, 8, 30), count=8, postpaid=True)
     invoice = issued(books)
+    with pytest.raises(
+        ConflictError, match=r"1,000\.00 CNY paid for, and it owes 1,075\.76 CNY.* Nothing can be paid"
+    ):
+        moved(books, TransferKind.REFUND, "1")
     pay_invoice(books.context, OPERATOR, invoice.number, amount=None, key="wire")
     credit_invoice(books.context, OPERATOR, invoice.number, line=1, amount="100", reason="slow", key="n")
     with pytest.raises(ConflictError, match=r"1,113\.00 CNY paid for"):
