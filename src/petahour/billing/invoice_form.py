@@ -114,7 +114,7 @@ def _row(line: InvoiceLine, digits: int, price_digits: int) -> tuple[str, ...]:
 def _label(line: InvoiceLine) -> str:
     if line.fee:
         return "fee"
-    return "share" if line.tier == LENT else "correction"
+    return "share" if line.tier == LENT and line.amount_micros < 0 else "correction"
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> str:

@@ -34,7 +34,7 @@ def grant(
 
 
 def refund(tenant: TenantArgument, amount: AmountArgument, key: Key, note: Note, as_json: AsJson = False) -> None:
-    """Note that prepaid credit was paid back to a tenant: at most what was paid for and is neither used nor held."""
+    """Note that prepaid credit was paid back to a tenant: at most what was paid for and is not used, held or owed."""
     _move(tenant, "refund", amount, key, note, as_json=as_json)
 
 

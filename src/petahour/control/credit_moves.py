@@ -34,8 +34,8 @@ def move_credit(
     """Give a tenant credit (``grant``), make a fault good (``service-credit``), or pay credit back (``refund``).
 
     One key is one movement of its kind, however often it is sent. Raises ConflictError for a key that was used with
-    another amount or note and for a refund of more than was paid for and is neither used nor held, ForbiddenError
-    above what the caller may add alone, and ValidationError without a reason.
+    another amount or note and for a refund of more than was paid for and is neither used, held nor owed,
+    ForbiddenError above what the caller may add alone, and ValidationError without a reason.
     """
     authorize(caller, Action.ADD_CREDIT)
     if kind not in KINDS:

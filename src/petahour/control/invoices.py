@@ -10,6 +10,7 @@ from petahour.billing.apportion import minor_unit
 from petahour.billing.close import numbered
 from petahour.billing.credit_note import credit_note, credit_transfers
 from petahour.billing.ledger import reversal
+from petahour.billing.postings import posting_id
 from petahour.billing.settle import payment, settlement_ids
 from petahour.control.authorize import Action, authorize
 from petahour.control.billing_terms import require_seller
@@ -22,6 +23,7 @@ from petahour.model.invoices import DocumentKind, InvoiceDocument, InvoiceState,
 from petahour.model.money import Money, format_micros
 from petahour.model.tenants import Caller
 from petahour.model.time import to_datetime
+from petahour.model.usage import TransferKind
 from petahour.store.protocol import InvoiceFilter, Transaction
 
 MAX_REASON_LENGTH = 500
@@ -148,7 +150,8 @@ def credit_invoice(
     """A credit note over a part of one line (all of it without an amount), with its share of the tax.
 
     What is still due gets less; the rest becomes prepaid credit. One key is one note of an invoice, however often
-    sent. Raises ConflictError for more than the line has left, or a key used for another note.
+    sent. Raises ConflictError for more than the line has left, for what was written off and so never paid, or a key
+    used for another note.
     """
     authorize(caller, Action.MANAGE_INVOICES)
     reason = _reason(reason)
@@ -174,6 +177,7 @@ def credit_invoice(
             key=key,
             at_ms=now_ms,
         )
+        _require_paid(found, earlier, made)
         series = f"{seller.prefix}C{to_datetime(now_ms):%Y}"
         serial = tx.invoices.last_serial(series) + 1
         made = numbered(made, series=series, serial=serial)
@@ -191,6 +195,21 @@ def credit_invoice(
         tx.events.append(Event(kind=EventKind.CREDIT_NOTE_ISSUED, at_ms=now_ms, tenant=made.tenant, data=data))
     context.wake()
     return made
+
+
+def _require_paid(found: InvoiceDocument, earlier: Sequence[InvoiceDocument], made: InvoiceDocument) -> None:
+    """What becomes credit was paid: without this, a debt that was given up would be a gift besides."""
+    left_micros = max(0, found.prepaid_micros) + found.paid_micros + sum(note.prepaid_micros for note in earlier)
+    if -made.prepaid_micros > max(0, left_micros):
+        given_up = posting_id(TransferKind.WRITE_OFF, found.tenant, found.number)
+        becomes, left = (Money(micros, found.currency) for micros in (-made.prepaid_micros, max(0, left_micros)))
+        raise ConflictError(
+            field="amount",
+            value=str(becomes),
+            rule=f"what was written off of {found.number} becomes no credit: {left} of it was paid and not credited "
+            "yet",
+            remedy=f'Credit less, or take the write-off back first by "petahour ledger reverse {given_up}".',
+        )
 
 
 def _same_note(note: InvoiceDocument, *, line: int, amount: str | None, reason: str) -> InvoiceDocument:

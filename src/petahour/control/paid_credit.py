@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from petahour.billing.paid_credit import CreditMove, PaidCredit
 from petahour.billing.postings import posting_id
-from petahour.control.credit_accounts import prepaid
+from petahour.control.credit_accounts import owed, prepaid
 from petahour.model.errors import ConflictError
 from petahour.model.money import Money, format_micros
 from petahour.model.usage import AccountKind, Transfer, TransferKind, account_id
-from petahour.store.protocol import StoredTransfer, Transaction
+from petahour.store.protocol import Transaction
+
+_APART = (TransferKind.REFUND.value, TransferKind.REVERSAL.value)  # debits that are no use
 
 
 def paid_credit(tx: Transaction, tenant: str, currency: str) -> PaidCredit:
     """The parts of a tenant's credit, from all that ever moved it. Costs that many rows."""
-    return PaidCredit.of(_move(one, taken, tenant) for one, taken in tx.ledger.credit_moves(tenant, currency))
+    return PaidCredit.of(_moves(tx, tenant, currency))
 
 
 def require_refundable(tx: Transaction, tenant: str, money: Money) -> None:
-    """Raises ConflictError for more than what was paid for and is neither used nor held, with all of these sums."""
+    """Raises ConflictError for more than what was paid for and is neither used, held nor owed, with these sums."""
     balance = prepaid(tx, tenant, money.currency)
     parts = paid_credit(tx, tenant, money.currency)
-    most = parts.refundable_micros(balance.pending_debits_micros)
+    owes = max(0, -owed(tx, tenant, money.currency).posted_micros)
+    most = max(0, parts.refundable_micros(balance.pending_debits_micros) - owes)
     if money.micros <= most:
         return
     sums = [f"{Money(max(0, parts.paid_micros), money.currency)} paid for"]
@@ -30,14 +35,17 @@ def require_refundable(tx: Transaction, tenant: str, money: Money) -> None:
         sums.append(f"{Money(parts.owed_micros, money.currency)} used beyond all credit")
     if balance.pending_debits_micros:
         sums.append(f"{Money(balance.pending_debits_micros, money.currency)} of it held for jobs")
+    if owes:
+        sums.append(f"and it owes {Money(owes, money.currency)}")
     remedies = [f"Pay back at most {Money(most, money.currency)}"] if most else ["Nothing can be paid back now"]
-    if parts.refundable_micros(0) > most:
+    if parts.refundable_micros(0) > parts.refundable_micros(balance.pending_debits_micros):
         remedies.append("or stop the tenant's jobs, which hold credit")
     raise ConflictError(
         field="amount",
         value=str(money),
-        rule=f"at most the credit that was paid for and is neither used nor held, {Money(most, money.currency)}; "
-        f"{tenant} has {Money(balance.posted_micros, money.currency)}: {', '.join(sums)}",
+        rule="at most the credit that was paid for and is neither used, held nor owed, "
+        f"{Money(most, money.currency)}; {tenant} has {Money(balance.posted_micros, money.currency)}: "
+        f"{', '.join(sums)}",
         remedy=", ".join(remedies) + ".",
     )
 
@@ -57,13 +65,24 @@ def require_brought(tx: Transaction, topup: Transfer) -> None:
         )
 
 
-def _move(one: StoredTransfer, taken: str | None, tenant: str) -> CreditMove:
-    kind = TransferKind(one.kind)
-    credit, owed = (account_id(kind, one.currency, tenant) for kind in (AccountKind.PREPAID, AccountKind.RECEIVABLE))
-    into = credit if credit in (one.debit, one.credit) else owed
-    return CreditMove(
-        kind,
-        one.amount_micros if one.credit == into else -one.amount_micros,
-        None if taken is None else TransferKind(taken),
-        of_note=kind is TransferKind.SERVICE_CREDIT and one.id != posting_id(kind, tenant, one.cause),
-    )
+def _moves(tx: Transaction, tenant: str, currency: str) -> Iterator[CreditMove]:
+    """Use between two other movements is one, as it comes to the same: of a year there are many rows of it."""
+    own = account_id(AccountKind.PREPAID, currency, tenant)
+    used = 0
+    for one, taken in tx.ledger.credit_moves(tenant, currency, holds=False):
+        if one.debit == own and one.kind not in _APART:
+            used += one.amount_micros
+            continue
+        if used:
+            yield CreditMove(TransferKind.CHARGE, -used)
+            used = 0
+        kind = TransferKind(one.kind)
+        paid_out = one.debit == own or (own != one.credit and taken is not None)
+        yield CreditMove(
+            kind,
+            -one.amount_micros if paid_out else one.amount_micros,
+            None if taken is None else TransferKind(taken),
+            of_note=kind is TransferKind.SERVICE_CREDIT and one.id != posting_id(kind, tenant, one.cause),
+        )
+    if used:
+        yield CreditMove(TransferKind.CHARGE, -used)

@@ -127,7 +127,8 @@ class TermsLife(Looks):
         with self.house.context.store.read() as tx:
             parts = paid_credit(tx, "acme", "CNY")
         assert parts.left_micros == credit.posted_micros
-        left = min(parts.paid_micros, credit.available_micros)
+        owes = max(0, -sum(one.posted_micros for one in self._balances() if one.account == "receivable:acme:CNY"))
+        left = min(parts.paid_micros, credit.available_micros) - owes
         refund = kind is TransferKind.REFUND
         try:
             for _ in range(2):

@@ -94,6 +94,26 @@ def test_a_debt_that_was_given_up_can_be_paid_after_all(books: Books, owed: Invo
     assert pay_invoice(books.context, OPERATOR, owed.number, amount=None, key="wire-9").due_micros == 0
 
 
+def test_a_debt_that_was_given_up_is_not_credited_besides(books: Books, owed: InvoiceDocument) -> None:
+    """Of 1,075.76 were 1,000.00 paid from credit, and 75.76 written off."""
+    write_off(books.context, OPERATOR, owed.number, reason="insolvent")
+    with books.store.read() as tx:
+        head = tx.ledger.head()
+    with pytest.raises(ConflictError, match=r"of PH2026-00001 becomes no credit: 1,000\.00 CNY of it was paid"):
+        credit_invoice(books.context, OPERATOR, owed.number, line=1, amount=None, reason="it never ran", key="n-1")
+    with books.store.read() as tx:
+        assert tx.ledger.head() == head
+    credit_invoice(books.context, OPERATOR, owed.number, line=1, amount="800", reason="slow", key="n-2")
+    assert credit(books) == 904_000_000
+    with pytest.raises(ConflictError, match=r"96\.00 CNY of it was paid and not credited yet"):
+        credit_invoice(books.context, OPERATOR, owed.number, line=1, amount="85", reason="slow", key="n-3")
+    (given_up,) = posted(books, TransferKind.WRITE_OFF)
+    reverse(books.context, OPERATOR, given_up.id, note="the receiver pays")
+    credit_invoice(books.context, OPERATOR, owed.number, line=1, amount=None, reason="it never ran", key="n-4")
+    assert credit(books) == 1_000_000_000
+    assert find_invoice(books.context, OPERATOR, owed.number).due_micros == 0
+
+
 @pytest.mark.parametrize("kind", [TransferKind.TAX, TransferKind.ROUNDING, TransferKind.SERVICE_CREDIT])
 def test_what_belongs_to_a_document_is_not_taken_back_alone(
     books: Books, owed: InvoiceDocument, kind: TransferKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.integration.promises.test_reservations import ADMIN, CPU_MICROS, allo
 from tests.integration.store.conftest import postgres, store, url
 from tests.property.control.floor import OPERATOR, PRICES, HandPlane
 
+from petahour.billing.invoice_form import render_text
 from petahour.control.account_statement import statement_for
 from petahour.control.audit import verify
 from petahour.control.audit.lending import LENDINGS, SHARED
@@ -290,6 +292,9 @@ def test_a_charge_that_is_taken_back_takes_the_owners_share_along(plane: HandPla
     assert told[1].data["note"] == note
     credit, _ = statement_for(plane.context, OPERATOR, "acme", month).accounts
     assert [one.amount_micros for one in credit.entries if one.note == note] == [-first.amount_micros]
+    text = render_text(invoice_for(plane.context, OPERATOR, "acme", month)).splitlines()
+    corrected = [line.split()[:4] for line, below in pairwise(text) if note in below]
+    assert corrected == [["correction", "cpu", "lent", f"{first.amount_micros / 1e6:.6f}"]]
     plane.clock.at_ms = month_bounds(month)[1] + 5 * MINUTE_MS
     for _ in range(3):
         plane.step(MINUTE_MS)

@@ -67,7 +67,7 @@ def test_no_more_is_paid_back_than_is_neither_used_nor_held(plane: Plane) -> Non
     plane.topup("1")
     plane.submit()
     plane.step()
-    with pytest.raises(ConflictError, match="neither used nor held"):
+    with pytest.raises(ConflictError, match="neither used, held nor owed"):
         moved(plane, REFUND, "1")
     held = balance_of(plane.context, OPERATOR, "acme").pending_debits_micros
     assert held > 0
@@ -83,7 +83,7 @@ def test_only_credit_that_was_paid_for_is_paid_back_and_granted_credit_is_used_f
     with pytest.raises(ConflictError) as caught:
         moved(plane, REFUND, "10.01")
     said = str(caught.value)
-    assert "at most the credit that was paid for and is neither used nor held, 10.00 CNY" in said
+    assert "at most the credit that was paid for and is neither used, held nor owed, 10.00 CNY" in said
     assert "acme has 63.20 CNY: 10.00 CNY paid for, 53.20 CNY granted, which is spent and never paid back" in said
     assert "Pay back at most 10.00 CNY." in said
     used = plane.submit()

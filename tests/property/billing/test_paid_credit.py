@@ -164,3 +164,15 @@ def test_holds_are_on_granted_credit_first(steps: list[tuple[str, int, int]], he
     most = parts.refundable_micros(held)
     parts.take(CreditMove(TransferKind.CHARGE, -held))
     assert most == parts.refundable_micros(0)
+
+
+@given(MANY)
+def test_use_between_two_other_moves_is_one(steps: list[tuple[str, int, int]]) -> None:
+    moves = [move for move, _ in histories(steps)]
+    summed: list[CreditMove] = []
+    for move in moves:
+        if summed and move.kind in OUT and summed[-1].kind in OUT:
+            summed[-1] = CreditMove(move.kind, move.gain_micros + summed[-1].gain_micros)
+        else:
+            summed.append(move)
+    assert PaidCredit.of(summed) == PaidCredit.of(moves)

@@ -199,8 +199,10 @@ class SqlLedger:
     def every_transfer(self) -> Iterator[tuple[StoredTransfer, str, StoredCharge]]:
         return streams.every_transfer(self._connection)
 
-    def credit_moves(self, tenant: str, currency: str) -> Iterator[tuple[StoredTransfer, str | None]]:
-        return streams.credit_moves(self._connection, tenant, currency)
+    def credit_moves(
+        self, tenant: str, currency: str, *, holds: bool = True
+    ) -> Iterator[tuple[StoredTransfer, str | None]]:
+        return streams.credit_moves(self._connection, tenant, currency, holds=holds)
 
     def charges_without_usage(self) -> Sequence[str]:
         return streams.charges_without_usage(self._connection)

@@ -24,6 +24,8 @@ _CHARGE = [charges.c[name] for name in StoredCharge._fields]
 _TRANSFER = [transfers.c[name] for name in StoredTransfer._fields]
 
 
+_HOLDS = [kind.value for kind in (TransferKind.PENDING, TransferKind.VOID, TransferKind.EXPIRE)]
+
 _CHARGE_KEYED = ("usage", *StoredCharge._fields)
 _OF_USAGE = StoredCharge._fields.index("usage")
 _NO_CHARGE = StoredCharge(*[None] * len(_CHARGE))  # type: ignore[arg-type]
@@ -55,12 +57,15 @@ def every_transfer(connection: Connection) -> Iterator[tuple[StoredTransfer, str
             yield from zip(made, [row[size] for row in rows], posted, strict=True)
 
 
-def credit_moves(connection: Connection, tenant: str, currency: str) -> Iterator[tuple[StoredTransfer, str | None]]:
-    """In commit order, what was posted or held on a tenant's credit, and the payments of its invoices.
+def credit_moves(
+    connection: Connection, tenant: str, currency: str, *, holds: bool
+) -> Iterator[tuple[StoredTransfer, str | None]]:
+    """In commit order, what moved a tenant's credit or is held of it, and the payments of its invoices.
 
     A reversal comes with the kind of what it takes back.
     """
     query = credit_moves_query(tenant, currency)
+    query = query if holds else query.where(transfers.c.kind.not_in(_HOLDS))
     with closing(connection.execute(query, execution_options={"yield_per": _AT_ONCE})) as result:
         for rows in result.partitions(_AT_ONCE):
             yield from ((_transfer(row[:-1]), row[-1]) for row in rows)
