@@ -32,6 +32,7 @@ bench: $(TEST_READY) servers
 	$(BIN)/python benchmarks/control_step.py
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python benchmarks/turns.py
 	$(BIN)/python benchmarks/money.py --prove
 	$(BIN)/python benchmarks/money.py --postgres
 	$(BIN)/python benchmarks/engines.py

@@ -9,10 +9,10 @@ import numpy as np
 
 from petahour.model.time import SECOND_MS
 from petahour.scheduler.party import Party, party_of
-from petahour.scheduler.shares.chips import Promise, Rules, choose, promise
+from petahour.scheduler.shares.chips import Promise, Rules, choose, presses, promise
 from petahour.scheduler.shares.demand import Demand
 from petahour.scheduler.shares.finish_time import alone_speeds, finish_time
-from petahour.scheduler.shares.least_end import Plan, least_end
+from petahour.scheduler.shares.least_end import least_end, no_plan
 from petahour.scheduler.shares.linear import Floats, Ints
 from petahour.scheduler.shares.max_min import max_min
 from petahour.scheduler.shares.rounds import NOWHERE, Account, next_round
@@ -74,26 +74,17 @@ def turns_of(state: State, now_ms: int, terms: Terms, veil: Veil | None) -> tupl
 
 def by_chips(party: Party, held: Turns | None, now_ms: int) -> Turns:
     """Least work first on the types where it counts most, and nobody past the promised end: see ``shares.chips``."""
-    rules, crowd = Rules(), frozenset(job.id for job in party.jobs)
+    rules, now_s, crowd = Rules(), now_ms / SECOND_MS, frozenset(job.id for job in party.jobs)
     arrived = held is None or not crowd <= held.crowd
+    old = held.promise if held is not None else Promise()
+    demand, remaining_s = party.demand, party.remaining_s
     # A large crowd keeps every type busy by itself, and the program would take longer than it is worth.
-    plan = (
-        least_end(party.demand, party.remaining_s)
-        if len(party.jobs) <= PLANNED
-        else Plan(time_s=np.zeros(party.demand.speeds.shape), end_s=0.0)
+    planned = len(party.jobs) <= PLANNED and presses(
+        old, demand, remaining_s, now_s=now_s, arrived=arrived, rules=rules
     )
-    kept = promise(
-        held.promise if held is not None else Promise(),
-        party.demand,
-        party.remaining_s,
-        plan,
-        now_s=now_ms / SECOND_MS,
-        arrived=arrived,
-        rules=rules,
-    )
-    chosen = choose(
-        party.demand, party.remaining_s, plan, kept, now_s=now_ms / SECOND_MS, before=party.before, rules=rules
-    )
+    plan = least_end(demand, remaining_s) if planned else no_plan(demand)
+    kept = promise(old, demand, remaining_s, plan, now_s=now_s, arrived=arrived, rules=rules)
+    chosen = choose(demand, remaining_s, plan, kept, now_s=now_s, before=party.before, rules=rules)
     made = _made(party, chosen.on, now_ms, now_ms + rules.round_ms)
     return replace(made, crowd=crowd, promise=kept)
 

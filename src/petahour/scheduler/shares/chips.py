@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from petahour.scheduler.shares.demand import Demand
-from petahour.scheduler.shares.least_end import Plan
+from petahour.scheduler.shares.least_end import Plan, no_plan, soon_end
 from petahour.scheduler.shares.linear import Bools, Floats, Ints
 from petahour.scheduler.shares.rounds import Round, turn
 
@@ -35,6 +35,16 @@ class Promise:
 
     ends_s: float = 0.0
     span_s: float = 0.0
+
+
+def presses(held: Promise, demand: Demand, remaining: Floats, *, now_s: float, arrived: bool, rules: Rules) -> bool:
+    """Whether promise or choice may depend on the plan of least end, which takes long to find.
+
+    It does not where each job's time on its fastest type alone is over well before the promise: the least end is
+    sooner still, so it moves no promise and nothing presses.
+    """
+    ends_s = promise(held, demand, remaining, no_plan(demand), now_s=now_s, arrived=arrived, rules=rules).ends_s
+    return soon_end(demand, remaining) >= rules.loose * (ends_s - now_s)
 
 
 def promise(

@@ -22,6 +22,25 @@ class Plan:
     end_s: float
 
 
+def no_plan(demand: Demand) -> Plan:
+    """A plan that says nothing."""
+    return Plan(time_s=np.zeros(demand.speeds.shape), end_s=0.0)
+
+
+def soon_end(demand: Demand, remaining: Floats) -> float:
+    """When all is over if each job runs on its fastest type alone, moved at will: never sooner than the least end."""
+    usable = demand.usable
+    runs = np.flatnonzero((usable.max(axis=1, initial=0.0) > 0) & (remaining > 0))
+    if not len(runs):
+        return 0.0
+    needed_s = remaining[runs] / usable[runs].max(axis=1)
+    on = usable[runs].argmax(axis=1)
+    load = np.bincount(on, needed_s * demand.gangs[runs], minlength=usable.shape[1])
+    # Where a job has a speed there are accelerators.
+    load_s = np.divide(load, demand.capacities, out=np.zeros_like(load), where=demand.capacities > 0)
+    return float(max(needed_s.max(), load_s.max()))
+
+
 def least_end(demand: Demand, remaining: Floats) -> Plan:
     """The plan of least end for ``remaining`` work of each job; gangs keep their size.
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petahour.scheduler.shares.chips import Promise, Rules, choose, promise
+from petahour.scheduler.shares.chips import Promise, Rules, choose, presses, promise
 from petahour.scheduler.shares.demand import Demand
-from petahour.scheduler.shares.least_end import Plan, least_end
+from petahour.scheduler.shares.least_end import Plan, least_end, no_plan
 from petahour.scheduler.shares.rounds import NOWHERE, Round
 
 from .demands import demand, demands
@@ -32,6 +32,30 @@ def test_any_promise_any_moment_fits_and_wastes_nothing(asked: Demand, data: st.
     check_fits(asked, chosen.on)
     check_nobody_idles(asked, chosen.on)
     assert (chosen.on == decide(asked, remaining, held).on).all()
+
+
+@given(demands(), st.data())
+def test_where_nothing_presses_promise_and_choice_are_as_with_the_plan(asked: Demand, data: st.DataObject) -> None:
+    many = len(asked.gangs)
+    remaining = np.array(data.draw(st.lists(st.integers(1, 9999), min_size=many, max_size=many)), dtype=float)
+    before = np.array(data.draw(st.lists(st.integers(-1, asked.speeds.shape[1] - 1), min_size=many, max_size=many)))
+    plan, arrived = least_end(asked, remaining), data.draw(st.booleans())
+    ends_s = data.draw(st.floats(0, 3)) * plan.end_s
+    old = Promise(ends_s=ends_s, span_s=ends_s * data.draw(st.floats(1, 3)))
+    if presses(old, asked, remaining, now_s=0, arrived=arrived, rules=RULES):
+        return
+    on = []
+    for told in (plan, no_plan(asked)):
+        kept = promise(old, asked, remaining, told, now_s=0, arrived=arrived, rules=RULES)
+        on.append((kept, choose(asked, remaining, told, kept, now_s=0, before=before, rules=RULES).on.tolist()))
+    assert on[0] == on[1]
+
+
+def test_what_is_over_long_before_the_promise_does_not_press() -> None:
+    asked, remaining = demand([[2, 1], [2, 1]], [1, 1], [1, 1]), np.array([100.0, 100.0])
+    loose, tight = Promise(ends_s=1000, span_s=1000), Promise(ends_s=100, span_s=1000)
+    assert not presses(loose, asked, remaining, now_s=0, arrived=False, rules=RULES)
+    assert presses(tight, asked, remaining, now_s=0, arrived=False, rules=RULES)
 
 
 def run_out(asked: Demand, remaining: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from petahour.scheduler.shares.demand import Demand
-from petahour.scheduler.shares.least_end import least_end
+from petahour.scheduler.shares.least_end import least_end, soon_end
 
 from .corners import most_alike
 from .demands import demand, demands
@@ -38,6 +38,12 @@ def test_no_corner_ends_sooner(asked: Demand, data: st.DataObject) -> None:
         asked.usable / remaining[:, None], asked.gangs.astype(float), asked.capacities.astype(float)
     )  # the part of all work that can be done in a second
     assert least_end(asked, remaining).end_s == pytest.approx(1 / pace, rel=1e-4)
+
+
+@given(demands(), st.data())
+def test_nothing_ends_later_than_each_on_its_fastest_type_alone(asked: Demand, data: st.DataObject) -> None:
+    remaining = work(asked, data)
+    assert soon_end(asked, remaining) >= least_end(asked, remaining).end_s * (1 - 1e-6)
 
 
 @given(demands(types=1, everywhere=True), st.data())
