@@ -65,6 +65,10 @@ def test_a_reservation_across_a_months_end_is_a_line_of_both_invoices(plane: Han
     fees = [line for line in issued.lines if line.kind is LineKind.FEE]
     assert [(line.type, line.tier, line.note, line.exact_micros) for line in fees] == [("cpu", "reserved", note, due)]
     assert issued.due_micros == 0
+    # To the end of the month, of four accelerators at the price agreed upon: multiplied it is what the line bills.
+    lasted = 4 * (month_bounds(month)[1] - made.from_ms)
+    assert [(line.accelerator_ms, line.price_min_micros) for line in fees] == [(lasted, CPU_MICROS)]
+    assert abs(lasted * CPU_MICROS // HOUR_MS - due) <= 1
     next_month = month_of(plane.clock.at_ms)
     later = invoice_for(plane.context, OPERATOR, "acme", next_month)
     assert sum(line.amount_micros for line in later.lines if line.note == note) == 2 * 4 * CPU_MICROS
