@@ -38,7 +38,8 @@ def topup(
         return
     if not isinstance(done, Topup):
         wanted = money(done.amount_micros, done.currency)
-        typer.echo(f"{wanted} for {tenant} wait for a second person (key {done.key}): {done.state}")
+        waits = " wait for a second person" if done.state == "waiting" else ""
+        typer.echo(f"{wanted} for {tenant}{waits} (key {done.key}): {done.state}")
         return
     credit = money(done.balance.posted_micros, done.balance.currency)
     typer.echo(f"{money(done.transfer.amount_micros, done.transfer.currency)} added; {tenant} has {credit}")

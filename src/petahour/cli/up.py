@@ -154,7 +154,7 @@ def _listen(host: str, port: int) -> socket.socket:
             field="port",
             value=f"{host}:{port}",
             rule=f"an address this process can listen on ({error.strerror})",
-            remedy="Choose another with --port, or --port 0 for a free one.",
+            remedy="Choose another with --host or --port; --port 0 takes a free one.",
         ) from None
     return listener
 

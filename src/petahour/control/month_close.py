@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from petahour.billing.close import Gathered, draft, gather, numbered
+from petahour.billing.reserved_lines import with_hours
 from petahour.billing.settle import settle
 from petahour.control.authorize import Action, authorize
 from petahour.control.billing_terms import require_seller, terms_of
@@ -135,6 +136,12 @@ def _close_one(
         terms=terms_of(tx, owner),
         waived_ams=tx.invoices.waived_ams(owner.name, from_ms=from_ms, to_ms=to_ms),
         created_ms=now_ms,
+    )
+    reserved = tx.promises.reservations(tenant=owner.name)
+    document = replace(
+        document,
+        lines=with_hours(document.lines, reserved),
+        rehearsal_lines=with_hours(document.rehearsal_lines, reserved),
     )
     if as_draft:
         tx.invoices.put(document)

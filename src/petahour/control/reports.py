@@ -10,7 +10,7 @@ from petahour.billing.reports.kept import kept_time
 from petahour.billing.reports.margin import Costs, Fleet, margin
 from petahour.billing.reports.occupancy import occupancy
 from petahour.billing.reports.receivables import receivables
-from petahour.billing.reports.revenue import revenue
+from petahour.billing.reports.revenue import revenue, with_reserved
 from petahour.billing.reports.runway import Burn, runway
 from petahour.billing.reports.table import Report
 from petahour.control.authorize import Action, authorize
@@ -34,7 +34,8 @@ def revenue_for(context: Context, caller: Caller, month: str) -> Report:
     authorize(caller, Action.READ_REPORTS)
     from_ms, to_ms = month_bounds(month)
     with context.store.read() as tx:
-        return revenue(tx.reports.earned(from_ms=from_ms, to_ms=to_ms), month)
+        earned = tx.reports.earned(from_ms=from_ms, to_ms=to_ms)
+        return revenue(with_reserved(earned, tx.promises.reservations(), from_ms=from_ms, to_ms=to_ms), month)
 
 
 def occupancy_for(context: Context, caller: Caller, month: str) -> Report:

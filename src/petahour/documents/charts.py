@@ -59,6 +59,9 @@ def chart(report: Report) -> str:
             axes.set_axisbelow(True)
             axes.set_xlabel(unit, color=_MUTED)
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+            if not any(any(of_one) for of_one in values):
+                axes.set_xlim(0, 1)  # else the axis of nothing is centred on zero, below it as above it
+                axes.set_xticks([0])
             if not part:
                 axes.text(0.5, 0.5, "Nothing to show", transform=axes.transAxes, ha="center", color=_MUTED)
         drawn.suptitle(report.title, x=0.01, ha="left", fontsize=11, fontweight="bold")

@@ -42,7 +42,8 @@ def _row(line: DocumentLine, currency: str, words: Wording, titles: Mapping[str,
     notes = []
     if line.kind is LineKind.ADJUSTMENT:
         notes.append(words("adjustment", month=line.month))
-    if line.kind in (LineKind.CORRECTION, LineKind.FEE, LineKind.LENT_SHARE):
+    measured_fee = line.kind is LineKind.FEE and line.accelerator_ms > 0  # the note says what it is
+    if line.kind in (LineKind.CORRECTION, LineKind.FEE, LineKind.LENT_SHARE) and not measured_fee:
         notes.append(words(line.kind) + (f" ({line.month})" if line.month else ""))
     if line.note:
         notes.append(line.note)

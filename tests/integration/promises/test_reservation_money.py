@@ -18,6 +18,7 @@ from petahour.control.credit_terms import set_credit_terms
 from petahour.control.credit_watch import runway_for
 from petahour.control.explanation import Subject, explain
 from petahour.control.month_close import Outcome, close_month
+from petahour.control.reports import revenue_for
 from petahour.control.reports import runway_for as report_of
 from petahour.control.reservation_changes import end_reservation
 from petahour.control.statements import invoice_for
@@ -65,9 +66,29 @@ def test_a_reservation_across_a_months_end_is_a_line_of_both_invoices(plane: Han
     fees = [line for line in issued.lines if line.kind is LineKind.FEE]
     assert [(line.type, line.tier, line.note, line.exact_micros) for line in fees] == [("cpu", "reserved", note, due)]
     assert issued.due_micros == 0
+    # To the end of the month, of four accelerators at the price agreed upon: multiplied it is what the line bills.
+    lasted = 4 * (month_bounds(month)[1] - made.from_ms)
+    assert [(line.accelerator_ms, line.price_min_micros) for line in fees] == [(lasted, CPU_MICROS)]
+    assert abs(lasted * CPU_MICROS // HOUR_MS - due) <= 1
     next_month = month_of(plane.clock.at_ms)
     later = invoice_for(plane.context, OPERATOR, "acme", next_month)
     assert sum(line.amount_micros for line in later.lines if line.note == note) == 2 * 4 * CPU_MICROS
+
+
+def test_the_hours_sold_of_reserved_revenue_are_those_charged_used_or_not(plane: HandPlane) -> None:
+    made = promise(plane, count=4, hours=10)
+    promise(plane, type="a100-80g-sxm", count=2, hours=10)  # a rehearsal earns nothing
+    for _ in range(6):
+        plane.step(30 * MINUTE_MS)
+    month = month_of(made.from_ms)
+    with plane.store.read() as tx:
+        (charged,) = (one.billed_ms for one in tx.promises.reservations(tenant="acme") if one.type == "cpu")
+    assert charged is not None
+    (row,) = (row for row in revenue_for(plane.context, OPERATOR, month).rows if row[2] == "reserved")
+    until_ms = min(charged, month_bounds(month)[1])
+    assert row[3] == 4 * (until_ms - made.from_ms)
+    assert row[5] is not None
+    assert abs(int(row[5]) - CPU_MICROS) <= 1
 
 
 def test_who_pays_later_owes_each_hour_when_it_is_over(plane: HandPlane) -> None:

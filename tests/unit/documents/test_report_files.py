@@ -97,6 +97,12 @@ def test_money_has_one_axis_a_currency() -> None:
     assert ["USD" in found for found in words] == [False, True]
 
 
+def test_the_axis_of_nothing_has_no_figures_but_zero() -> None:
+    for found in (revenue([], "2026-03"), revenue([replace(EARNED, revenue_micros=0)], "2026-03")):
+        root = ElementTree.fromstring(chart(found))
+        assert re.findall(r"\d\.\d+", "".join(root.itertext())) == []
+
+
 def test_json_has_columns_with_their_units() -> None:
     values = report_json(REPORTS[0])
     assert values["columns"][3] == {"name": "sold", "title": "HOURS SOLD", "holds": "hours"}  # type: ignore[index]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from petahour.billing.reports.table import Cell, Column, Holds, Report, share_ppm
+from petahour.model.jobs import Tier
+from petahour.model.promises import Reservation
 from petahour.model.time import HOUR_MS
 
 _COLUMNS = (
@@ -60,6 +62,27 @@ def revenue(earned: Iterable[Earned], month: str) -> Report:
         labels=("type", "tier", "currency"),
         series=("revenue",),
     )
+
+
+def with_reserved(
+    earned: Iterable[Earned], reservations: Iterable[Reservation], *, from_ms: int, to_ms: int
+) -> list[Earned]:
+    """The same; the hours sold for a type's reserved revenue are those charged of its reservations, used or not.
+
+    What runs on reserved seats is priced at zero, and no hours of it are in ``earned``.
+    """
+    sold: dict[tuple[str, str], int] = {}
+    for one in reservations:
+        charged_ms = min(one.to_ms, one.billed_ms or 0, to_ms) - max(one.from_ms, from_ms)
+        if charged_ms > 0 and not one.rehearsal:
+            key = (one.currency, one.type)
+            sold[key] = sold.get(key, 0) + one.accelerators * charged_ms
+    return [
+        replace(one, accelerator_ms=one.accelerator_ms + sold.get((one.currency, one.type), 0))
+        if one.tier == Tier.RESERVED
+        else one
+        for one in earned
+    ]
 
 
 def per_hour(micros: int, accelerator_ms: int) -> int | None:
