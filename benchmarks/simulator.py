@@ -94,23 +94,27 @@ def completion(philly: Philly) -> list[Figure]:
     ]
 
 
-def scatter(philly: Philly, variants: int) -> Figure:
-    """With nothing preemptible, mean completion over the cluster and its variants, against theirs under `sjf`."""
+def scatter(philly: Philly, variants: int) -> list[Figure]:
+    """Mean completion over the cluster and its variants, against theirs under the clairvoyant orders."""
     traces = [philly.trace]
     for seed in range(1, variants):
         drawn = Random(seed)
         traces.append(replace(philly.trace, jobs=[job for job in philly.trace.jobs if drawn.random() > 0.04]))
-    sjf, fixed = (
-        sum(run(trace, philly.nodes, name).mean_completion_s for trace in traces) / len(traces) / 3600
-        for name in ("sjf", "petahour")
-    )
-    return Figure(
-        name=f"{philly.name}, {variants} variants: not preemptible, mean completion",
-        value=fixed,
-        unit="h",
-        baseline_name="sjf",
-        baseline=sjf,
-    )
+
+    def mean_h(policy: str, *, preemptible: bool, free: bool = False) -> float:
+        summaries = [run(trace, philly.nodes, policy, preemptible=preemptible, free=free) for trace in traces]
+        return sum(summary.mean_completion_s for summary in summaries) / len(traces) / 3600
+
+    return [
+        Figure(
+            name=f"{philly.name}, {variants} variants: {name}, mean completion",
+            value=mean_h("petahour", preemptible=preemptible),
+            unit="h",
+            baseline_name="srtf, free" if preemptible else "sjf",
+            baseline=mean_h("srtf" if preemptible else "sjf", preemptible=preemptible, free=preemptible),
+        )
+        for name, preemptible in (("preemptible", True), ("not preemptible", False))
+    ]
 
 
 def speed(clusters: Sequence[Philly]) -> list[Figure]:
@@ -197,7 +201,7 @@ def main() -> int:
         clusters.append(contended("generated", plain(3_000, 20, WIDTH, seed=1, load=1.0)))
     figures = [figure for philly in clusters for figure in completion(philly)]
     if asked.variants > 1:
-        figures += [scatter(philly, asked.variants) for philly in clusters]
+        figures += [figure for philly in clusters for figure in scatter(philly, asked.variants)]
     figures += speed(clusters)
     figures += growth((10_000, 100_000, 1_000_000) if asked.large else (10_000, 100_000))
     return show("Simulator", figures)

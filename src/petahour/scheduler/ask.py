@@ -107,7 +107,8 @@ class Waiting(NamedTuple):
     its declared bound; ``checkpoints``: it can go on from where it was stopped. ``work_ms`` is what it still
     needs on its first type: only a replay knows it, and only the clairvoyant policies look. ``declared_ms`` is the
     same as its owner told it, where the steps of training are counted. ``sweep``: the jobs it was submitted with,
-    found when it first waits. ``grace_ms``: between the signal to stop and its end.
+    found when it first waits, and ``place`` which of them it is, counted from 1. ``grace_ms``: between the signal to
+    stop and its end.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Waiting(NamedTuple):
     work_ms: int | None = None
     declared_ms: float | None = None
     sweep: Sweep | None = None
+    place: int = 1
     grace_ms: int = 0
 
 

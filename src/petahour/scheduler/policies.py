@@ -99,7 +99,8 @@ def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
     """log2 of the accelerator time expected per end, more for a tenant above its even share: the least goes first."""
     expectation, ask = state.expectation, job.ask
     if ask.tier is Tier.SPOT:
-        value = log2(expectation.index_ms(job, attained_ms))
+        # Those of a stretch run alike: in turn, the first ends early; side by side, all of them end late.
+        value = log2(expectation.index_ms(job, attained_ms) * job.place)
     else:
         value = log2(expectation.run_ms(job, now_ms)) + _known(job) - _age(state, job, now_ms)
     return value + log2(ask.accelerators) + _crowding(state, ask.tenant, now_ms)

@@ -124,7 +124,8 @@ class State:
     def enqueue(self, job: Waiting) -> Waiting:
         """The job waits; as returned, with the sweep that it belongs to."""
         if job.sweep is None:
-            job = job._replace(sweep=self.expectation.sweeps.join(job.ask, job.submitted_ms))
+            sweep = self.expectation.sweeps.join(job.ask, job.submitted_ms)
+            job = job._replace(sweep=sweep, place=sweep.size)
         self.lines.add(job)
         if self.takes_turns(job):
             self.turning[job.id] = job

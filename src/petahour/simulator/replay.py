@@ -156,6 +156,7 @@ class _Run:
         if ask is None:
             self._record.impossible(number)
             return
+        sweep = self._state.expectation.sweeps.join(ask, job.submit_ms)
         self._state.enqueue(
             Waiting(
                 job.id,
@@ -167,7 +168,8 @@ class _Run:
                 checkpoints=True,
                 work_ms=job.duration_ms,
                 declared_ms=_declared_ms(job) if job.speeds else None,
-                sweep=self._state.expectation.sweeps.join(ask, job.submit_ms),
+                sweep=sweep,
+                place=sweep.size,
             )
         )
 
