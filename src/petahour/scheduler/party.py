@@ -51,9 +51,12 @@ def party_of(state: State, now_ms: int, terms: Terms, veil: Veil | None) -> Part
     here.sort(key=lambda item: item[0])
     jobs, runs_of = [job for _, job, _ in here], [run for _, _, run in here]
     can, free = _places(state, terms, veil, jobs, [run for run in runs_of if run is not None])
+    # Who could have no place whoever stopped takes no part: he would have everybody decide again, for nothing.
+    part = [row for row, run in enumerate(runs_of) if run is not None or can[row]]
+    jobs, runs_of, can = [jobs[row] for row in part], [runs_of[row] for row in part], [can[row] for row in part]
     types = _fastest_first(state, jobs)
     number = {name: place for place, name in enumerate(types)}
-    speeds, capacities = np.zeros((len(here), len(types))), [free[name] for name in types]
+    speeds, capacities = np.zeros((len(jobs), len(types))), [free[name] for name in types]
     before, left_ms = [], []
     for row, (job, run) in enumerate(zip(jobs, runs_of, strict=True)):
         for name in can[row]:
