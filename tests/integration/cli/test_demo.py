@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from petahour.cli.main import run
+
 DEMO = [sys.executable, "-m", "petahour.cli.main", "demo"]
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "billing.md"
+BLOCK = re.compile(r"```\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.parametrize("engine", ["local", "slurm"])
@@ -56,6 +63,23 @@ def test_every_expectation_holds_and_one_object_says_so(tmp_path: Path, engine: 
     assert result["wall_s"] < 90
     assert (directory / "data" / "petahour.db").exists()
     assert _processes_of(directory) == []
+    if engine == "local":
+        _type_the_guide(directory, result["issued"][0]["number"], result["issued"][0]["month"])
+
+
+def _type_the_guide(directory: Path, number: str, month: str) -> None:
+    """Every command of the guide to billing runs on what the demonstration left, as it stands there."""
+    text = GUIDE.read_text("utf-8").replace("\\\n", " ")
+    text = text.replace("DEMO2026-00001", number).replace("2026-11", month)
+    typed = [line.removeprefix("$ ") for block in BLOCK.findall(text) for line in block.splitlines()]
+    typed = [line for line in typed if line.startswith("petahour ") and "--data-dir data" in line]
+    assert len(typed) > 15
+    for line in typed:
+        words = shlex.split(line, comments=True)[1:]
+        with contextlib.chdir(directory):
+            code = run(words)
+        # The month that the demonstration closed beforehand is not over, as the guide shows.
+        assert code == (3 if words[:2] == ["close", month] else 0), line
 
 
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
