@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from petahour.model.errors import InvariantError
+from petahour.model.time import hour_floor
 
 WHOLE_PPM = 1_000_000
 
@@ -44,3 +46,19 @@ def next_price(rule: SpotRule, before_micros: int, *, held_ams: int, capacity_am
     reach = (WHOLE_PPM - rule.target_ppm if over > 0 else rule.target_ppm) * capacity_ams
     change = rule.step_micros * abs(over) // reach
     return rule.within(before + change if over > 0 else before - change)
+
+
+def too_dear(
+    asked: Callable[[int], int], limit_micros: int | None, *, now_ms: int, grace_ms: int
+) -> tuple[int, int] | None:
+    """The price above the limit that holds now or by the end of a grace period, and from when; None without one.
+
+    ``asked`` tells what an accelerator-hour costs at an instant, before the limit.
+    """
+    if limit_micros is None:
+        return None
+    for at_ms in dict.fromkeys((now_ms, hour_floor(now_ms + grace_ms))):
+        price = asked(max(at_ms, now_ms))
+        if price > limit_micros:
+            return price, max(hour_floor(at_ms), hour_floor(now_ms))
+    return None

@@ -33,6 +33,12 @@ def notes_of(trace: Trace, results: Sequence[Result]) -> list[str]:
         )
     promised = unclaimed(trace, results[0].reservations, preemptible=results[0].preemptible)
     notes += unclaimed_notes([(one.tenant, one.type) for one in promised], preemptible=results[0].preemptible)
+    limited = sum(job.limit_micros is not None for job in trace.jobs)
+    if limited and all(result.posted is None for result in results):
+        have = counted(
+            limited, "job has a limit on its price, which is", "jobs have limits on their price, which are"
+        )
+        notes.append(f"{have} not looked at without --price-book.")
     for result in results:
         if left := never_ran(result):
             jobs = counted(len(left), "job", "jobs")

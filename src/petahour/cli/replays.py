@@ -15,6 +15,7 @@ from petahour.model.errors import ValidationError
 if TYPE_CHECKING:
     from petahour.simulator.faults import Faults
     from petahour.simulator.generate import Fleet, GenerateOptions
+    from petahour.simulator.limits import PriceLimits
     from petahour.simulator.money import Prices
     from petahour.simulator.scenario import World
     from petahour.simulator.trace import Trace
@@ -67,6 +68,7 @@ def world_of(
     faults: Faults,
     estimate_noise: str | None,
     prices: Prices | None,
+    price_limits: str | None,
     reservations: Path | None,
 ) -> World:
     """What is the same for every policy; wrong options are told before a file is read. Raises ValidationError."""
@@ -87,8 +89,19 @@ def world_of(
         faults=faults,
         noise=None if estimate_noise is None else parse_noise(estimate_noise),
         prices=prices,
+        limits=None if price_limits is None else _limits(price_limits, prices),
         reservations=() if reservations is None else read_reservations(reservations),
     )
+
+
+def _limits(text: str, prices: Prices | None) -> PriceLimits:
+    from petahour.simulator.limits import parse_limits
+
+    if prices is None:
+        raise ValidationError(
+            field="price_limits", value=text, rule="belongs to a price book", remedy="Give --price-book FILE."
+        )
+    return parse_limits(text)
 
 
 def prices_of(file: Path | None, currency: str | None, begins: str | None) -> Prices | None:

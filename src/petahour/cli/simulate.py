@@ -80,6 +80,10 @@ def simulate(
         str | None,
         typer.Option(help="The trace's first instant, such as 2026-03-02T00:00:00Z; a Monday without it."),
     ] = None,
+    price_limits: Annotated[
+        str | None,
+        typer.Option(help='Limits on the spot price for a share of spot jobs, such as "0.5:0.8-1.2"; see the guide.'),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For everything that is drawn at random.")] = 0,
     seeds: Annotated[str | None, typer.Option(help='A sweep over several seeds, such as "1-10".')] = None,
     workers: Annotated[
@@ -121,6 +125,7 @@ def simulate(
         faults=faults,
         estimate_noise=estimate_noise,
         prices=prices_of(price_book, currency, begins),
+        price_limits=price_limits,
         reservations=reservations,
     )
     if (trace is None) == (generate is None):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from petahour.billing.book import PriceBook
-from petahour.billing.spot import next_price
+from petahour.billing.spot import next_price, too_dear
 from petahour.billing.timeline import read_timeline
 from petahour.control.authorize import Action, authorize
 from petahour.control.cancel import ask_to_stop
@@ -219,13 +219,12 @@ def _told(currency: str, made: Sequence[SpotPrice], at_ms: int) -> Event:
 
 
 def _too_dear(context: Context, job: Job | None, allocation: Allocation, now_ms: int) -> tuple[int, int] | None:
-    """The price above the limit that holds now or by the end of a grace period, and from when; None without one."""
-    grace_ms = 0 if job is None else job.spec.grace_ms
-    for at_ms in dict.fromkeys((now_ms, hour_floor(now_ms + grace_ms))):
-        _, price = asked_at(context.prices, allocation, max(at_ms, now_ms))
-        if allocation.limit_micros is not None and price > allocation.limit_micros:
-            return price, max(hour_floor(at_ms), hour_floor(now_ms))
-    return None
+    return too_dear(
+        lambda at_ms: asked_at(context.prices, allocation, at_ms)[1],
+        allocation.limit_micros,
+        now_ms=now_ms,
+        grace_ms=0 if job is None else job.spec.grace_ms,
+    )
 
 
 def _overlap(spans: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> int:

@@ -353,7 +353,7 @@ class _Pass:
         if held is not None and self._policy.predicts and held.job == job.id and self._now_ms < held.until_ms:
             found: Reservation | None = held.renewed(self._state)
         else:
-            found = earliest(self._state, job, self._now_ms, None if veil is None else veil.shown)
+            found = earliest(self._state, job, self._now_ms, self._made.starts, None if veil is None else veil.seen)
         if found is not None:
             pool = self._state.room.pools[found.pool]
             if veil is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 
-from petahour.scheduler.ask import Running
+from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.expect import Expectation
 
 End = tuple[int, str]
@@ -19,11 +19,14 @@ class Forecast:
         self._pools: dict[int, list[End]] = {}
         self._runs: dict[str, tuple[Running, int]] = {}
 
+    def end_ms(self, job: Waiting, now_ms: int) -> int:
+        """When it is expected to end if it begins now."""
+        expected_ms = self._expectation.run_ms(job, now_ms) if not job.attained_ms else job.attained_ms
+        return now_ms + max(1, round(expected_ms))
+
     def began(self, running: Running, now_ms: int) -> None:
         """A run begins."""
-        job = running.job
-        expected_ms = self._expectation.run_ms(job, now_ms) if not job.attained_ms else job.attained_ms
-        end_ms = running.placed_ms + max(1, round(expected_ms))
+        end_ms = self.end_ms(running.job, now_ms) - now_ms + running.placed_ms
         self._put(running, end_ms if running.ends_ms is None else min(end_ms, running.ends_ms))
 
     def left(self, running: Running) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import merge
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from petahour.scheduler.ask import Grant, Running, Waiting
+from petahour.scheduler.ask import Grant, Waiting
 from petahour.scheduler.funds import beyond_limit
 from petahour.scheduler.room import Pool
 from petahour.scheduler.state import State
 
-Shown = Callable[[Pool, Running], Running]
+if TYPE_CHECKING:
+    from petahour.scheduler.decisions import Start
+
+Shown = Callable[[Pool, tuple[Grant, ...]], tuple[Grant, ...]]
 
 RENEWALS = 16  # a reservation on expected ends is made anew after so small a part of the time that is left
 
@@ -45,30 +51,42 @@ def less(grants: tuple[Grant, ...], others: tuple[Grant, ...]) -> tuple[Grant, .
     return tuple(Grant(node, mask) for node, mask in left if mask)
 
 
-def earliest(state: State, job: Waiting, now_ms: int, shown: Shown | None) -> Reservation | None:
+def earliest(
+    state: State, job: Waiting, now_ms: int, starts: Sequence[Start], shown: Shown | None
+) -> Reservation | None:
     """Over the acceptable types, the soonest instant at which enough runs will have ended; None: unknown.
 
-    ``shown``: a run with what the job may see of its accelerators, where anything is hidden.
+    ``starts``: what this pass has started, which ends as well. ``shown``: what the job may see of accelerators,
+    where anything is hidden.
     """
     best: Reservation | None = None
     for type_name in job.ask.types:
         if state.money is not None and beyond_limit(state.money, job.ask, type_name) is not None:
             continue
         for pool in state.room.by_type.get(type_name, ()):
-            found = _earliest_in(state, pool, job, now_ms, shown)
+            found = _earliest_in(state, pool, job, now_ms, starts, shown)
             if found is not None and (best is None or found.begins_ms < best.begins_ms):
                 best = found
     return best
 
 
-def _earliest_in(state: State, pool: Pool, job: Waiting, now_ms: int, shown: Shown | None) -> Reservation | None:
+def _ends(state: State, pool: int, now_ms: int, starts: Sequence[Start]) -> Iterator[tuple[int, tuple[Grant, ...]]]:
+    """(instant, accelerators) in the order in which they will have been given back, by runs and by these starts."""
+    running = ((end_ms, state.running[name].grants) for end_ms, name in state.upcoming(pool, now_ms))
+    known = ((state.end_ms(start.job, now_ms), start.grants) for start in starts if start.pool == pool)
+    begun = sorted(((end_ms, grants) for end_ms, grants in known if end_ms is not None), key=itemgetter(0))
+    return merge(running, begun, key=itemgetter(0)) if begun else running
+
+
+def _earliest_in(
+    state: State, pool: Pool, job: Waiting, now_ms: int, starts: Sequence[Start], shown: Shown | None
+) -> Reservation | None:
     ask = job.ask
     freed: list[tuple[Grant, ...]] = []
     found = None
     begins_ms = now_ms
-    for ends_ms, running_id in state.upcoming(pool.index, now_ms):
-        running = state.running[running_id]
-        grants = running.grants if shown is None else shown(pool, running).grants
+    for ends_ms, held in _ends(state, pool.index, now_ms, starts):
+        grants = held if shown is None else shown(pool, held)
         pool.give(grants)
         freed.append(grants)
         begins_ms = max(now_ms, ends_ms)

@@ -179,6 +179,12 @@ class State:
         """(instant, run) in the order in which the pool's runs will have ended: expected, or by walltime."""
         return self.forecast.ends(pool, now_ms) if self.policy.predicts else self.ends.get(pool, ())
 
+    def end_ms(self, job: Waiting, now_ms: int) -> int | None:
+        """When the job will have ended if it starts now: expected, or by walltime; None: unknown."""
+        if self.policy.predicts:
+            return self.forecast.end_ms(job, now_ms)
+        return None if job.walltime_ms is None else now_ms + job.walltime_ms
+
     def may_yield(self) -> bool:
         """Whether anything runs that a stronger claim could stop."""
         return any(self.spot.values()) or ((bool(self.quotas) or self.promises.some) and any(self.lent.values()))

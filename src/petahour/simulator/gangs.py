@@ -20,7 +20,7 @@ class Gangs:
     def of(self, job: TraceJob) -> Ask | None:
         """The job's ask; None when no state of the fleet could run it."""
         tier = Tier.SPOT if self._preemptible else job.tier
-        key = (job.tenant, tier, job.priority, job.types, job.accelerators, job.speeds)
+        key = (job.tenant, tier, job.priority, job.types, job.accelerators, job.speeds, job.limit_micros)
         if key not in self._known:
             self._known[key] = self._make(job, tier)
         return self._known[key]
@@ -45,5 +45,6 @@ class Gangs:
                     priority=job.priority,
                     rest=rest,
                     speeds=tuple(speeds[item] for item in types) if speeds else (),
+                    limit_micros=job.limit_micros,
                 )
         return None

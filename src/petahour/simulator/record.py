@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petahour.model.promises import Reservation
+from petahour.model.resources import Node
 from petahour.scheduler.ask import Running
 from petahour.scheduler.state import State
 from petahour.simulator.faults import Change
@@ -18,10 +19,22 @@ from petahour.simulator.result import NEVER, Jobs, Outage, Outcome, Placements, 
 from petahour.simulator.trace import Trace
 
 if TYPE_CHECKING:
+    from petahour.simulator.money.posted import Posted
     from petahour.simulator.replay import Replay
 
 _RUN = ("job", "start", "end", "accelerators", "type", "outcome", "first", "seated")
 _PLACED = ("run", "node", "accelerators")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recent:
+    """What is known of the last hours while a replay goes on: see ``money.posted.Seen``."""
+
+    runs: Runs
+    placements: Placements
+    types: tuple[str, ...]
+    nodes: Sequence[Node]
+    outages: Sequence[Outage]
 
 
 class Recorder:
@@ -42,6 +55,9 @@ class Recorder:
         for pool in state.room.pools:
             self._first_node.append(nodes)
             nodes += len(pool.names)
+        by_name = {node.name: node for node in state.nodes}
+        self._nodes = [by_name[name] for pool in state.room.pools for name in pool.names]
+        self._recent = 0  # the first of the runs that ended lately
         self._runs = array("q")  # row after row of _RUN
         self._outages: list[Outage] = []
         self._out: dict[tuple[int, ...], int] = {}
@@ -99,16 +115,38 @@ class Recorder:
         for node, mask in running.grants:
             self._placed.extend((number, first_node + node, mask.bit_count()))
 
-    def result(self, how: Replay, wall_s: float) -> Result:
+    def since(self, from_ms: int, now_ms: int) -> Recent:
+        """What ran after an instant, what runs now with the present as its end, and all that was out of service."""
+        width, recent = len(_RUN), self._recent
+        while recent < self._count and self._runs[recent * width + _RUN.index("end")] <= from_ms:
+            recent += 1
+        self._recent = recent
+        first = self._runs[recent * width + _RUN.index("first")] if recent < self._count else len(self._placed) // 3
+        rows, placed = self._runs[recent * width :], self._placed[first * len(_PLACED) :]
+        number = self._count
+        for running in self._state.running.values():
+            kind, at = self._type_number[running.type], len(placed) // len(_PLACED)
+            rows.extend((0, running.placed_ms, now_ms, running.accelerators, kind, Outcome.CUT, at, NEVER))
+            first_node = self._first_node[running.pool]
+            for node, mask in running.grants:
+                placed.extend((number, first_node + node, mask.bit_count()))
+            number += 1
+        placements = _placements(placed)
+        return Recent(
+            runs=_run_columns(rows),
+            placements=replace(placements, run=placements.run - recent),
+            types=self._types,
+            nodes=self._nodes,
+            outages=self._outages,
+        )
+
+    def result(self, how: Replay, wall_s: float, posted: Posted | None = None) -> Result:
         """All of it as arrays."""
-        runs, placed = _columns(self._runs, _RUN), _columns(self._placed, _PLACED)
-        by_name = {node.name: node for node in self._state.nodes}
-        nodes = [by_name[name] for pool in self._state.room.pools for name in pool.names]
         return Result(
             policy=how.policy.name,
             seed=how.seed,
             trace=self._trace,
-            nodes=nodes,
+            nodes=self._nodes,
             types=self._types,
             jobs=Jobs(
                 start_ms=np.array(self._start_ms, np.int64),
@@ -117,28 +155,39 @@ class Recorder:
                 lost_ms=np.array(self._lost_ms, np.int64),
                 preemptions=np.array(self._preemptions, np.int32),
             ),
-            runs=Runs(
-                job=runs["job"],
-                start_ms=runs["start"],
-                end_ms=runs["end"],
-                accelerators=runs["accelerators"].astype(np.int32),
-                type=runs["type"].astype(np.int32),
-                outcome=runs["outcome"].astype(np.int8),
-                first_placement=runs["first"],
-                seated_until_ms=runs["seated"],
-            ),
-            placements=Placements(
-                run=placed["run"],
-                node=placed["node"].astype(np.int32),
-                accelerators=placed["accelerators"].astype(np.int32),
-            ),
+            runs=_run_columns(self._runs),
+            placements=_placements(self._placed),
             impossible=np.array(self._impossible, np.int64),
             capacity=tuple(self._capacity),
             wall_s=wall_s,
             outages=tuple(self._outages),
             preemptible=how.preemptible,
             reservations=tuple(how.reservations),
+            posted=posted,
         )
+
+
+def _run_columns(rows: array[int]) -> Runs:
+    runs = _columns(rows, _RUN)
+    return Runs(
+        job=runs["job"],
+        start_ms=runs["start"],
+        end_ms=runs["end"],
+        accelerators=runs["accelerators"].astype(np.int32),
+        type=runs["type"].astype(np.int32),
+        outcome=runs["outcome"].astype(np.int8),
+        first_placement=runs["first"],
+        seated_until_ms=runs["seated"],
+    )
+
+
+def _placements(rows: array[int]) -> Placements:
+    placed = _columns(rows, _PLACED)
+    return Placements(
+        run=placed["run"],
+        node=placed["node"].astype(np.int32),
+        accelerators=placed["accelerators"].astype(np.int32),
+    )
 
 
 def _columns(rows: array[int], names: tuple[str, ...]) -> dict[str, NDArray[np.int64]]:

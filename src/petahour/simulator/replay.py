@@ -19,6 +19,7 @@ from petahour.simulator.drains import windows_of
 from petahour.simulator.faults import Cause, Change, FaultClock, Faults
 from petahour.simulator.gangs import Gangs
 from petahour.simulator.money.prices import Prices, PricesNow
+from petahour.simulator.money.watch import Watch
 from petahour.simulator.outages import OutOfService
 from petahour.simulator.record import Recorder
 from petahour.simulator.result import Outcome, Result
@@ -43,8 +44,8 @@ class Costs:
 class Replay:
     """How a trace is replayed. ``preemptible``: every job may be stopped for another, as spot work is.
 
-    ``prices`` are for policies that choose by them; the others are replayed alike with and without. ``reservations``
-    have their seats, and windows in the trace's time.
+    ``prices`` are for policies that choose by them, and for jobs with a limit on the price of spot; all else is
+    replayed alike with and without. ``reservations`` have their seats, and windows in the trace's time.
     """
 
     policy: Policy
@@ -67,12 +68,17 @@ class _Run:
     def __init__(self, trace: Trace, how: Replay) -> None:
         self._trace, self._how = trace, how
         self._state = State(how.policy, how.nodes, bounds=_bounds(how))
-        self._prices: PricesNow | None = None
-        if how.prices is not None and how.policy.priced:
-            self._prices = PricesNow(how.prices)
-            self._state.money = how.prices.money({job.tenant for job in trace.jobs}, self._prices)
         self._asks = Gangs(self._state, preemptible=how.preemptible)
         self._record = Recorder(trace, self._state, how.reservations)
+        self._prices: PricesNow | None = None
+        self._watch: Watch | None = None
+        limited = any(job.limit_micros is not None for job in trace.jobs)
+        if how.prices is not None and (how.policy.priced or limited):
+            self._watch = (
+                self._watched(how.prices) if limited or any(book.spot for book in how.prices.books) else None
+            )
+            self._prices = PricesNow(how.prices, None if self._watch is None else self._watch.posted.at)
+            self._state.money = how.prices.money({job.tenant for job in trace.jobs}, self._prices)
         self._left_ms = [float(job.duration_ms) for job in trace.jobs]
         self._ends: list[tuple[int, int, int]] = []  # (instant, job, attempt)
         self._attempts = [0] * len(trace.jobs)
@@ -108,6 +114,8 @@ class _Run:
                 now_ms = fault_ms
             if edges_ms and edges_ms[-1] < now_ms:
                 now_ms = edges_ms[-1]
+            if self._watch is not None and self._watch.tick_ms < now_ms and not self._over(ends, arrived == count):
+                now_ms = self._watch.tick_ms
             if now_ms == NO_MORE_MS:
                 break
             self._now_ms = now_ms
@@ -125,6 +133,9 @@ class _Run:
                 edges_ms.pop()
                 self._state.promises.forget(now_ms)
                 due = True
+            if self._watch is not None and self._watch.tick_ms == now_ms:
+                self._post(self._watch)
+                due = True
             while comes_ms[arrived] == now_ms:
                 self._arrive(arrived)
                 arrived += 1
@@ -138,7 +149,21 @@ class _Run:
                 break
         how = self._how
         wall_s = time.perf_counter() - began_s
-        return self._record.result(how, wall_s)
+        return self._record.result(how, wall_s, None if self._watch is None else self._watch.posted)
+
+    def _watched(self, prices: Prices) -> Watch:
+        seen = self._record.since
+        return Watch(
+            self._trace,
+            prices,
+            tuple(self._state.room.by_type),
+            lambda from_ms: seen(from_ms, self._now_ms),
+            self._how.costs.restart_ms,
+        )
+
+    def _over(self, ends: list[tuple[int, int, int]], arrived: bool) -> bool:
+        """Whether nothing runs or comes, and no price will change who may."""
+        return not ends and arrived and self._settled()
 
     def _settled(self) -> bool:
         """Where nothing runs or comes: nobody waits, or all of the fleet is there for good and does not do."""
@@ -146,7 +171,8 @@ class _Run:
             return True
         promises = self._state.promises
         ahead = promises.some and promises.edge_after(self._now_ms) is not None
-        return self._again_ms is None and not self._out.anything and not ahead
+        dear = self._watch is not None and not self._watch.settled
+        return self._again_ms is None and not self._out.anything and not ahead and not dear
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -172,6 +198,13 @@ class _Run:
                 place=sweep.size,
             )
         )
+
+    def _post(self, watch: Watch) -> None:
+        """An hour begins: the next one's prices are posted, and who is above his limit in this one is stopped."""
+        watch.tick()
+        for running in [run for run in self._state.running.values() if run.job.ask.limit_micros is not None]:
+            if watch.too_dear(running, self._now_ms):
+                self._stop(running.id, Outcome.PRICED_OUT)
 
     def _walltime_ms(self, job: TraceJob) -> int | None:
         """What was declared. Backfilling without a declaration, or a prediction, goes by the true run time."""
@@ -231,6 +264,10 @@ class _Run:
         if ask.spot:
             self._await_turn(running, attempt)
         heappush(self._ends, (now_ms + length_ms, number, attempt))
+        if self._watch is not None:
+            self._watch.stir()
+            if ask.limit_micros is not None:
+                self._watch.placed(running, now_ms, again=attempt > 1)
         self._record.started(number, now_ms)
 
     def _change(self, change: Change) -> None:
@@ -245,6 +282,9 @@ class _Run:
         """A run ends; what it held of drained nodes goes out of service."""
         running = self._state.release(running_id, self._now_ms)
         assert running is not None
+        if self._watch is not None:
+            self._watch.stir()
+            self._watch.ended(running.job.seq, self._now_ms)
         if self._faults is not None:
             self._record.capacity(self._now_ms, self._out.left(running))
         return running

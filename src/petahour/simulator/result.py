@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from petahour.model.promises import Reservation
 from petahour.model.resources import Node
 from petahour.simulator.faults import Cause
 from petahour.simulator.trace import Trace
+
+if TYPE_CHECKING:
+    from petahour.simulator.money.posted import Posted
 
 NEVER = -1  # the instant of what did not happen
 
@@ -25,6 +29,7 @@ class Outcome(IntEnum):
     FAILED = 2  # its node or accelerator failed
     CUT = 3  # it still ran when the replay ended
     DRAINED = 4  # told to stop for a maintenance window: it saved its work
+    PRICED_OUT = 5  # told to stop before a price above its limit: it saved its work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +96,8 @@ class Result:
     ``types`` are the names of the fleet's types. ``wall_s`` is the real time the replay took.
     ``capacity``: (instant ms, accelerators in service) steps, the first at the trace's beginning: of a drained node
     what is held, of a failed one nothing. ``outages``: what was out of service, by its beginning. ``preemptible``:
-    every job was spot work. ``reservations``: what was promised, in the trace's time.
+    every job was spot work. ``reservations``: what was promised, in the trace's time. ``posted``: the prices of
+    spot that were posted while it went on, where anybody looked at them.
     """
 
     policy: str
@@ -108,6 +114,7 @@ class Result:
     outages: Sequence[Outage] = ()
     preemptible: bool = False
     reservations: Sequence[Reservation] = ()
+    posted: Posted | None = None
 
 
 def never_ran(result: Result) -> list[int]:

@@ -13,7 +13,9 @@ from petahour.simulator.estimates import EstimateNoise, with_estimates
 from petahour.simulator.faults import Faults
 from petahour.simulator.gangs import Gangs
 from petahour.simulator.generate import Fleet, GenerateOptions, generate, with_speeds
+from petahour.simulator.limits import PriceLimits, with_limits
 from petahour.simulator.money import Bill, Prices, bill_faults, bill_of
+from petahour.simulator.money.held import limit_findings
 from petahour.simulator.replay import BOUNDS, Costs, Replay
 from petahour.simulator.reservations import Promised, check_claimed, check_reserved, seated
 from petahour.simulator.result import Result
@@ -24,7 +26,8 @@ from petahour.simulator.trace import Trace, TraceJob
 class World:
     """What is the same for every policy, fleet and seed. See ``Replay`` for the fields that it has too.
 
-    ``noise`` replaces every declared walltime. With ``prices`` every run is billed. ``reservations`` are promised
+    ``noise`` replaces every declared walltime. With ``prices`` every run is billed; ``limits`` replaces
+    what spot jobs pay at most. ``reservations`` are promised
     beside those of the fleet.
     """
 
@@ -34,6 +37,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     noise: EstimateNoise | None = None
     prices: Prices | None = None
+    limits: PriceLimits | None = None
     reservations: Sequence[Promised] = ()
 
 
@@ -44,11 +48,13 @@ def jobs_for(demand: Trace | GenerateOptions, fleet: Fleet, world: World, *, see
     """
     trace = demand if isinstance(demand, Trace) else generate(replace(demand, seed=seed))
     trace = with_speeds(trace, fleet)
+    types = tuple(dict.fromkeys(node.type for node in fleet.nodes))
     if world.prices is not None:
-        types = dict.fromkeys(node.type for node in fleet.nodes)
         world.prices.check(trace, types, preemptible=world.preemptible)
     if not world.preemptible:
         check_reserved(trace, (*fleet.reservations, *world.reservations))
+    if world.limits is not None and world.prices is not None:
+        trace = with_limits(trace, world.limits, world.prices, types, seed, preemptible=world.preemptible)
     return trace if world.noise is None else with_estimates(trace, world.noise, seed)
 
 
@@ -103,6 +109,8 @@ def billed(world: World, result: Result, *, audited: bool = False) -> Bill | Non
         return None
     bill = bill_of(result, prices, restart_ms=restart_ms, preemptible=world.preemptible)
     if audited:
+        for finding in limit_findings(result, prices):
+            raise InvariantError(rule=finding.rule, value=f"{result.policy}: {finding.detail}")
         for fault in bill_faults(result, bill, prices, restart_ms=restart_ms, preemptible=world.preemptible):
             raise InvariantError(rule="billed + waived + idle + down = capacity", value=fault)
     return bill

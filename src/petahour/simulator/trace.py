@@ -19,7 +19,9 @@ class TraceJob:
 
     ``row`` is the job's place in the file among the jobs taken, from 0. ``duration_ms`` is its run time on the
     first of its acceptable ``types`` (any type when empty); ``speeds`` gives each type's speed relative to that
-    first one. ``walltime_ms`` is what its owner declared, None when nothing. ``share_milli`` and the host's
+    first one. ``walltime_ms`` is what its owner declared, None when nothing. ``limit_micros``: what it
+    pays at most for an accelerator-hour of spot, in the currency of the replay's price book; None without a limit.
+    ``share_milli`` and the host's
     ``cpu_milli`` and ``memory_mib`` are per node of the gang and matter to the packing experiment alone: 460
     is 0.46 of one accelerator.
     """
@@ -36,6 +38,7 @@ class TraceJob:
     tier: Tier = Tier.ON_DEMAND
     priority: int = 0
     walltime_ms: int | None = None
+    limit_micros: int | None = None
     share_milli: int = 1000
     cpu_milli: int = 0
     memory_mib: int = 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
-from petahour.billing.book import PriceBook, unit_price
+from petahour.billing.book import unit_price
 from petahour.billing.commitments import cost_of, hours_of
 from petahour.billing.meter import meter
 from petahour.billing.rate import rate
@@ -20,6 +21,8 @@ from petahour.model.resources import Slot
 from petahour.model.time import hour_floor
 from petahour.model.usage import UsageRecord, WaiveReason
 from petahour.simulator.fleet import ENGINE
+from petahour.simulator.money.held import HeldByPrice, held_by_price
+from petahour.simulator.money.kept import Kept, above
 from petahour.simulator.money.posted import Posted, posted_of
 from petahour.simulator.money.priced import priced
 from petahour.simulator.money.prices import Prices
@@ -29,9 +32,10 @@ _ENDS = {
     Outcome.FINISHED: EndKind.SUCCEEDED,
     Outcome.PREEMPTED: EndKind.STOPPED,
     Outcome.DRAINED: EndKind.STOPPED,
+    Outcome.PRICED_OUT: EndKind.STOPPED,
     Outcome.FAILED: EndKind.LOST,
 }
-_TOLD = (Outcome.PREEMPTED, Outcome.DRAINED)  # asked to yield, which takes no time in a replay
+_TOLD = (Outcome.PREEMPTED, Outcome.DRAINED, Outcome.PRICED_OUT)  # asked to yield, which takes no time in a replay
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,11 +57,12 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bill:
-    """All lines, by tenant, type and tier; and the spot prices that were posted for them."""
+    """All lines, by tenant, type and tier; the spot prices that were posted for them, and who waited for one."""
 
     currency: str
     lines: Sequence[Line]
     posted: Posted = field(default_factory=lambda: Posted(first_ms=0))
+    held: HeldByPrice | None = None
 
     @property
     def revenue_micros(self) -> int:
@@ -95,6 +100,7 @@ def bill_of(result: Result, prices: Prices, *, restart_ms: int, preemptible: boo
     return Bill(
         currency=prices.currency,
         posted=posted,
+        held=held_by_price(result, prices),
         lines=tuple(
             Line(
                 tenant=tenant,
@@ -148,7 +154,8 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
     nodes, counts = placed.node.tolist(), placed.accelerators.tolist()
     slots: dict[tuple[int, int], Slot] = {}
     attempts: Counter[int] = Counter()
-    kept: dict[int, tuple[PriceBook | None, int]] = {}  # the book a job was promised, and for how much running time
+    kept = Kept(prices)
+    posted = posted_of(result, prices) if any(job.limit_micros is not None for job in jobs) else Posted(first_ms=0)
     columns = (runs.job, runs.start_ms, runs.end_ms, runs.type, runs.outcome, runs.seated_until_ms)
     for number, (job_number, start_ms, end_ms, kind, outcome, seated_ms) in enumerate(
         zip(*(column.tolist() for column in columns), strict=True)
@@ -156,9 +163,8 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
         job, name = jobs[job_number], result.types[kind]
         tier = Tier.SPOT if preemptible else job.tier
         placed_ms, ended_ms = prices.begins_ms + start_ms, prices.begins_ms + end_ms
-        book, promised_ms = kept.get(job_number, (None, 0))
-        if promised_ms <= 0:
-            book, promised_ms = prices.book_at(start_ms), job.walltime_ms or 0
+        dear = partial(above, posted, job, name, placed_ms)
+        book, promised_ms = kept.placed(job_number, job.walltime_ms, start_ms, dear)
         price = None if book is None else unit_price(book, tenant=job.tenant, type=name, tier=tier, at_ms=placed_ms)
         if book is None or price is None:
             raise InvariantError(rule="what runs has a price", value=(job.id, name, tier))
@@ -170,7 +176,7 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             held.append(slots[key])
         started_ms = placed_ms + (restart_ms if attempts[job_number] else 0)
         attempts[job_number] += 1
-        kept[job_number] = book, promised_ms - max(0, ended_ms - started_ms)
+        kept.ran(job_number, ended_ms - started_ms)
         yield Allocation(
             id=f"run-{number}",
             job=job.id,
@@ -186,6 +192,7 @@ def allocations_of(result: Result, prices: Prices, *, restart_ms: int, preemptib
             price_book=book.id,
             price_micros=price,
             price_for_ms=promised_ms,
+            limit_micros=job.limit_micros,
             currency=book.currency,
             reserved_until_ms=None if seated_ms == NEVER else prices.begins_ms + seated_ms,
             state=AllocationState.ENDED,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petahour.billing.spot import next_price
 from petahour.model.jobs import Tier
+from petahour.model.resources import Node
 from petahour.model.time import HOUR_MS, hour_floor
 from petahour.simulator.faults import WHOLE
 from petahour.simulator.money.prices import Prices
-from petahour.simulator.result import NEVER, Result
+from petahour.simulator.result import NEVER, Outage, Placements, Result, Runs
 
 Ints = NDArray[np.int64]
 LAST_MS = 2**62  # after every instant
@@ -24,7 +26,7 @@ class Posted:
     """Micro-units per accelerator-hour of each type with a rule, by the hour since ``first_ms`` of the calendar."""
 
     first_ms: int
-    prices: Mapping[str, list[int]] = field(default_factory=dict)
+    prices: dict[str, list[int]] = field(default_factory=dict)
 
     def at(self, type_name: str, at_ms: int) -> int | None:
         """The price of the hour of an instant of the calendar; None where none is posted for the type."""
@@ -32,6 +34,21 @@ class Posted:
         if not prices or at_ms < self.first_ms:
             return None
         return prices[min((at_ms - self.first_ms) // HOUR_MS, len(prices) - 1)]
+
+
+class Seen(Protocol):
+    """What ``occupancy`` looks at: runs, the present as the end of those that go on, and what was out of service."""
+
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def placements(self) -> Placements: ...
+    @property
+    def types(self) -> tuple[str, ...]: ...
+    @property
+    def nodes(self) -> Sequence[Node]: ...
+    @property
+    def outages(self) -> Sequence[Outage]: ...
 
 
 def posted_of(result: Result, prices: Prices) -> Posted:
@@ -54,7 +71,7 @@ def posted_of(result: Result, prices: Prices) -> Posted:
     return Posted(first_ms=first_ms, prices=made)
 
 
-def occupancy(result: Result, type_name: str, edges: Ints) -> tuple[Ints, Ints]:
+def occupancy(result: Seen, type_name: str, edges: Ints) -> tuple[Ints, Ints]:
     """Accelerator-milliseconds of a type between edges (instants of the trace): held, and of nodes that took work.
 
     Before the trace begins there is no capacity. What is held on a node that takes no work counts as both, so that
@@ -79,20 +96,29 @@ def occupancy(result: Result, type_name: str, edges: Ints) -> tuple[Ints, Ints]:
 
 
 def _prices(prices: Prices, name: str, first_ms: int, held: list[int], capacity: list[int]) -> list[int]:
-    first = prices.book_at(max(0, first_ms - prices.begins_ms))
-    before = first.prices.get((name, Tier.SPOT), 0) if first is not None else 0
-    made = [before]
+    made = [first_price(prices, name, first_ms)]
     for hour in range(1, len(held)):
-        book = prices.book_at(first_ms + hour * HOUR_MS - prices.begins_ms)
-        rule = None if book is None else book.spot.get(name)
-        if rule is not None:
-            seen = (held[hour - 2], capacity[hour - 2]) if hour > 1 else (0, 0)
-            before = next_price(rule, before, held_ams=seen[0], capacity_ams=seen[1])
-        made.append(before)
+        seen = (held[hour - 2], capacity[hour - 2]) if hour > 1 else (0, 0)
+        made.append(following(prices, name, first_ms + hour * HOUR_MS, made[-1], seen))
     return made
 
 
-def _shut(result: Result, type_name: str) -> dict[int, list[tuple[int, int]]]:
+def first_price(prices: Prices, name: str, first_ms: int) -> int:
+    """The price of the replay's first hour: the book's."""
+    first = prices.book_at(max(0, first_ms - prices.begins_ms))
+    return first.prices.get((name, Tier.SPOT), 0) if first is not None else 0
+
+
+def following(prices: Prices, name: str, hour_ms: int, before_micros: int, seen: tuple[int, int]) -> int:
+    """The price of an hour of the calendar after the hour's before. ``seen``: what was held, and of how much."""
+    book = prices.book_at(hour_ms - prices.begins_ms)
+    rule = None if book is None else book.spot.get(name)
+    if rule is None:
+        return before_micros
+    return next_price(rule, before_micros, held_ams=seen[0], capacity_ams=seen[1])
+
+
+def _shut(result: Seen, type_name: str) -> dict[int, list[tuple[int, int]]]:
     """When nodes of the type took no work, whatever the cause, as spans that do not overlap."""
     spans: dict[int, list[tuple[int, int]]] = {}
     for one in sorted(result.outages, key=lambda one: one.from_ms):

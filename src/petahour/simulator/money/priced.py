@@ -10,6 +10,7 @@ from petahour.model.allocations import Allocation
 from petahour.model.jobs import Tier
 from petahour.model.time import month_of
 from petahour.model.usage import UsageRecord
+from petahour.simulator.money.kept import book_then
 from petahour.simulator.money.posted import Posted
 from petahour.simulator.money.prices import Prices
 
@@ -49,15 +50,20 @@ def priced(usage: Iterable[Usage], prices: Prices, posted: Posted) -> Iterator[t
                 used_ams=before_ams,
                 posted_micros=posted.at(record.type, record.start_ms) if record.tier is Tier.SPOT else None,
             )
-            yield piece, book.id, allocation.price_micros if price is None else price
+            price = allocation.price_micros if price is None else price
+            limit = allocation.limit_micros
+            yield piece, book.id, price if limit is None else min(price, limit)
 
 
 def _book_for(own: PriceBook, prices: Prices, allocation: Allocation, record: UsageRecord) -> PriceBook:
-    began_ms = allocation.placed_ms if allocation.started_ms is None else allocation.started_ms
-    if allocation.price_for_ms is None or record.start_ms <= began_ms + allocation.price_for_ms:
-        return own
-    later = prices.book_at(record.start_ms - prices.begins_ms)
-    return own if later is None or (record.type, record.tier) not in later.prices else later
+    return book_then(
+        own,
+        prices,
+        (record.type, record.tier),
+        began_ms=allocation.placed_ms if allocation.started_ms is None else allocation.started_ms,
+        promised_ms=allocation.price_for_ms,
+        at_ms=record.start_ms,
+    )
 
 
 def _banded(book: PriceBook) -> bool:

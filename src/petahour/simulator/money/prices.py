@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,10 +59,13 @@ class Prices:
 
 
 class PricesNow(Mapping[tuple[str, str, Tier], int]):
-    """(tenant, type, tier) -> micro-units per accelerator-hour at ``now_ms``, which a replay moves on."""
+    """(tenant, type, tier) -> micro-units per accelerator-hour at ``now_ms``, which a replay moves on.
 
-    def __init__(self, prices: Prices) -> None:
-        self._prices = prices
+    Where prices of spot are ``posted``, the higher of this hour's and the next one's, as on the floor.
+    """
+
+    def __init__(self, prices: Prices, posted: Callable[[str, int], int | None] | None = None) -> None:
+        self._prices, self._posted = prices, posted
         self._book, self._now_ms = prices.book_at(0), 0
 
     def move(self, now_ms: int) -> None:
@@ -70,13 +73,19 @@ class PricesNow(Mapping[tuple[str, str, Tier], int]):
         self._book, self._now_ms = self._prices.book_at(now_ms), now_ms
 
     def __getitem__(self, key: tuple[str, str, Tier]) -> int:
-        tenant, name, tier = key
         at_ms = self._prices.begins_ms + self._now_ms
         book = self._book
-        price = None if book is None else unit_price(book, tenant=tenant, type=name, tier=tier, at_ms=at_ms)
+        price = None if book is None else self._at(book, key, at_ms)
         if price is None:
             raise KeyError(key)
-        return price
+        if book is None or self._posted is None:
+            return price
+        return max(price, self._at(book, key, at_ms + HOUR_MS) or 0)
+
+    def _at(self, book: PriceBook, key: tuple[str, str, Tier], at_ms: int) -> int | None:
+        tenant, name, tier = key
+        posted = self._posted(name, at_ms) if self._posted is not None and tier is Tier.SPOT else None
+        return unit_price(book, tenant=tenant, type=name, tier=tier, at_ms=at_ms, posted_micros=posted)
 
     def __iter__(self) -> Iterator[tuple[str, str, Tier]]:
         return iter(() if self._book is None else [("", name, tier) for name, tier in self._book.prices])

@@ -13,6 +13,7 @@ from sys import intern
 
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import MAX_PRIORITY, Tier
+from petahour.model.money import MAX_MICROS
 from petahour.simulator.readers.columns import known
 from petahour.simulator.readers.header import Header
 from petahour.simulator.readers.rows import TENANT, Draft, Format, Parse, ReadOptions
@@ -36,6 +37,7 @@ COLUMNS = (
     "cpu_milli",
     "memory_mib",
 )
+LIMIT = "limit_micros"  # a column that is written where any job has a limit
 MOST = 10**15
 MAX_TEXT = 10_000  # characters of an id, a name or a list of types
 
@@ -49,11 +51,12 @@ def _bind(header: Header, _options: ReadOptions) -> Parse:
     submit, duration = header.need("submit_ms"), header.need("duration_ms")
     accelerators = header.need("accelerators")
     # A column that the file lacks reads as the blank that `parse` puts behind every line's fields.
-    found = {name: header.find(name) for name in COLUMNS}
+    found = {name: header.find(name) for name in (*COLUMNS, LIMIT)}
     at = {name: -1 if place is None else place for name, place in found.items()}
     row_at, id_at, tenant_at, name_at = at["row"], at["id"], at["tenant"], at["name"]
     types_at, speeds_at, tier_at, priority_at = at["types"], at["speeds"], at["tier"], at["priority"]
     walltime_at, share_at, cpu_at, memory_at = at["walltime_ms"], at["share_milli"], at["cpu_milli"], at["memory_mib"]
+    limit_at = at[LIMIT]
     rows: set[int] = set()
 
     def parse(fields: list[str]) -> Draft:
@@ -80,7 +83,10 @@ def _bind(header: Header, _options: ReadOptions) -> Parse:
             tier=_tier(text) if (text := fields[tier_at]) else Tier.ON_DEMAND,
             priority=_priority(text) if (text := fields[priority_at]) else 0,
             row=row,
+            limit_micros=count(text, LIMIT, most=MAX_MICROS) if (text := fields[limit_at]) else None,
         )
+        if draft.limit_micros is not None and draft.tier is not Tier.SPOT:
+            raise RowFault(LIMIT, draft.limit_micros, "is of spot alone")
         if row is not None:
             rows.add(row)
         return draft
@@ -104,8 +110,9 @@ def write_trace(trace: Trace, path: Path) -> None:
                 )
                 with io.TextIOWrapper(packed or plain, encoding="utf-8", newline="") as text:
                     writer = csv.writer(text, lineterminator="\n")
-                    writer.writerow(COLUMNS)
-                    writer.writerows(_written(trace))
+                    limited = any(job.limit_micros is not None for job in trace.jobs)
+                    writer.writerow((*COLUMNS, LIMIT) if limited else COLUMNS)
+                    writer.writerows(_written(trace, limited=limited))
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
@@ -118,7 +125,7 @@ def write_trace(trace: Trace, path: Path) -> None:
         ) from None
 
 
-def _written(trace: Trace) -> Iterator[tuple[object, ...]]:
+def _written(trace: Trace, *, limited: bool) -> Iterator[tuple[object, ...]]:
     ids: set[str] = set()
     rows: set[int] = set()
     for job in trace.jobs:
@@ -141,6 +148,7 @@ def _written(trace: Trace) -> Iterator[tuple[object, ...]]:
             job.share_milli,
             job.cpu_milli,
             job.memory_mib,
+            *(("" if job.limit_micros is None else job.limit_micros,) if limited else ()),
         )
 
 
@@ -155,11 +163,14 @@ def _refuse(job: TraceJob, ids: set[str], rows: set[int]) -> None:
         (job.share_milli, 0, 1000, "share_milli"),
         (job.cpu_milli, 0, MOST, "cpu_milli"),
         (job.memory_mib, 0, MOST, "memory_mib"),
+        (job.limit_micros or 0, 0, MAX_MICROS, LIMIT),
         (job.priority, -MAX_PRIORITY, MAX_PRIORITY, "priority"),
     )
     for value, least, most, field in numbers:
         if not least <= value <= most:
             raise _unfit(job, field, value, f"is from {least} to {most}")
+    if job.limit_micros is not None and job.tier is not Tier.SPOT:
+        raise _unfit(job, LIMIT, job.limit_micros, "is of spot alone")
     for field, text in (("id", job.id), ("tenant", job.tenant), *(("types", name) for name in job.types)):
         if not text:
             raise _unfit(job, field, text, "is not blank")

@@ -56,6 +56,7 @@ class Draft(NamedTuple):
     tier: Tier = Tier.ON_DEMAND
     priority: int = 0
     row: int | None = None
+    limit_micros: int | None = None
 
 
 Parse = Callable[[list[str]], Draft]
@@ -191,6 +192,7 @@ def _jobs(drafts: list[Draft], form: Format, options: ReadOptions) -> list[Trace
             tier=draft.tier,
             priority=draft.priority,
             walltime_ms=draft.walltime_ms,
+            limit_micros=draft.limit_micros,
             share_milli=draft.share_milli,
             cpu_milli=draft.cpu_milli,
             memory_mib=draft.memory_mib,

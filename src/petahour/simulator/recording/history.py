@@ -77,6 +77,7 @@ def trace_of(events: Iterable[Event], name: str = "recording") -> Trace:
                     tier=spec.tier,
                     priority=spec.priority,
                     walltime_ms=spec.walltime_ms,
+                    limit_micros=spec.limit_micros,
                 )
             )
     if not jobs:

@@ -137,6 +137,14 @@ MEASURES = (
         compared=True,
     ),
     Measure(
+        field="held_by_price_hours",
+        title="held by price",
+        told="hours that jobs waited because spot cost more than their limit",
+        kind=Kind.HOURS,
+        better=Better.NEITHER,
+        brief=True,
+    ),
+    Measure(
         field="waived_accelerator_hours",
         title="waived time",
         told="accelerator-hours not billed: lost with a node or an accelerator, or spent on starting again",
@@ -213,6 +221,8 @@ def _tells(measure: Measure, summary: Summary) -> bool:
         return summary.lost_accelerator_hours > 0
     if measure.field in ("revenue", "waived_accelerator_hours"):
         return summary.bill is not None
+    if measure.field == "held_by_price_hours":
+        return summary.bill is not None and summary.bill.held is not None
     return True
 
 

@@ -115,6 +115,10 @@ class Summary:
         return nan if self.bill is None else self.bill.revenue_micros / MICROS
 
     @property
+    def held_by_price_hours(self) -> float:
+        return nan if self.bill is None or self.bill.held is None else self.bill.held.hours
+
+    @property
     def billed_accelerator_hours(self) -> float:
         return nan if self.bill is None else self.bill.billed_ams / HOUR_MS
 
@@ -187,6 +191,8 @@ def as_json(summary: Summary) -> dict[str, object]:
         values["currency"] = summary.bill.currency
         values |= {name: _json(getattr(summary, name)) for name in MONEY_KEYS}
         values["bill"] = [asdict(line) for line in summary.bill.lines]
+        if summary.bill.held is not None:
+            values["held_by_price"] = asdict(summary.bill.held)
         if summary.bill.posted.prices:
             values["spot_prices_micros"] = {name: list(made) for name, made in summary.bill.posted.prices.items()}
     values["tenants"] = [
