@@ -41,5 +41,6 @@ def test_those_of_a_stretch_go_in_turn_and_not_side_by_side() -> None:
         return [other.place for other in tried if claim(state, other, 0, now_ms) < own]
 
     assert yields_to(15 * MINUTE_MS) == []
-    assert yields_to(HOUR_MS) == [2]
-    assert yields_to(8 * HOUR_MS) == [2, 3, 4, 5, 6, 7, 8]  # its turn is not for ever
+    assert yields_to(HOUR_MS) == []
+    assert yields_to(2 * HOUR_MS) == [2, 3]
+    assert yields_to(32 * HOUR_MS) == [2, 3, 4, 5, 6, 7, 8]  # its turn is not for ever
