@@ -95,25 +95,32 @@ def completion(philly: Philly) -> list[Figure]:
 
 
 def scatter(philly: Philly, variants: int) -> list[Figure]:
-    """Mean completion over the cluster and its variants, against theirs under the clairvoyant orders."""
+    """Means over the cluster and its variants, against theirs under the clairvoyant orders."""
     traces = [philly.trace]
     for seed in range(1, variants):
         drawn = Random(seed)
         traces.append(replace(philly.trace, jobs=[job for job in philly.trace.jobs if drawn.random() > 0.04]))
 
-    def mean_h(policy: str, *, preemptible: bool, free: bool = False) -> float:
-        summaries = [run(trace, philly.nodes, policy, preemptible=preemptible, free=free) for trace in traces]
-        return sum(summary.mean_completion_s for summary in summaries) / len(traces) / 3600
+    def all_of(policy: str, *, preemptible: bool = False, free: bool = False) -> list[Summary]:
+        return [run(trace, philly.nodes, policy, preemptible=preemptible, free=free) for trace in traces]
 
+    def completion_h(of: list[Summary]) -> float:
+        return sum(one.mean_completion_s for one in of) / len(of) / 3600
+
+    def p99_h(of: list[Summary]) -> float:
+        return sum(one.p99_wait_s for one in of) / len(of) / 3600
+
+    spot, free = all_of("petahour", preemptible=True), all_of("srtf", preemptible=True, free=True)
+    fixed, sjf, easy = (all_of(policy) for policy in ("petahour", "sjf", "backfill"))
+    rows = (
+        ("preemptible, mean completion", completion_h(spot), "srtf, free", completion_h(free)),
+        ("not preemptible, mean completion", completion_h(fixed), "sjf", completion_h(sjf)),
+        ("not preemptible, p99 wait", p99_h(fixed), "backfill, true run times", p99_h(easy)),
+    )
+    label = f"{philly.name}, {variants} variants"
     return [
-        Figure(
-            name=f"{philly.name}, {variants} variants: {name}, mean completion",
-            value=mean_h("petahour", preemptible=preemptible),
-            unit="h",
-            baseline_name="srtf, free" if preemptible else "sjf",
-            baseline=mean_h("srtf" if preemptible else "sjf", preemptible=preemptible, free=preemptible),
-        )
-        for name, preemptible in (("preemptible", True), ("not preemptible", False))
+        Figure(name=f"{label}: {name}", value=value, unit="h", baseline_name=baseline_name, baseline=baseline)
+        for name, value, baseline_name, baseline in rows
     ]
 
 
