@@ -176,14 +176,14 @@ def _cheapest_types(state: State, job: Waiting) -> Sequence[str]:
     return sorted(ask.types, key=cost)
 
 
-def _seated_first(urgency: Urgency) -> Urgency:
-    """Reserved work before all other: whoever was stopped for it does not take its seats again."""
-    return lambda state, job, now_ms: (job.ask.tier is not Tier.RESERVED, *urgency(state, job, now_ms))
+def _firmer_first(urgency: Urgency) -> Urgency:
+    """Firmer tiers before all other: whoever was stopped for them does not take their accelerators again."""
+    return lambda state, job, now_ms: (_TIER[job.ask.tier], *urgency(state, job, now_ms))
 
 
 FIFO = Policy(name="fifo", line=_one_line, rank=_by_arrival, urgency=_first_come, shared=True, strict=True)
 BACKFILL = Policy(
-    name="backfill", line=_one_line, rank=_by_arrival, urgency=_seated_first(_first_come), backfill=True
+    name="backfill", line=_one_line, rank=_by_arrival, urgency=_firmer_first(_first_come), backfill=True
 )
 SJF = Policy(
     name="sjf", line=_one_line, rank=_by_work, urgency=_least_work, shared=True, strict=True, oracle=True
@@ -192,7 +192,7 @@ SRTF = Policy(
     name="srtf",
     line=_one_line,
     rank=_by_work,
-    urgency=_seated_first(_least_work),
+    urgency=_firmer_first(_least_work),
     claim=lambda state, job, ran_ms, now_ms: float((job.work_ms or 0) - ran_ms),
     oracle=True,
 )
@@ -200,7 +200,7 @@ LAS = Policy(
     name="las",
     line=_level,
     rank=_by_arrival,
-    urgency=_seated_first(_least_level),
+    urgency=_firmer_first(_least_level),
     claim=lambda state, job, ran_ms, now_ms: float(level_of(job.attained_ms + ran_ms, job.ask.accelerators)),
     turns_ms=_level_turns_ms,
 )
@@ -208,12 +208,12 @@ GITTINS = Policy(
     name="gittins",
     line=_petahour_line,
     rank=_by_arrival,
-    urgency=_seated_first(lambda state, job, now_ms: (_gittins(state, job, 0, now_ms), job.seq)),
+    urgency=_firmer_first(lambda state, job, now_ms: (_gittins(state, job, 0, now_ms), job.seq)),
     claim=_gittins,
     turns_ms=_edge_turns_ms,
     keeps_ms=KEEPS_MS,
 )
-DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_seated_first(_tenant_share))
+DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_firmer_first(_tenant_share))
 PETAHOUR = Policy(
     name="petahour",
     line=_petahour_line,
@@ -232,7 +232,7 @@ CHEAPEST = Policy(
     name="cheapest",
     line=_one_line,
     rank=_by_arrival,
-    urgency=_seated_first(_first_come),
+    urgency=_firmer_first(_first_come),
     types=_cheapest_types,
     backfill=True,
     predicts=True,
@@ -242,14 +242,14 @@ MAX_MIN = Policy(
     name="max-min",
     line=_one_line,
     rank=_by_arrival,
-    urgency=_seated_first(_first_come),
+    urgency=_firmer_first(_first_come),
     rounds=Rounds(share=by_max_min, everybody=True),
 )
 FINISH_TIME = Policy(
     name="finish-time",
     line=_one_line,
     rank=_by_arrival,
-    urgency=_seated_first(_first_come),
+    urgency=_firmer_first(_first_come),
     rounds=Rounds(share=by_finish_time, everybody=True),
 )
 
