@@ -27,7 +27,10 @@ SHARES_MS = 1_920 * SECOND_MS  # Gavel computes shares anew at most so often
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Past:
-    """What one job had: time received on each type since shares were last computed, what is owed to it, its part."""
+    """What one job had: time received on each type since shares were last computed, what is owed to it, its part.
+
+    On each of ``Turns.types``, in that order.
+    """
 
     received_ms: tuple[float, ...]
     owed_ms: tuple[float, ...]
@@ -48,6 +51,7 @@ class Turns:
     seen_ms: int
     ran: Mapping[str, str]
     past: Mapping[str, Past] = field(default_factory=dict)
+    types: tuple[str, ...] = ()
     shared_ms: int | None = None
     crowd: frozenset[str] = frozenset()
     promise: Promise = field(default_factory=Promise)
@@ -121,16 +125,17 @@ def _by_shares(
         filled = next_round(rest, _shares(past, party), _account(past, party), before=party.before)
         on = np.where(fixed, party.before, filled.on)
         made = _made(party, on, now_ms, held.until_ms)
-        return replace(made, past=_by_id(party, past), shared_ms=held.shared_ms, crowd=held.crowd)
+        return replace(made, past=_by_id(party, past), types=party.types, shared_ms=held.shared_ms, crowd=held.crowd)
     shared_ms, known = (held.shared_ms, held.crowd) if held is not None else (None, frozenset[str]())
-    if shared_ms is None or (crowd != known and now_ms - shared_ms >= SHARES_MS) or not crowd <= known:
+    other = held is not None and set(held.types) != set(party.types)
+    if shared_ms is None or other or (crowd != known and now_ms - shared_ms >= SHARES_MS) or not crowd <= known:
         x = share(party, past)
         since_ms = 0 if shared_ms is None else now_ms - shared_ms
         past = [_renewed(item, x[row], since_ms) for row, item in enumerate(past)]
         shared_ms, known = now_ms, crowd
     chosen = next_round(party.demand, _shares(past, party), _account(past, party), before=party.before)
     made = _made(party, chosen.on, now_ms, now_ms + ROUND_MS)
-    return replace(made, past=_by_id(party, past), shared_ms=shared_ms, crowd=known)
+    return replace(made, past=_by_id(party, past), types=party.types, shared_ms=shared_ms, crowd=known)
 
 
 def _past(party: Party, held: Turns | None, now_ms: int) -> list[Past]:
@@ -139,11 +144,14 @@ def _past(party: Party, held: Turns | None, now_ms: int) -> list[Past]:
     fresh = Past(received_ms=(ROUND_MS / 2,) * count, owed_ms=(0.0,) * count, share=(0.0,) * count)
     alone = alone_speeds(party.demand)
     known = []
+    number = {name: place for place, name in enumerate(party.types)}
     for row, job in enumerate(party.jobs):
         item = held.past.get(job.id, fresh) if held is not None else fresh
+        if held is not None and item is not fresh and held.types != party.types:
+            item = _in_columns(item, held.types, party.types)
         ran_on = held.ran.get(job.id) if held is not None else None
-        if held is not None and ran_on is not None:
-            place, ran_ms = party.types.index(ran_on), now_ms - held.seen_ms
+        if held is not None and ran_on in number:
+            place, ran_ms = number[ran_on], now_ms - held.seen_ms
             received = list(item.received_ms)
             received[place] += ran_ms
             did = ran_ms / SECOND_MS * float(party.demand.speeds[row, place])
@@ -151,6 +159,21 @@ def _past(party: Party, held: Turns | None, now_ms: int) -> list[Past]:
             item = replace(item, received_ms=tuple(received), alone_s=alone_s)
         known.append(item)
     return known
+
+
+def _in_columns(item: Past, before: Sequence[str], types: Sequence[str]) -> Past:
+    """The same where the fleet's types or their order have changed; of a new type it had nothing yet."""
+    place = {name: number for number, name in enumerate(before)}
+
+    def moved(values: tuple[float, ...], nothing: float) -> tuple[float, ...]:
+        return tuple(values[place[name]] if name in place else nothing for name in types)
+
+    return replace(
+        item,
+        received_ms=moved(item.received_ms, ROUND_MS / 2),
+        owed_ms=moved(item.owed_ms, 0.0),
+        share=moved(item.share, 0.0),
+    )
 
 
 def _renewed(item: Past, share: Floats, since_ms: int) -> Past:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from petahour.model.jobs import Tier
-from petahour.model.resources import Node
+from petahour.model.resources import Gang, Node
+from petahour.scheduler.ask import Running, Waiting
+from petahour.scheduler.decide import decide
 from petahour.scheduler.policies import POLICIES
-from petahour.scheduler.state import Bounds
+from petahour.scheduler.state import Bounds, State
+from petahour.scheduler.turns import ROUND_MS
 from petahour.simulator.replay import Costs, Replay, replay
 from petahour.simulator.result import Result
 from petahour.simulator.trace import Trace, TraceJob
@@ -115,3 +118,69 @@ def test_work_that_cannot_be_stopped_takes_no_turns() -> None:
     result = replay(Trace(name="t", jobs=jobs), Replay(policy=POLICIES["petahour"], nodes=floor(1, 0), costs=FREE))
     assert hours(result) == [5.0, 6.0]
     assert result.jobs.preemptions.sum() == 0
+
+
+def waiting(state: State, number: int, speeds: tuple[float, ...]) -> Waiting:
+    types = ("fast", "slow", "new")
+    ask = state.asks.of(tenant="a", tier=Tier.SPOT, types=types, gang=Gang(), speeds=speeds)
+    return Waiting(str(number), number, ask, 0, declared_ms=9.0 * HOUR, checkpoints=True)
+
+
+def decided(state: State, now_ms: int) -> dict[str, str]:
+    """The types on which jobs run after a pass, by job; who is stopped stops at once."""
+    made = decide(state, now_ms)
+    state.turns = made.turns
+    for start in made.starts:
+        state.dequeue(start.job.id)
+        run = Running(
+            id=start.job.id,
+            job=start.job,
+            type=start.type,
+            pool=start.pool,
+            grants=start.grants,
+            accelerators=1,
+            placed_ms=now_ms,
+            borrowed=start.borrowed,
+        )
+        state.start(run, now_ms)
+    for stop in made.stops:
+        gone = state.release(stop.running, now_ms)
+        assert gone is not None
+        state.enqueue(gone.job)
+    return {name: run.type for name, run in state.running.items()} if not made.stops else decided(state, now_ms)
+
+
+@pytest.mark.parametrize("policy", ["max-min", "finish-time"])
+def test_a_new_type_on_the_floor_joins_the_turns_and_a_type_may_leave(policy: str) -> None:
+    state = State(POLICIES[policy], floor(2, 2), bounds=UNBOUNDED)
+    for number in range(4):
+        state.enqueue(waiting(state, number, (1.0, 0.5, 3.0)))
+    assert sorted(decided(state, 0).values()) == ["fast", "fast", "slow", "slow"]
+    new = [Node(name="new-0", pool="new", engine="sim", type="new", accelerators=1)]
+    state.put_nodes([*floor(2, 2), *new])  # and it is the fastest of them
+    seen = [set(decided(state, turn * ROUND_MS).values()) for turn in range(1, 6)]
+    assert all("new" in types for types in seen)
+    for name in [name for name, run in state.running.items() if run.type == "slow"]:
+        state.release(name, 6 * ROUND_MS)
+    state.put_nodes([*floor(2, 0), *new])
+    assert set(decided(state, 7 * ROUND_MS).values()) == {"fast", "new"}
+
+
+def test_what_a_job_had_of_a_type_stays_its_own_when_the_order_of_types_changes() -> None:
+    state = State(POLICIES["max-min"], floor(1, 1), bounds=UNBOUNDED)
+    for number in range(2):
+        state.enqueue(waiting(state, number, (1.0, 0.9, 1.0)))
+    decided(state, 0)
+    before = state.turns
+    assert before is not None
+    assert before.types == ("fast", "slow")
+    for number in range(2, 12):  # for whom the other type is faster by far
+        state.enqueue(waiting(state, number, (0.1, 1.0, 1.0)))
+    decided(state, ROUND_MS // 2)  # within the round nobody is stopped, and nothing is owed anew
+    after = state.turns
+    assert after is not None
+    assert after.types == ("slow", "fast")
+    for name, ran_on in before.ran.items():
+        had = dict(zip(after.types, after.past[name].received_ms, strict=True))
+        assert had[ran_on] == ROUND_MS  # half a round that everybody begins with, and this one
+        assert set(had.values()) == {ROUND_MS, ROUND_MS // 2}
