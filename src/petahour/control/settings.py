@@ -54,7 +54,7 @@ class Settings:
     memory_events: int = 50_000
     placements_per_commit: int = 256
     reports_per_commit: int = 256
-    closings_per_commit: int = 2_000
+    closings_per_commit: int = 1_500
     events_per_read: int = 5_000
     queue_limit: int = 100_000
     tenant_queue_limit: int = 50_000
