@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from petahour.billing.book import PriceBook, book_at, price_of
 from petahour.billing.book_file import describe_price_book, parse_price_book, parse_price_books
+from petahour.billing.ledger import post_charge
 from petahour.model.errors import InvariantError
 from petahour.model.money import MAX_MICROS, round_ratio
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Charge, UsageRecord
+from petahour.model.usage import Charge, PricedUsage, RatedUsage, UsageRecord
 
 __all__ = [
     "PriceBook",
@@ -17,6 +18,7 @@ __all__ = [
     "parse_price_books",
     "price_of",
     "rate",
+    "rated",
 ]
 
 
@@ -44,3 +46,11 @@ def rate(record: UsageRecord, *, price_book: str, price_micros: int, currency: s
         currency=currency,
         hour_ms=record.hour_ms,
     )
+
+
+def rated(priced: PricedUsage, *, at_ms: int) -> RatedUsage:
+    """With its charge and, unless that is zero, the transfer that posts it. Raises what ``rate`` does."""
+    record, price_book, price_micros, currency, postpaid = priced
+    charge = rate(record, price_book=price_book, price_micros=price_micros, currency=currency)
+    transfer = post_charge(charge, at_ms=at_ms, postpaid=postpaid) if charge.amount_micros else None
+    return RatedUsage(record, charge, transfer)

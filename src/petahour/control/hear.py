@@ -81,8 +81,9 @@ def _ended(
     tx.allocations.release(allocation.id)
     credit = funds(tx, allocation.tenant, allocation.currency)
     allocation = release_hold(tx, allocation, at_ms=now_ms)
-    tx.allocations.save(allocation)
     posted = post_usages(tx, [allocation], until_ms=ended_ms, at_ms=now_ms, prices=prices)
+    allocation = replace(allocation, metered_ms=posted.metered_ms.get(allocation.id, allocation.metered_ms))
+    tx.allocations.save(allocation)
     if allocation.stop_cause is StopCause.CREDIT:
         measure_overspend(tx, allocation, at_ms=ended_ms, prices=prices)
 

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from petahour.billing.ledger import hold, post_charge, void
+from petahour.billing.ledger import hold, void
 from petahour.billing.meter import meter
-from petahour.billing.rate import rate
 from petahour.control.credit_accounts import funds, spendable_micros
 from petahour.control.prices import PriceBooks
-from petahour.control.pricing import Piece, Volumes, cost_micros, priced_pieces
+from petahour.control.pricing import Volumes, cost_micros, priced_pieces
 from petahour.model.allocations import Allocation
 from petahour.model.collector import CollectorPaused
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Balance, RatedUsage
+from petahour.model.usage import Balance, PricedUsage, RatedUsage
 from petahour.store.protocol import Transaction
 
 NO_BOOKS = PriceBooks()  # every allocation at the price it was placed under
@@ -29,14 +28,6 @@ class Metered:
     rated: Sequence[RatedUsage]
 
 
-def post_usage(
-    tx: Transaction, allocation: Allocation, *, until_ms: int, at_ms: int, prices: PriceBooks = NO_BOOKS
-) -> Allocation:
-    """Meter up to ``until_ms``, rate and post. Ids derive from the allocation: a repeat changes nothing."""
-    metered_ms = post_usages(tx, [allocation], until_ms=until_ms, at_ms=at_ms, prices=prices).metered_ms
-    return replace(allocation, metered_ms=metered_ms[allocation.id]) if metered_ms else allocation
-
-
 def post_usages(
     tx: Transaction,
     allocations: Iterable[Allocation],
@@ -45,26 +36,21 @@ def post_usages(
     at_ms: int,
     prices: PriceBooks = NO_BOOKS,
 ) -> Metered:
-    """The same for many allocations at once."""
+    """Meter up to ``until_ms``, rate and post. Ids derive from the allocations: a repeat changes nothing.
+
+    Up to when each is metered is for the caller to store, with whatever else changes of it.
+    """
     volumes = Volumes(tx)
     metered: dict[str, int] = {}
-    rated: list[RatedUsage] = []
+    priced: list[PricedUsage] = []
     with CollectorPaused():
         # In the order of ids: what is written one after another lies together in the database.
         for allocation in sorted(allocations, key=attrgetter("id")):
             for record in meter(allocation, until_ms=until_ms):
                 metered[allocation.id] = record.end_ms
-                rated += [_rated(piece, at_ms) for piece in priced_pieces(volumes, prices, allocation, record)]
-        fresh = tx.ledger.bill(rated)
-        tx.allocations.save_metered(metered)
+                priced += priced_pieces(volumes, prices, allocation, record)
+        fresh = tx.ledger.bill(priced, at_ms=at_ms)
     return Metered(metered_ms=metered, rated=fresh)
-
-
-def _rated(piece: Piece, at_ms: int) -> RatedUsage:
-    record, price_book, price_micros, currency, postpaid = piece
-    charge = rate(record, price_book=price_book, price_micros=price_micros, currency=currency)
-    transfer = post_charge(charge, at_ms=at_ms, postpaid=postpaid) if charge.amount_micros else None
-    return RatedUsage(record, charge, transfer)
 
 
 def place_hold(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
-from typing import NamedTuple
 
 from petahour.billing.bands import cut_at_bands
 from petahour.billing.book import Band, PriceBook, bands_of
@@ -12,7 +11,7 @@ from petahour.control.prices import PriceBooks
 from petahour.model.allocations import Allocation
 from petahour.model.jobs import Promise, Tier
 from petahour.model.time import HOUR_MS, format_duration, month_bounds, month_of, split_hours
-from petahour.model.usage import UsageRecord
+from petahour.model.usage import PricedUsage, UsageRecord
 from petahour.store.protocol import Transaction
 
 
@@ -76,16 +75,6 @@ def _limited(allocation: Allocation, asked: tuple[str, int]) -> tuple[str, int]:
     return asked if limit is None else (asked[0], min(asked[1], limit))
 
 
-class Piece(NamedTuple):
-    """A usage record, or a part of one, with the book and the price that hold for it."""
-
-    record: UsageRecord
-    price_book: str
-    price_micros: int
-    currency: str
-    postpaid: bool
-
-
 class Volumes:
     """What tenants used of a pair in a month so far: asked of the store once, then counted along."""
 
@@ -109,7 +98,7 @@ class Volumes:
 
 def priced_pieces(
     volumes: Volumes, prices: PriceBooks, allocation: Allocation, record: UsageRecord
-) -> Iterator[Piece]:
+) -> Iterator[PricedUsage]:
     """A usage record with its book and price; in several pieces where a volume band begins inside it."""
     paid = seated(allocation, record.start_ms)
     book = None if paid else book_for(prices, allocation, record.start_ms)
@@ -117,7 +106,7 @@ def priced_pieces(
     cut = cut_at_bands(record, bands, used_ams=volumes.before(record)) if bands else ((record, 0),)
     for piece, before_ams in cut:
         asked = (allocation.price_book, 0) if paid else _asked(prices, book, allocation, record.start_ms, before_ams)
-        yield Piece(piece, *_limited(allocation, asked), allocation.currency, allocation.postpaid)
+        yield PricedUsage(piece, *_limited(allocation, asked), allocation.currency, allocation.postpaid)
 
 
 def cost_micros(prices: PriceBooks, allocation: Allocation, *, start_ms: int, duration_ms: int) -> int:

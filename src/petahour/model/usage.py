@@ -136,6 +136,16 @@ class Transfer:
     expires_ms: int | None = None
 
 
+class PricedUsage(NamedTuple):
+    """A usage record, or a part of one, with the book and the price that hold for it; and who is charged how."""
+
+    record: UsageRecord
+    price_book: str
+    price_micros: int
+    currency: str
+    postpaid: bool
+
+
 class RatedUsage(NamedTuple):
     """A usage record with its charge and the transfer that posts it; None: it costs nothing, so nothing moves."""
 

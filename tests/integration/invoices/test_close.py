@@ -6,7 +6,7 @@ import re
 
 import pytest
 from tests.integration.invoices.conftest import OPERATOR, Books
-from tests.integration.invoices.worked import add_tenant, at, terms, use
+from tests.integration.invoices.worked import add_tenant, at, metered, terms, use
 
 from petahour.billing.invoice import Invoice, render_text
 from petahour.billing.ledger import check_double_entry, replay, reversal
@@ -14,7 +14,6 @@ from petahour.control.audit import verify
 from petahour.control.audit.invoices import SETTLED
 from petahour.control.corrections import reverse
 from petahour.control.invoices import credit_invoice, list_invoices, pay_invoice, void_invoice
-from petahour.control.metering import post_usage
 from petahour.control.month_close import Outcome, TenantClose, close_month
 from petahour.control.statements import invoice_for
 from petahour.model.allocations import Allocation
@@ -297,4 +296,4 @@ def _meter(books: Books, running: Allocation, until_ms: int) -> None:
     with books.store.write() as tx:
         now = tx.allocations.get(running.id)
         assert now is not None
-        post_usage(tx, now, until_ms=until_ms, at_ms=until_ms)
+        metered(tx, now, until_ms=until_ms)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from petahour.billing.ledger import topup
-from petahour.control.metering import post_usage
+from petahour.control.metering import post_usages
 from petahour.model.allocations import Allocation, AllocationState, EndKind
 from petahour.model.invoices import BillingTerms, Party, Seller
 from petahour.model.jobs import Job, JobSpec, JobState, Tier
@@ -119,4 +120,12 @@ def use(
     edge_ms = until_ms if until_ms is not None else end_ms
     if edge_ms is None:
         return allocation
-    return post_usage(tx, allocation, until_ms=edge_ms, at_ms=edge_ms)
+    return metered(tx, allocation, until_ms=edge_ms)
+
+
+def metered(tx: Transaction, allocation: Allocation, *, until_ms: int) -> Allocation:
+    """The allocation as it is stored once its use before an instant is posted."""
+    done = post_usages(tx, [allocation], until_ms=until_ms, at_ms=until_ms)
+    after = replace(allocation, metered_ms=done.metered_ms.get(allocation.id, allocation.metered_ms))
+    tx.allocations.save(after)
+    return after

@@ -8,7 +8,7 @@ from petahour.model.quotes import Choice, ExpectedStart, Interval, NotQuoted, Ob
 from petahour.model.resources import Gang, Node, NodeState, Slot
 from petahour.model.tenants import ApiKey, Project, Quota, Role, Tenant, User
 from petahour.model.time import HOUR_MS
-from petahour.model.usage import Charge, RatedUsage, Transfer, TransferKind, UsageRecord, WaiveReason
+from petahour.model.usage import Charge, PricedUsage, RatedUsage, Transfer, TransferKind, UsageRecord, WaiveReason
 from petahour.store.protocol import Transaction
 
 HOUR = 500_000 * HOUR_MS
@@ -130,10 +130,11 @@ CHARGE = Charge(
     rehearsal=True,
     price_book="book-1",
     price_micros=2**40,
-    amount_micros=2**50,
+    amount_micros=0,
     currency="CNY",
     hour_ms=HOUR,
 )
+PRICED = PricedUsage(USAGE, price_book="book-1", price_micros=2**40, currency="CNY", postpaid=False)
 RATED = RatedUsage(USAGE, CHARGE, None)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.integration.store import samples
 
 from petahour.model.errors import UnavailableError
-from petahour.model.usage import RatedUsage, TransferKind
+from petahour.model.usage import PricedUsage, TransferKind
 from petahour.store.protocol import Transaction
 from petahour.store.sql.bulk import insert_many
 from petahour.store.sql.rows import USAGE, usage_row
@@ -25,24 +25,21 @@ def begin(tx: Transaction) -> None:
     tx.allocations.add(samples.allocation(1))
 
 
-def many(count: int, allocation: str = "alloc-1") -> list[RatedUsage]:
+def many(count: int, allocation: str = "alloc-1") -> list[PricedUsage]:
     starts = [samples.HOUR + 10 * number for number in range(count)]
     records = [
         replace(samples.USAGE, id=f"use-{allocation}-{at}", allocation=allocation, start_ms=at, end_ms=at + 10)
         for at in starts
     ]
-    return [
-        RatedUsage(record, replace(samples.CHARGE, id="chg-" + record.id[4:], usage=record.id), None)
-        for record in records
-    ]
+    return [samples.PRICED._replace(record=record) for record in records]
 
 
 def test_a_read_sees_the_rows_that_were_handed_over_before(store: SqlStore) -> None:
     with store.write() as tx:
         begin(tx)
-        tx.ledger.bill(many(5_000))
+        tx.ledger.bill(many(5_000), at_ms=samples.HOUR)
         assert tx.ledger.counts().usage_records == 5_000
-        tx.ledger.bill(many(5_001))
+        tx.ledger.bill(many(5_001), at_ms=samples.HOUR)
         assert len(tx.ledger.usage_of("alloc-1")) == 5_001
 
 
@@ -67,12 +64,12 @@ def test_a_row_that_cannot_be_ends_the_transaction_at_the_latest_with_its_commit
         store.write() as tx,
     ):
         begin(tx)
-        tx.ledger.bill([*many(3_000), *many(1, "alloc-9")])
+        tx.ledger.bill([*many(3_000), *many(1, "alloc-9")], at_ms=samples.HOUR)
         afterwards(tx)
     with store.write() as tx:
         assert tx.ledger.counts().usage_records == 0
         begin(tx)
-        assert len(tx.ledger.bill(many(3_000))) == 3_000
+        assert len(tx.ledger.bill(many(3_000), at_ms=samples.HOUR)) == 3_000
     with store.read() as tx:
         assert tx.ledger.counts().usage_records == 3_000
 
@@ -81,7 +78,7 @@ def test_what_is_rolled_back_is_not_there_and_the_next_transaction_goes_on(store
     for _ in range(3):
         with pytest.raises(RuntimeError, match="changed"), store.write() as tx:  # noqa: PT012 - the transaction
             begin(tx)
-            tx.ledger.bill(many(3_000))
+            tx.ledger.bill(many(3_000), at_ms=samples.HOUR)
             raise RuntimeError("changed my mind")
     with store.write() as tx:
         assert tx.ledger.counts().usage_records == 0
@@ -94,7 +91,7 @@ def test_a_server_that_goes_while_it_has_rows_is_a_database_that_does_not_answer
     other = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with pytest.raises(UnavailableError), store.write() as tx:  # noqa: PT012 - the block is the transaction
         begin(tx)
-        tx.ledger.bill(many(3_000))
+        tx.ledger.bill(many(3_000), at_ms=samples.HOUR)
         with other.connect() as connection:
             found = "FROM pg_stat_activity WHERE state <> 'idle' AND application_name = 'petahour'"
             assert connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) {found}")).all() == [(True,)]

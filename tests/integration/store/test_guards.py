@@ -11,7 +11,7 @@ from tests.integration.store import samples
 from tests.integration.store.samples import people_and_node
 
 from petahour.model.events import Event, EventKind
-from petahour.model.usage import RatedUsage, TransferKind
+from petahour.model.usage import PricedUsage, TransferKind
 from petahour.store.sql.bulk import insert_many
 from petahour.store.sql.rows import CHARGE, charge_row
 from petahour.store.sql.schema import charges
@@ -27,7 +27,7 @@ def engine(store: SqlStore, another: Engine) -> Engine:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        tx.ledger.bill([samples.RATED])
+        tx.ledger.bill([samples.PRICED], at_ms=samples.HOUR)
         tx.ledger.post(samples.transfer("t-1", TransferKind.TOPUP, 5))
         tx.ledger.post(samples.transfer("t-2", TransferKind.PENDING, 3))
         tx.events.append(Event(kind=EventKind.TENANT_CREATED, at_ms=1))
@@ -102,7 +102,7 @@ def test_rows_that_cannot_be_are_refused(engine: Engine, changed: dict[str, obje
 
 def test_usage_needs_its_allocation(store: SqlStore) -> None:
     with pytest.raises(IntegrityError), store.write() as tx:
-        tx.ledger.bill([samples.RATED])
+        tx.ledger.bill([samples.PRICED], at_ms=samples.HOUR)
 
 
 def test_a_charge_needs_its_usage(store: SqlStore, engine: Engine) -> None:
@@ -114,20 +114,20 @@ def test_a_charge_needs_its_usage(store: SqlStore, engine: Engine) -> None:
 
 
 def test_one_usage_record_of_many_that_is_of_no_allocation_lets_none_in(store: SqlStore, engine: Engine) -> None:
-    def rated(allocation: str, start_ms: int) -> RatedUsage:
+    def priced(allocation: str, start_ms: int) -> PricedUsage:
         name = f"{allocation}-{start_ms}"
         record = replace(
             samples.USAGE, id=f"use-{name}", allocation=allocation, start_ms=start_ms, end_ms=start_ms + 10
         )
-        return RatedUsage(record, replace(samples.CHARGE, id=f"chg-{name}", usage=record.id), None)
+        return samples.PRICED._replace(record=record)
 
-    later = [rated("alloc-1", samples.HOUR + start_ms) for start_ms in (10, 20)]
+    later = [priced("alloc-1", samples.HOUR + start_ms) for start_ms in (10, 20)]
     refused = r"FOREIGN KEY|allocation is alloc-none, which is not in allocations"
     with pytest.raises(IntegrityError, match=refused), store.write() as tx:
-        tx.ledger.bill([later[0], rated("alloc-none", samples.HOUR)])
+        tx.ledger.bill([later[0], priced("alloc-none", samples.HOUR)], at_ms=samples.HOUR)
     with store.write() as tx:
         assert tx.ledger.usage_of("alloc-1") == [samples.USAGE]
-        assert tx.ledger.bill(later) == later
+        assert [one.record for one in tx.ledger.bill(later, at_ms=samples.HOUR)] == [one.record for one in later]
 
 
 @pytest.mark.parametrize("column", ["debit", "credit"])

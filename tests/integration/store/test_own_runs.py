@@ -10,7 +10,6 @@ from tests.integration.store import samples
 from petahour.control.quotes.outcomes import ratios_of
 from petahour.model.jobs import JobState
 from petahour.model.quotes import Interval
-from petahour.model.usage import RatedUsage
 from petahour.store.sql.store import SqlStore
 
 WORK = samples.QUOTE.work
@@ -31,7 +30,7 @@ def ran(store: SqlStore, *, quoted_ms: int, rehearsal: bool) -> None:
         assert tx.quotes.use(samples.QUOTE.id, "job-1")
         tx.allocations.add(replace(samples.allocation(1), rehearsal=rehearsal))
         record = replace(samples.USAGE, rehearsal=rehearsal, billed_ams=20, waived_ams=0, waive_reason=None)
-        tx.ledger.bill([RatedUsage(record, samples.CHARGE, None)])
+        tx.ledger.bill([samples.PRICED._replace(record=record)], at_ms=samples.HOUR)
 
 
 def test_a_tenant_learns_from_its_own_runs_and_no_other_does(store: SqlStore) -> None:

@@ -12,7 +12,8 @@ from petahour.model.events import Event, EventKind
 from petahour.model.jobs import JobState
 from petahour.model.promises import Lending, Maintenance, RenewalStep, Reservation, ReservationState, WindowState
 from petahour.model.resources import NodeState, Slot
-from petahour.model.usage import Balance, RatedUsage, TransferKind
+from petahour.model.time import HOUR_MS
+from petahour.model.usage import Balance, Charge, PricedUsage, RatedUsage, Transfer, TransferKind
 from petahour.store.protocol import Billed, JobFilter, Submission
 from petahour.store.sql.store import SqlStore
 
@@ -167,7 +168,7 @@ def test_what_a_job_was_billed(store: SqlStore) -> None:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h-1")
         tx.allocations.add(samples.allocation(1))
-        tx.ledger.bill([samples.RATED])
+        tx.ledger.bill([samples.PRICED], at_ms=HOUR)
     with store.read() as tx:
         billed = tx.quotes.billed(["job-1", "job-2"])
     assert billed == {
@@ -244,8 +245,8 @@ def test_usage_and_charges(store: SqlStore) -> None:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        assert tx.ledger.bill([samples.RATED, samples.RATED]) == [samples.RATED]
-        assert tx.ledger.bill([samples.RATED]) == []
+        assert tx.ledger.bill([samples.PRICED, samples.PRICED], at_ms=HOUR) == [samples.RATED]
+        assert tx.ledger.bill([samples.PRICED], at_ms=HOUR) == []
     with store.read() as tx:
         assert tx.ledger.usage(tenant="acme", from_ms=HOUR, to_ms=HOUR + 1) == [samples.USAGE]
         assert tx.ledger.usage(tenant=None, from_ms=HOUR + 10, to_ms=HOUR + 99) == []
@@ -255,33 +256,44 @@ def test_usage_and_charges(store: SqlStore) -> None:
 
 
 def test_usage_is_posted_once_with_its_charge_and_its_transfer(store: SqlStore) -> None:
-    def rated(start_ms: int, micros: int) -> RatedUsage:
+    def priced(start_ms: int, micros: int) -> PricedUsage:
+        """Ten milliseconds of two accelerators that come to so much."""
         name = f"alloc-1-{start_ms}"
         record = replace(samples.USAGE, id=f"use-{name}", start_ms=start_ms, end_ms=start_ms + 10)
-        charge = replace(samples.CHARGE, id=f"chg-{name}", usage=record.id, amount_micros=micros)
-        moved = replace(samples.transfer(f"trf-chg-{name}", TransferKind.CHARGE, micros), cause=record.id)
-        return RatedUsage(record, charge, moved if micros else None)
+        record = replace(record, billed_ams=20, waived_ams=0, waive_reason=None, rehearsal=False)
+        return samples.PRICED._replace(record=record, price_micros=micros * HOUR_MS // 20)
 
-    first, free, last = rated(HOUR, 5), rated(HOUR + 10, 0), rated(HOUR + 20, 7)
+    def charged(one: PricedUsage, micros: int) -> Charge:
+        name = one.record.id.removeprefix("use-")
+        charge = replace(samples.CHARGE, id=f"chg-{name}", usage=one.record.id, rehearsal=False)
+        return replace(charge, price_micros=one.price_micros, amount_micros=micros)
+
+    def moved(one: PricedUsage, micros: int) -> Transfer:
+        transfer = samples.transfer(f"trf-{charged(one, micros).id}", TransferKind.CHARGE, micros)
+        spent, earned = "prepaid:acme:CNY", "revenue:operator:CNY:cpu/spot"
+        return replace(transfer, debit=spent, credit=earned, cause=one.record.id, note="")
+
+    first, free, last = priced(HOUR, 5), priced(HOUR + 10, 0), priced(HOUR + 20, 7)
+    done = [
+        RatedUsage(first.record, charged(first, 5), moved(first, 5)),
+        RatedUsage(free.record, charged(free, 0), None),
+        RatedUsage(last.record, charged(last, 7), moved(last, 7)),
+    ]
     with store.write() as tx:
         people_and_node(tx)
         tx.jobs.add(samples.job(1), key=None, request_hash="h")
         tx.allocations.add(samples.allocation(1))
-        assert tx.ledger.bill([]) == []
-        assert tx.ledger.bill([first, free, first]) == [first, free]
+        assert tx.ledger.bill([], at_ms=HOUR) == []
+        assert tx.ledger.bill([first, free, first], at_ms=HOUR) == done[:2]
     with store.write() as tx:
-        assert tx.ledger.bill([free, last, first]) == [last]
-        assert tx.ledger.bill([last]) == []
+        assert tx.ledger.bill([free, last, first], at_ms=HOUR) == done[2:]
+        assert tx.ledger.bill([last], at_ms=HOUR) == []
     with store.read() as tx:
         assert tx.ledger.usage_of("alloc-1") == [first.record, free.record, last.record]
-        assert [tx.ledger.charge_of(one.record.id) for one in (first, free, last)] == [
-            first.charge,
-            free.charge,
-            last.charge,
-        ]
-        assert tx.ledger.transfers() == [first.transfer, last.transfer]
-        assert tx.ledger.balance("prepaid:acme:CNY", "CNY").credits_micros == 12
-        assert tx.ledger.head() == link(link(GENESIS, first.transfer), last.transfer)
+        assert [tx.ledger.charge_of(one.record.id) for one in (first, free, last)] == [one.charge for one in done]
+        assert tx.ledger.transfers() == [moved(first, 5), moved(last, 7)]
+        assert tx.ledger.balance("prepaid:acme:CNY", "CNY").debits_micros == 12
+        assert tx.ledger.head() == link(link(GENESIS, moved(first, 5)), moved(last, 7))
 
 
 def test_transfers_move_their_balances(store: SqlStore) -> None:

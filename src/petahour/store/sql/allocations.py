@@ -55,10 +55,6 @@ class SqlAllocations:
     def save_all(self, changed: Sequence[Allocation]) -> None:
         update_many(self._connection, allocations, ("id", *_CHANGING), [_changing(item) for item in changed])
 
-    def save_metered(self, metered: Mapping[str, int]) -> None:
-        """Store up to when they are metered, by id, and nothing else of them."""
-        update_many(self._connection, allocations, ("id", "metered_ms"), list(metered.items()))
-
     def release(self, allocation_id: str) -> None:
         self._connection.execute(delete(held_accelerators).where(held_accelerators.c.allocation == allocation_id))
 

@@ -74,7 +74,7 @@ def find_many(
     query = f"SELECT {', '.join(names)} FROM {table.name} WHERE {names[0]}"
     if connection.dialect.name != "sqlite":
         given = "SELECT json_array_elements_text(%s::json)"
-        return ask(connection, f"{query} IN ({given})", orjson.dumps(list(keys)).decode())
+        return ask(connection, f"{query} = ANY(ARRAY({given}))", orjson.dumps(list(keys)).decode())
     found: list[tuple[Any, ...]] = []
     left = iter(keys)
     while batch := tuple(islice(left, _BINDS)):

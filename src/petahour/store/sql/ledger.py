@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select
 
 from petahour.billing.chain import GENESIS, link
-from petahour.billing.ledger import apply_all
-from petahour.model.usage import Balance, Charge, RatedUsage, Transfer, TransferKind, UsageRecord
+from petahour.billing.ledger import apply_all, use_accounts
+from petahour.billing.rate import rated
+from petahour.model.usage import Balance, Charge, PricedUsage, RatedUsage, Transfer, TransferKind, UsageRecord
 from petahour.store.protocol import Counts, StoredCharge, StoredTransfer, StoredUsage
 from petahour.store.sql import streams
 from petahour.store.sql.bulk import find_many, insert_many, known_ids, upsert_many
@@ -30,6 +31,8 @@ from petahour.store.sql.rows import (
 from petahour.store.sql.schema import accounts, charges, transfers, usage_records
 from petahour.store.sql.statements import Noun, batches, credited, of_allocation, one, rows
 
+_NOTHING: Mapping[str, Transfer] = {}
+
 
 class _Before(NamedTuple):
     """What transfers find: the balances of their accounts, the holds that they close, and the end of the chain."""
@@ -48,18 +51,19 @@ class SqlLedger:
 
     # -- writing: what is stored already stays as it is ------------------------------------------------------
 
-    def bill(self, rated: Sequence[RatedUsage]) -> Sequence[RatedUsage]:
+    def bill(self, priced: Sequence[PricedUsage], *, at_ms: int) -> Sequence[RatedUsage]:
         """Store the usage records that are new, each with its charge and transfer; which they are.
 
-        Charges and transfers are named after their record, so that unique ids refuse a second one of a new record.
+        They are rated while the database stores them. Charges and transfers are named after their record, so that
+        unique ids refuse a second one of a new record.
         """
-        fresh = self._new(usage_records.c.id, _first((one.record.id, one) for one in rated))
-        moved = [one.transfer for one in fresh if one.transfer is not None]
-        before = self._before(moved)  # An answer would wait for the rows that are under way from here on.
+        fresh = self._new(usage_records.c.id, _first((one.record.id, one) for one in priced))
+        before = self._before(_used(fresh))  # An answer would wait for the rows that are under way from here on.
         insert_many(self._connection, usage_records, USAGE, [usage_row(one.record) for one in fresh])
-        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in fresh])
-        self._append(moved, before)
-        return fresh
+        done = [rated(one, at_ms=at_ms) for one in fresh]
+        insert_many(self._connection, charges, CHARGE, [charge_row(one.charge) for one in done])
+        self._append([one.transfer for one in done if one.transfer is not None], before)
+        return done
 
     def post(self, transfer: Transfer) -> bool:
         return bool(self.post_all([transfer]))
@@ -67,7 +71,8 @@ class SqlLedger:
     def post_all(self, posted: Sequence[Transfer]) -> Sequence[Transfer]:
         """Post those that are new, in this order, chained to what was posted before; which they are."""
         fresh = self._new(transfers.c.id, _first((one.id, one) for one in posted))
-        self._append(fresh, self._before(fresh))
+        moved = {account for one in fresh for account in (one.debit, one.credit)}
+        self._append(fresh, self._before(moved, self._pending_of(fresh)))
         return fresh
 
     def _append(self, fresh: Sequence[Transfer], before: _Before) -> None:
@@ -84,8 +89,8 @@ class SqlLedger:
         insert_many(self._connection, transfers, (*TRANSFER, "hash"), chained)
         self._last_hash = previous
 
-    def _before(self, fresh: Sequence[Transfer]) -> _Before:
-        return _Before(self._balances_of(fresh), self._pending_of(fresh), self.head() if fresh else "")
+    def _before(self, moved: Set[str], held: Mapping[str, Transfer] = _NOTHING) -> _Before:
+        return _Before(self._balances_of(moved), held, self.head() if moved else "")
 
     def _new(self, column: Column[Any], nouns: Mapping[str, Noun]) -> list[Noun]:
         """Those whose id is not stored, in the order given."""
@@ -102,9 +107,8 @@ class SqlLedger:
     def _pending_of(self, fresh: Iterable[Transfer]) -> Mapping[str, Transfer]:
         return self.many(transfer.pending for transfer in fresh if transfer.pending)
 
-    def _balances_of(self, fresh: Iterable[Transfer]) -> dict[str, Balance]:
-        wanted = {transfer.debit for transfer in fresh} | {transfer.credit for transfer in fresh}
-        found = find_many(self._connection, accounts, BALANCE, wanted)
+    def _balances_of(self, moved: Set[str]) -> dict[str, Balance]:
+        found = find_many(self._connection, accounts, BALANCE, moved)
         return {row[0]: Balance(**dict(zip(BALANCE, row, strict=True))) for row in found}
 
     # -- reading -----------------------------------------------------------------------------------------------
@@ -223,6 +227,21 @@ def _first(named: Iterable[tuple[str, Noun]]) -> dict[str, Noun]:
     for name, noun in named:
         found.setdefault(name, noun)
     return found
+
+
+def _used(priced: Iterable[PricedUsage]) -> set[str]:
+    """The accounts that use is taken from and earned in."""
+    kinds = {
+        (record.tenant, currency, record.type, record.tier, record.rehearsal, postpaid)
+        for record, _, _, currency, postpaid in priced
+    }
+    return {
+        account
+        for tenant, currency, name, tier, rehearsal, postpaid in kinds
+        for account in use_accounts(
+            tenant=tenant, currency=currency, type=name, tier=tier, rehearsal=rehearsal, postpaid=postpaid
+        )
+    }
 
 
 def _of_tenant(query: Select[Any], column: ColumnElement[Any], tenant: str | None) -> Select[Any]:
