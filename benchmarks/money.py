@@ -2,11 +2,11 @@
 
     python benchmarks/money.py [--postgres] [--records 200000] [--prove] [--tenants 500]
 
-`--postgres` starts a throw-away PostgreSQL on this host that syncs every commit to disk. It is one that has been in use:
-the same month was posted to another of its databases, so that its log files exist and are written again, as after any
-checkpoint. Figures are of one process and its database: per second on the wall, and per second of processor time of
-this process and of the database's. Only the transactions are counted, not what the made-up month needs to say who
-runs in which hour.
+`--postgres` starts a throw-away PostgreSQL on this host that syncs every commit to disk, and posts the same month to
+another of its databases first: a server that has been in use writes the files of its log again instead of making new
+ones. Figures are of one process and its database: per second on the wall, and per second of processor time of this
+process and of the database's. Only the transactions are counted, not what the made-up month needs to say who runs in
+which hour.
 
 Baseline: the same records as bare rows of one table without constraints, in transactions of the same size.
 """
