@@ -89,7 +89,8 @@ def _ended(
 
     after, job, cause = _verdict(allocation, job, report.message, settings)
     if after.final:
-        job = replace(job, exit_code=report.exit_code, message=report.message)
+        message = cause if after is JobState.CANCELLED else report.message
+        job = replace(job, exit_code=report.exit_code, message=message)
     data: dict[str, object] = {
         "end_kind": kind.value,
         "exit_code": report.exit_code,

@@ -276,5 +276,6 @@ def test_whoever_cancels_a_job_that_stops_changes_nothing_of_what_is_billed(tmp_
     assert seconds(house, allocation) == {"provisioning": 40} | billed
     assert state(house, "job-a") is JobState.CANCELLED
     with house.context.store.read() as tx:  # Of money alone: nothing here is a reason to stop it.
+        assert tx.jobs.get("job-a").message == "stopped as asked"  # type: ignore[union-attr]
         assert [check for check in verify(tx) if not check.ok] == []
     house.context.store.close()
