@@ -119,8 +119,7 @@ class _Pass:
         tries: dict[Shape, int] = {}
         decided: set[str] = set()
         helped = state.yielding
-        while front:
-            number, job = front.pop()
+        for number, job in front:
             ask = job.ask
             if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
@@ -146,6 +145,7 @@ class _Pass:
                     whys[job.id] = why
                 else:
                     whys[ask] = why
+                    front.refuse(ask)
                     continue
             front.follow(number)
 
