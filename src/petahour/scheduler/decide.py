@@ -54,7 +54,8 @@ class _Pass:
         self._veil = Veil(state, now_ms) if state.promises.some else None
         self._reservation: Reservation | None = None
         self._turns = state.policy.rounds is not None and any_turns(state)
-        self._some_yield = bool(state.yielding) or state.may_yield()
+        self._may_yield = state.may_yield()
+        self._some_yield = self._may_yield or bool(state.yielding)
         self._nobody_yields = False
         self._seated: set[str] = set()
         self._front: Front | None = None
@@ -119,8 +120,7 @@ class _Pass:
         tries: dict[Shape, int] = {}
         decided: set[str] = set()
         helped = state.yielding
-        while front:
-            number, job = front.pop()
+        for number, job in front:
             ask = job.ask
             if ((ask in whys or ask.shape not in shapes) and job.id not in helped) or job.id in decided:
                 continue
@@ -146,6 +146,7 @@ class _Pass:
                     whys[job.id] = why
                 else:
                     whys[ask] = why
+                    front.refuse(ask)
                     continue
             front.follow(number)
 
@@ -158,7 +159,7 @@ class _Pass:
 
         front = self._front = Front(urgency_of)
         shapes = set()
-        everyone = state.may_yield() or (policy.backfill and not policy.patient)
+        everyone = self._may_yield or (policy.backfill and not policy.patient)
         self._nobody_yields = not everyone
         old = self._oldest()
         if policy.keeps_ms:
@@ -357,7 +358,7 @@ class _Pass:
         if found is not None:
             pool = self._state.room.pools[found.pool]
             if veil is not None:
-                found = replace(found, claimed=veil.seen(pool, found.claimed))
+                found = found._replace(claimed=veil.seen(pool, found.claimed))
             pool.take(found.claimed)
             self._taken.append((pool, found.claimed))
         self._reservation = self._made.reserved = found

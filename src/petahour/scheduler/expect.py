@@ -40,6 +40,7 @@ class Expectation:
         self._kinds: dict[tuple[object, ...], _Kind] = {}
         self._once: set[tuple[str, str, int]] = set()
         self._ended, self._ran_ms = 0, 0
+        self.mean_ms = 0.0  # the mean run time of all that ended; 0 before anything did
 
     def know(self, other: Expectation) -> None:
         """Know what the other has learned of kinds so far, and learn apart from it from now on.
@@ -52,17 +53,12 @@ class Expectation:
         for key, kind in other._kinds.copy().items():  # wider ones come first
             wider = None if kind.wider is None else copies[id(kind.wider)]
             self._kinds[key] = copies[id(kind)] = kind.apart(wider)
-        self._ended, self._ran_ms = other._ended, other._ran_ms
+        self._count(other._ended, other._ran_ms)
 
     def share(self, other: Expectation) -> None:
         """Know what the other knows of kinds, as one of several that learn nothing."""
         self._all, self._kinds = other._all, other._kinds.copy()
-        self._ended, self._ran_ms = other._ended, other._ran_ms
-
-    @property
-    def mean_ms(self) -> float:
-        """The mean run time of all that ended; 0 before anything did."""
-        return self._ran_ms / self._ended if self._ended else 0.0
+        self._count(other._ended, other._ran_ms)
 
     def began(self, running: Running) -> None:
         """A run begins."""
@@ -76,8 +72,7 @@ class Expectation:
 
     def learn(self, job: Waiting, ran_ms: int) -> None:
         """A job of this kind ended of itself after running so long in all."""
-        self._ended += 1
-        self._ran_ms += ran_ms
+        self._count(self._ended + 1, self._ran_ms + ran_ms)
         if job.sweep is not None:
             job.sweep.learn(job, ran_ms)
         kind: _Kind | None = self._named(job)
@@ -172,6 +167,10 @@ class Expectation:
         self._once.add(key)
         return kind
 
+    def _count(self, ended: int, ran_ms: int) -> None:
+        self._ended, self._ran_ms = ended, ran_ms
+        self.mean_ms = ran_ms / ended if ended else 0.0
+
     def _wider(self, key: tuple[object, ...], wider: _Kind) -> _Kind:
         kind = self._kinds.get(key)
         if kind is None:
@@ -203,6 +202,8 @@ class _Kind:
     def remaining_ms(self, attained_ms: int) -> float:
         if self._stale():
             self._make()
+        if not self._remaining:
+            self._remaining = _remaining(self._share)
         return self._remaining[level_of(attained_ms)]
 
     def quantile_ms(self, attained_ms: int, part: float) -> float:
@@ -236,7 +237,7 @@ class _Kind:
     def _make(self) -> None:
         self._made_at = self.weight
         self._share = self._shares()
-        self._remaining, self._gittins = _remaining(self._share), []  # the latter when somebody asks
+        self._remaining, self._gittins = [], []  # when somebody asks: wider kinds are mostly asked for shares alone
 
     def _shares(self) -> Counts:
         if self.wider is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 
-from petahour.scheduler.ask import Shape, Waiting
+from petahour.scheduler.ask import Ask, Shape, Waiting
 from petahour.scheduler.heads import Heads
 from petahour.scheduler.line import Line, Rank
 
@@ -21,9 +21,16 @@ class Front:
         self._feeds: dict[int, Shape] = {}
         self._heads: dict[Shape, Heads] = {}
         self._fed: list[Heads] = []
+        self._refused: dict[Shape, set[Ask]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._heap)
+    def __iter__(self) -> Iterator[tuple[int, Waiting]]:
+        """The most urgent job first, each with a number for ``follow``."""
+        while self._heap:
+            number, job = heappop(self._heap)[2:]
+            yield number, job
+            shape = self._feeds.pop(number, None)
+            if shape is not None:  # and not before: nobody else of the shape may be wanted by now
+                self._draw(shape)
 
     def add(self, line: Line) -> None:
         """All of one line."""
@@ -39,17 +46,18 @@ class Front:
         """No further line of the shape comes up."""
         self._heads.pop(shape, None)
 
+    def refuse(self, ask: Ask) -> None:
+        """Nobody else of the ask is wanted: once that holds for all asks of a shape, no line of it comes up."""
+        heads = self._heads.get(ask.shape)
+        if heads is not None:
+            refused = self._refused.setdefault(ask.shape, set())
+            refused.add(ask)
+            if len(refused) == heads.asks:
+                self.forget(ask.shape)
+
     def add_first(self, job: Waiting) -> None:
         """A job that is looked at before all others, and not for its line."""
         self._push((), job, None)
-
-    def pop(self) -> tuple[int, Waiting]:
-        """The most urgent job, and a number for ``follow``."""
-        number, job = heappop(self._heap)[2:]
-        shape = self._feeds.pop(number, None)
-        if shape is not None:
-            self._draw(shape)
-        return number, job
 
     def follow(self, number: int) -> None:
         """Whoever stands behind the job that was taken with this number is looked at too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
-from petahour.scheduler.ask import Waiting
+from petahour.scheduler.ask import Ask, Waiting
 from petahour.scheduler.line import Line, Rank
 
 SPREAD = 8
@@ -23,13 +23,21 @@ class Heads:
 
     def __init__(self) -> None:
         self._lines: dict[Line, int] = {}  # and the version of each
+        self._asks: dict[Ask, int] = {}  # and how many lines each has
         self._entries: list[Entry] = []
         self._due: list[tuple[int, int, int, Line]] = []  # when an urgency is found anew, as entries
         self._out: list[Entry] = []
         self._version = 0
 
+    @property
+    def asks(self) -> int:
+        """Of how many asks the lines are."""
+        return len(self._asks)
+
     def put(self, line: Line, urgency: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> None:
         """The line is new, or its head's urgency another one."""
+        if line not in self._lines:
+            self._asks[line.ask] = self._asks.get(line.ask, 0) + 1
         self._version += 1
         version = self._lines[line] = self._version
         head = line.head()
@@ -39,7 +47,11 @@ class Heads:
 
     def leave(self, line: Line) -> None:
         """Nobody stands in the line any more."""
-        self._lines.pop(line, None)
+        if self._lines.pop(line, None) is None:
+            return
+        left = self._asks[line.ask] = self._asks[line.ask] - 1
+        if not left:
+            del self._asks[line.ask]
 
     def look(self, urgency: Callable[[Waiting], Rank], now_ms: int, keeps_ms: int) -> None:
         """Before a pass takes heads: find anew some of those whose time is over."""

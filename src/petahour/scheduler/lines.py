@@ -100,7 +100,10 @@ class Lines:
         for sweep in sweeps:
             self._stale.update(self._of_sweep.get(sweep, {}))
         for line in self._stale:
-            self._heads.setdefault(line.ask.shape, Heads()).put(line, urgency, now_ms, keeps_ms)
+            heads = self._heads.get(line.ask.shape)
+            if heads is None:
+                heads = self._heads[line.ask.shape] = Heads()
+            heads.put(line, urgency, now_ms, keeps_ms)
         self._stale.clear()
 
     def oldest(self) -> Waiting | None:

@@ -19,6 +19,8 @@ KEPT = 4_096  # of one tenant's gang size are remembered
 _FLOOR_MS = SECOND_MS  # below this, run times are taken for equal
 _SILENT = 0.1  # a run takes so much of the variance away before it tells anything
 _EXPECTED = -2.1  # standard deviations below the mean: what has lasted so long takes even less away
+_VARIANCE, _ALIKE = SPREAD**2, 1 - OWN
+_ROOT_2, _ROOT_2_PI = sqrt(2), sqrt(2 * pi)
 
 HOLDS_MS = 10 * MINUTE_MS  # what is told holds for so long at least, while nothing happens to those told of,
 AGES = 8  # or an eighth of how long the youngest run near has lasted
@@ -74,23 +76,26 @@ class Near:
         place = bisect_left(self._known, (submitted_ms,))
         around = self._known[max(0, place - HEARD) : place + HEARD]
         if not around:
-            return Told(prior, SPREAD**2, HOUR_MS)
+            return Told(prior, _VARIANCE, HOUR_MS)
         around.sort(key=lambda one: abs(one[0] - submitted_ms))
         field, running, youngest_ms = _Field(prior), [], AGES * HOUR_MS
         for at_ms, _, began_ms, log in around[:HEARD]:
             if log is None:
                 running.append((at_ms, began_ms))
             else:
-                field.see(at_ms, field.row(at_ms), log, 0.0)
+                row, mean, variance = field.told(at_ms)
+                field.see(at_ms, row, log - mean, variance)
         for at_ms, began_ms in running:
             # A run that is taken in again is looked at as of its placement, when others had not begun.
             ran_ms = max(0, now_ms - began_ms)
             youngest_ms = min(youngest_ms, ran_ms)
-            row = field.row(at_ms)
-            heard = _at_least(log_of(ran_ms), *field.told(row))
+            row, mean, variance = field.told(at_ms)
+            heard = _at_least(log_of(ran_ms), mean, variance)
             if heard is not None:
-                field.see(at_ms, row, *heard)
-        return Told(*field.told(field.row(submitted_ms)), max(HOLDS_MS, youngest_ms // AGES))
+                value, error = heard
+                field.see(at_ms, row, value - mean, variance + error)
+        _, mean, variance = field.told(submitted_ms)
+        return Told(mean, variance, max(HOLDS_MS, youngest_ms // AGES))
 
     def _put(self, one: One) -> None:
         known = self._known
@@ -106,32 +111,28 @@ class Near:
 class _Field:
     """Observations of the process, as the rows of their covariance's Cholesky factor, in units of ``SPREAD``."""
 
+    __slots__ = ("_prior", "_seen")
+
     def __init__(self, prior: float) -> None:
         self._prior = prior
-        self._at_ms: list[int] = []
-        self._rows: list[list[float]] = []
-        self._weights: list[float] = []
+        self._seen: list[tuple[int, list[float], float, float]] = []  # instant, row, the row's last, weight
 
-    def row(self, at_ms: int) -> list[float]:
-        """How an instant is bound to what was seen."""
+    def told(self, at_ms: int) -> tuple[list[float], float, float]:
+        """How an instant is bound to what was seen, and the mean and variance there."""
         row: list[float] = []
-        for other_ms, known in zip(self._at_ms, self._rows, strict=True):
-            alike = (1 - OWN) / (1 + (abs(at_ms - other_ms) / HALF_MS) ** POWER)
-            row.append((alike - sum(map(mul, row, known))) / known[-1])
-        return row
+        moved = known = 0.0
+        for other_ms, other, own, weight in self._seen:
+            alike = _ALIKE / (1 + (abs(at_ms - other_ms) / HALF_MS) ** POWER)
+            bound = (alike - sum(map(mul, row, other)) if row else alike) / own
+            row.append(bound)
+            moved += bound * weight
+            known += bound * bound
+        return row, self._prior + moved, _VARIANCE * (1 - known)
 
-    def told(self, row: list[float]) -> tuple[float, float]:
-        """Mean and variance at the instant of the row."""
-        return self._prior + sum(map(mul, row, self._weights)), SPREAD**2 * (1 - sum(map(mul, row, row)))
-
-    def see(self, at_ms: int, row: list[float], value: float, variance: float) -> None:
-        """An observation at the instant of the row, with the variance of its error."""
-        mean, left = self.told(row)
-        own = sqrt((left + variance) / SPREAD**2)
-        self._weights.append((value - mean) / own)
-        row.append(own)
-        self._rows.append(row)
-        self._at_ms.append(at_ms)
+    def see(self, at_ms: int, row: list[float], beyond: float, variance: float) -> None:
+        """An observation at the instant of the row, so far from the mean told there; its variance from that mean."""
+        own = sqrt(variance / _VARIANCE)
+        self._seen.append((at_ms, row, own, beyond / own))
 
 
 def _at_least(least: float, mean: float, variance: float) -> tuple[float, float] | None:
@@ -143,11 +144,11 @@ def _at_least(least: float, mean: float, variance: float) -> tuple[float, float]
     beyond = (least - mean) / spread
     if beyond < _EXPECTED:
         return None
-    chance = erfc(beyond / sqrt(2)) / 2
+    chance = erfc(beyond / _ROOT_2) / 2
     if chance < 1e-6:
         value, left = least + 0.7, min(0.5, variance / 2)
     else:
-        hazard = exp(-beyond * beyond / 2) / sqrt(2 * pi) / chance
+        hazard = exp(-beyond * beyond / 2) / _ROOT_2_PI / chance
         value, left = mean + spread * hazard, max(0.05, 1 - hazard * (hazard - beyond)) * variance
     if variance - left < _SILENT * variance:
         return None

@@ -85,11 +85,6 @@ def _nominal(state: State, job: Waiting) -> bool:
     return share is Share.NOMINAL
 
 
-def _crowding(state: State, tenant: str, now_ms: int) -> int:
-    """How many times, in doublings, the tenant's decayed usage exceeds an even share among those who are here."""
-    return state.service.excess(tenant, now_ms)
-
-
 def _aged(state: State, job: Waiting, attained_ms: int, now_ms: int) -> bool:
     """Whether the job has been queued beyond the bound; the same throughout a run, so that a start is kept."""
     queued_ms = now_ms - job.submitted_ms - attained_ms
@@ -104,7 +99,7 @@ def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
         value = log2(expectation.index_ms(job, attained_ms)) + IN_TURN * log2(job.place)
     else:
         value = log2(expectation.run_ms(job, now_ms)) + _known(job) - _age(state, job, now_ms)
-    return value + log2(ask.accelerators) + _crowding(state, ask.tenant, now_ms)
+    return value + log2(ask.accelerators) + state.service.excess(ask.tenant, now_ms)
 
 
 def _known(job: Waiting) -> float:

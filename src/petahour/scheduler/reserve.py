@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from petahour.scheduler.ask import Grant, Waiting
 from petahour.scheduler.funds import beyond_limit
@@ -21,8 +20,7 @@ Shown = Callable[[Pool, tuple[Grant, ...]], tuple[Grant, ...]]
 RENEWALS = 16  # a reservation on expected ends is made anew after so small a part of the time that is left
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """The gang starts at ``begins_ms`` at the latest, on ``grants``, of which ``claimed`` are free already.
 
     Where it rests on expected ends it is made anew at ``until_ms``, and until then only looked up.
@@ -37,11 +35,11 @@ class Reservation:
 
     def without(self, grants: tuple[Grant, ...]) -> Reservation:
         """The same once a short job borrows these."""
-        return replace(self, claimed=less(self.claimed, grants))
+        return self._replace(claimed=less(self.claimed, grants))
 
     def renewed(self, state: State) -> Reservation:
         """The same with what is free of it now."""
-        return replace(self, claimed=_free_of(self.grants, state.room.pools[self.pool]))
+        return self._replace(claimed=_free_of(self.grants, state.room.pools[self.pool]))
 
 
 def less(grants: tuple[Grant, ...], others: tuple[Grant, ...]) -> tuple[Grant, ...]:
@@ -73,6 +71,8 @@ def earliest(
 def _ends(state: State, pool: int, now_ms: int, starts: Sequence[Start]) -> Iterator[tuple[int, tuple[Grant, ...]]]:
     """(instant, accelerators) in the order in which they will have been given back, by runs and by these starts."""
     running = ((end_ms, state.running[name].grants) for end_ms, name in state.upcoming(pool, now_ms))
+    if not starts:
+        return running
     known = ((state.end_ms(start.job, now_ms), start.grants) for start in starts if start.pool == pool)
     begun = sorted(((end_ms, grants) for end_ms, grants in known if end_ms is not None), key=itemgetter(0))
     return merge(running, begun, key=itemgetter(0)) if begun else running

@@ -111,7 +111,7 @@ def test_what_the_last_pass_keeps_for_a_gang_is_not_offered() -> None:
         job="gang", pool=pool.index, begins_ms=later_ms, until_ms=later_ms, grants=kept, claimed=kept
     )
     assert offered(state) is None
-    state.reserved = replace(state.reserved, grants=kept[:0], claimed=kept[:0])
+    state.reserved = state.reserved._replace(grants=kept[:0], claimed=kept[:0])
     assert offered(state) == Sooner(type=ASCEND, tier=Tier.ON_DEMAND, change=0.0)
 
 
