@@ -53,12 +53,12 @@ class Expectation:
         for key, kind in other._kinds.copy().items():  # wider ones come first
             wider = None if kind.wider is None else copies[id(kind.wider)]
             self._kinds[key] = copies[id(kind)] = kind.apart(wider)
-        self._count(other._ended, other._ran_ms)
+        self._ended, self._ran_ms, self.mean_ms = other._ended, other._ran_ms, other.mean_ms
 
     def share(self, other: Expectation) -> None:
         """Know what the other knows of kinds, as one of several that learn nothing."""
         self._all, self._kinds = other._all, other._kinds.copy()
-        self._count(other._ended, other._ran_ms)
+        self._ended, self._ran_ms, self.mean_ms = other._ended, other._ran_ms, other.mean_ms
 
     def began(self, running: Running) -> None:
         """A run begins."""
@@ -72,7 +72,9 @@ class Expectation:
 
     def learn(self, job: Waiting, ran_ms: int) -> None:
         """A job of this kind ended of itself after running so long in all."""
-        self._count(self._ended + 1, self._ran_ms + ran_ms)
+        self._ended += 1
+        self._ran_ms += ran_ms
+        self.mean_ms = self._ran_ms / self._ended
         if job.sweep is not None:
             job.sweep.learn(job, ran_ms)
         kind: _Kind | None = self._named(job)
@@ -166,10 +168,6 @@ class Expectation:
             return self._wider(key, kind)
         self._once.add(key)
         return kind
-
-    def _count(self, ended: int, ran_ms: int) -> None:
-        self._ended, self._ran_ms = ended, ran_ms
-        self.mean_ms = ran_ms / ended if ended else 0.0
 
     def _wider(self, key: tuple[object, ...], wider: _Kind) -> _Kind:
         kind = self._kinds.get(key)
