@@ -215,7 +215,8 @@ class _Run:
 
     def _end(self, number: int) -> None:
         running, now_ms = self._release(self._trace.jobs[number].id), self._now_ms
-        self._state.expectation.learn(running.job, running.job.attained_ms + now_ms - running.placed_ms)
+        if not self._how.policy.strict:  # Where nobody overtakes, expected run times decide nothing.
+            self._state.expectation.learn(running.job, running.job.attained_ms + now_ms - running.placed_ms)
         lost_ms = self._how.costs.restart_ms if self._attempts[number] > 1 else 0
         self._record.ended(number, running, now_ms, Outcome.FINISHED, lost_ms=lost_ms)
 
