@@ -18,6 +18,7 @@ from petahour.engines.local.supervisor import start_time
 PREFIX = "petahour-slurm-"
 ROUNDS = 40
 PAUSE_S = 0.05
+NONE_SEEN = 3  # looks in a row; a process that is just becoming another program shows no environment
 
 
 def variables(process: psutil.Process) -> dict[str, str]:
@@ -36,13 +37,15 @@ def of_cluster(conf: Path) -> list[psutil.Process]:
 
 
 def end_all(conf: Path) -> None:
-    """Kill what is left of a cluster, until nothing is."""
+    """Kill what is left of a cluster, until nothing is seen of it any more."""
+    none_seen = 0
     for _ in range(ROUNDS):
         left = of_cluster(conf)
         for one in left:
             with contextlib.suppress(psutil.Error):
                 one.kill()
-        if not left:
+        none_seen = 0 if left else none_seen + 1
+        if none_seen == NONE_SEEN:
             return
         time.sleep(PAUSE_S)
 
