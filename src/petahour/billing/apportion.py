@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from petahour.model.errors import ValidationError
 from petahour.model.invoices import PPM
-from petahour.model.money import MINOR_DIGITS
+from petahour.model.money import MINOR_DIGITS, Money, format_micros
 
 MICRO_DIGITS = 6
 
@@ -14,6 +15,19 @@ MICRO_DIGITS = 6
 def minor_unit(currency: str) -> int:
     """The smallest amount people pay, in micro-units: 10,000 for CNY, 1,000,000 for JPY, 1,000 for KWD."""
     return int(10 ** (MICRO_DIGITS - MINOR_DIGITS[currency]))
+
+
+def parse_minor(text: str, currency: str) -> Money:
+    """What is paid: more than zero, in whole minor units. Raises ValidationError, naming ``amount``."""
+    money = Money.parse(text, currency)
+    if money.micros <= 0 or money.micros % minor_unit(currency):
+        raise ValidationError(
+            field="amount",
+            value=text,
+            rule=f"more than zero, in whole minor units of {currency}",
+            remedy=f"Round it to {format_micros(minor_unit(currency), currency)}.",
+        )
+    return money
 
 
 def round_minor(micros: int, currency: str) -> int:

@@ -33,7 +33,7 @@ def set_terms(
     from petahour.cli.render import money, show_json
     from petahour.cli.session import connect
 
-    remind, stop_new, stop_spot, stop_all = _whole("days", days, count=4)
+    remind, stop_new, stop_spot, stop_all = _whole("days", days, like="1,7,14,30", count=4)
     with connect() as client:
         made = client.terms.set_credit_terms(
             tenant, postpaid=postpaid, limit=limit, days=(remind, stop_new, stop_spot, stop_all)
@@ -84,7 +84,9 @@ def set_budget(
     from petahour.cli.session import connect
 
     with connect() as client:
-        made = client.terms.set_budget(tenant, project, limit, hard=hard, alerts=_whole("alerts", alerts))
+        made = client.terms.set_budget(
+            tenant, project, limit, hard=hard, alerts=_whole("alerts", alerts, like="50,80,100")
+        )
         currency = client.tenant(tenant).currency
     if as_json:
         show_json(made)
@@ -166,7 +168,7 @@ def write_off(
     typer.echo(f"{done.number} of {done.tenant}: {done.reason}")
 
 
-def _whole(field: str, text: str, *, count: int | None = None) -> tuple[int, ...]:
+def _whole(field: str, text: str, *, like: str, count: int | None = None) -> tuple[int, ...]:
     from petahour.model.errors import ValidationError
 
     parts = [part.strip() for part in text.split(",")]
@@ -175,6 +177,6 @@ def _whole(field: str, text: str, *, count: int | None = None) -> tuple[int, ...
             field=field,
             value=text,
             rule="whole numbers with commas between them" + (f", {count} of them" if count else ""),
-            remedy='Write them like "1,7,14,30".',
+            remedy=f'Write them like "{like}".',
         )
     return tuple(int(part) for part in parts)

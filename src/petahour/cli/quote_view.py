@@ -254,6 +254,8 @@ def _told(quote: Quote, line: QuoteLine) -> Iterator[tuple[str, str | None]]:
         if price.tier == quote.tier and price.total_micros.low != price.total_micros.high:
             low, high = price.total_micros.low, price.total_micros.high
             yield "  80 % within ", f"{_amount(low)} - {_amount(high)}"
+        if price.tier == quote.tier and line.petaflop_hours:
+            yield "  per petaFLOP-hour", _amount(round(price.total_micros.expected / line.petaflop_hours))
     yield "expected start", _start(line.start, quote.created_ms)
     yield "memory used", None if line.memory_part is None else f"{line.memory_part:.0%}"
     yield "limited by", line.limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from petahour.billing.apportion import parse_minor
 from petahour.billing.ledger import topup
 from petahour.control.authorize import Action, authorize
 from petahour.control.context import Context
@@ -53,7 +54,7 @@ def checked_topup(caller: Caller, *, amount: str, currency: str, key: str) -> Mo
         raise ValidationError(
             field="key", value=key, rule=f"1 to {MAX_KEY_LENGTH} characters", remedy="Use the payment's reference."
         )
-    return money
+    return parse_minor(amount, currency)
 
 
 def repeated_topup(tx: Transaction, tenant: str, money: Money, key: str) -> Transfer | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from petahour.billing.apportion import minor_unit
+from petahour.billing.apportion import parse_minor
 from petahour.billing.close import numbered
 from petahour.billing.credit_note import credit_note, credit_transfers
 from petahour.billing.ledger import reversal
@@ -74,7 +74,7 @@ def pay_invoice(
     now_ms = context.clock.now_ms()
     with context.store.write() as tx:
         found = _known(tx, number)
-        micros = found.due_micros if amount is None else _minor(amount, found.currency)
+        micros = found.due_micros if amount is None else parse_minor(amount, found.currency).micros
         made = payment(found, micros=micros, key=key, at_ms=now_ms, note=note)
         known = tx.ledger.transfer(made.id)
         if known is not None:
@@ -172,7 +172,7 @@ def credit_invoice(
             found,
             earlier,
             line=line,
-            micros=None if amount is None else _minor(amount, found.currency),
+            micros=None if amount is None else parse_minor(amount, found.currency).micros,
             reason=reason,
             key=key,
             at_ms=now_ms,
@@ -213,7 +213,7 @@ def _require_paid(found: InvoiceDocument, earlier: Sequence[InvoiceDocument], ma
 
 
 def _same_note(note: InvoiceDocument, *, line: int, amount: str | None, reason: str) -> InvoiceDocument:
-    other = amount is not None and _minor(amount, note.currency) != -note.net_micros
+    other = amount is not None and parse_minor(amount, note.currency).micros != -note.net_micros
     if other or line != note.line or reason != note.reason:
         raise ConflictError(
             field="key",
@@ -256,18 +256,6 @@ def _check_payable(document: InvoiceDocument, micros: int) -> None:
             rule=f"at most what is due, {due} {document.currency}",
             remedy="Add what is beyond it as prepaid credit, by a top-up.",
         )
-
-
-def _minor(amount: str, currency: str) -> int:
-    micros = Money.parse(amount, currency).micros
-    if micros <= 0 or micros % minor_unit(currency):
-        raise ValidationError(
-            field="amount",
-            value=amount,
-            rule=f"more than zero, in whole minor units of {currency}",
-            remedy=f"Round it to {format_micros(minor_unit(currency), currency)}.",
-        )
-    return micros
 
 
 def _reason(reason: str) -> str:

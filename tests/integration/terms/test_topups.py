@@ -69,6 +69,25 @@ def test_one_key_is_one_sum(ruled: Plane) -> None:
     assert credit(ruled) == 50_000_000
 
 
+@pytest.mark.parametrize(
+    ("amount", "rule"),
+    [
+        ("1.234", "whole minor units of CNY"),
+        ("0.001", "whole minor units of CNY"),
+        ("0", "more than zero"),
+        ("-1", "more than zero"),
+        ("NaN", "finite"),
+    ],
+)
+def test_nobody_pays_such_a_sum(ruled: Plane, amount: str, rule: str) -> None:
+    with pytest.raises(ValidationError, match=rule):
+        ask(ruled, amount, "wire-9")
+    with pytest.raises(ValidationError, match=rule):
+        add_credit(ruled.context, OPERATOR, "acme", amount=amount, currency="CNY", key="wire-9", note="")
+    assert credit(ruled) == 0
+    assert topup_requests(ruled.context, OTHER, waiting=True) == []
+
+
 def test_limits_hold_for_all_ways_in(ruled: Plane) -> None:
     with pytest.raises(ForbiddenError, match="at most 1,000"):
         ask(ruled, "1000.01", "vast")

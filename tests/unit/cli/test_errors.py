@@ -64,6 +64,21 @@ def test_wrong_usage_as_json(petahour: Run) -> None:
     assert json.loads(done.err)["error"]["kind"] == "usage"
 
 
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        ("budget set acme default 100 --alerts 50,most", "50,80,100"),
+        ("terms set acme --postpaid --limit 100 --days 7,1", "1,7,14,30"),
+    ],
+)
+def test_numbers_that_are_none_are_told_by_an_example(
+    petahour: Run, server: AnsweringServer, words: str, example: str
+) -> None:
+    done = petahour(*words.split())
+    assert done.code == 3
+    assert f'Write them like "{example}".' in done.err
+
+
 def test_a_defect_is_one_line(petahour: Run, server: AnsweringServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a wheel came off")
