@@ -32,18 +32,22 @@ def offline(data_dir: Path, *, clock: Clock | None = None) -> Iterator[Client]:
     """A client of the books below a control plane's data directory, as its operator.
 
     Whoever may read and write the directory has that right anyway. A control plane may be running on it: the
-    database parts the two. Raises NotFoundError where there is no database.
+    database parts the two. Nothing is dated before what is recorded there, even if the host's clock was set back.
+    Raises NotFoundError where there is no database.
     """
     catalog = load_catalog(None)
     with stored(data_dir, None) as store:
         with store.read() as tx:
             prices = PriceBooks(tx.prices.books(), Posted(tx.prices.posted()))
+            if clock is None:
+                clock = SystemClock()
+                clock.not_before(tx.events.latest_ms())
         context = Context(
             store=store,
             engines={},
             catalog=catalog,
             prices=prices,
-            clock=clock or SystemClock(),
+            clock=clock,
             ids=RandomIds(),
             live=LiveState(),
             data_dir=home_of(data_dir),

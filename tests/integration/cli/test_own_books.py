@@ -12,7 +12,12 @@ import pytest
 from tests.integration.invoices.worked import ACME, add_tenant, at, use
 
 from petahour.cli.main import run
+from petahour.model.events import Event, EventKind
+from petahour.model.time import DAY_MS, to_ms
+from petahour.store.protocol import InvoiceFilter
 from petahour.store.sql.store import open_store, sqlite_url
+
+TOLD = (EventKind.INVOICE_ISSUED, EventKind.CREDIT_NOTE_ISSUED)
 
 
 class Typed:
@@ -71,3 +76,20 @@ def test_a_line_that_is_not_there_is_told_where_lines_are_numbered(typed: Typed)
     assert refused == (
         f'Error: line: a line from 1 to 1 (got 7). "petahour explain invoice {number}" numbers them.\n'
     )
+
+
+def test_nothing_is_dated_before_what_is_recorded(typed: Typed, tmp_path: Path) -> None:
+    later_ms = to_ms(datetime.now(UTC)) + 9 * DAY_MS
+    store = open_store(sqlite_url(tmp_path / "petahour.db"))
+    with store.write() as tx:
+        tx.events.append(Event(kind=EventKind.TENANT_CREATED, at_ms=later_ms, tenant="acme"))
+    typed("close", "2026-03")
+    (number,) = {word for word in typed("invoices", "list").split() if word.startswith("PH")}
+    typed("invoices", "credit", number, "--line", "1", "--amount", "10", "--reason", "an outage", "--key", "out-1")
+    with store.read() as tx:
+        documents = tx.invoices.find(InvoiceFilter())
+        issued_ms = [one.issued_ms for one in documents if one.issued_ms is not None]
+        told_ms = [one.at_ms for one in tx.events.after(0, limit=99) if one.kind in TOLD]
+    store.close()
+    assert len(issued_ms) == len(told_ms) == 2
+    assert min(*issued_ms, *told_ms) >= later_ms
