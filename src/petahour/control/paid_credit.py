@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from petahour.billing.apportion import minor_unit
 from petahour.billing.paid_credit import CreditMove, PaidCredit
 from petahour.billing.postings import posting_id
 from petahour.control.credit_accounts import owed, prepaid
@@ -37,7 +38,8 @@ def require_refundable(tx: Transaction, tenant: str, money: Money) -> None:
         sums.append(f"{Money(balance.pending_debits_micros, money.currency)} of it held for jobs")
     if owes:
         sums.append(f"and it owes {Money(owes, money.currency)}")
-    remedies = [f"Pay back at most {Money(most, money.currency)}"] if most else ["Nothing can be paid back now"]
+    payable = most - most % minor_unit(money.currency)
+    remedies = [f"Pay back at most {Money(payable, money.currency)}"] if payable else ["Nothing can be paid back now"]
     if parts.refundable_micros(0) > parts.refundable_micros(balance.pending_debits_micros):
         remedies.append("or stop the tenant's jobs, which hold credit")
     raise ConflictError(

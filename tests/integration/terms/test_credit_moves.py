@@ -67,11 +67,13 @@ def test_no_more_is_paid_back_than_is_neither_used_nor_held(plane: Plane) -> Non
     plane.topup("1")
     plane.submit()
     plane.step()
-    with pytest.raises(ConflictError, match="neither used, held nor owed"):
+    moved(plane, REFUND, "0.003", "k-0")
+    with pytest.raises(ConflictError, match="neither used, held nor owed") as caught:
         moved(plane, REFUND, "1")
     held = balance_of(plane.context, OPERATOR, "acme").pending_debits_micros
     assert held > 0
-    moved(plane, REFUND, f"{(1_000_000 - held) / 1e6:.6f}")
+    assert f"Pay back at most {(997_000 - held) // 10_000 / 100:.2f} CNY, or stop" in str(caught.value)
+    moved(plane, REFUND, f"{(997_000 - held) / 1e6:.6f}")
     assert balance_of(plane.context, OPERATOR, "acme").available_micros == 0
     unfaulted(plane)
 
