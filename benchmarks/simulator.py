@@ -1,10 +1,12 @@
 """Replays of real and generated months: how fast, how it grows, and how near to the clairvoyant orders.
 
-    python benchmarks/simulator.py [--philly FOLDER] [--large] [--variants 5]
+    python benchmarks/simulator.py [--philly FOLDER] [--sia FOLDER] [--large] [--variants 5]
 
-FOLDER holds Philly virtual clusters as CSV files of Muri's format (trace1.csv to trace4.csv). Each is replayed on
-the largest plain fleet of eight-accelerator nodes on which the mean wait under `fifo` exceeds the mean run time.
-Without the folder only generated traces are replayed. ``--large`` adds a million jobs on 10,000 nodes (minutes).
+The first FOLDER holds Philly virtual clusters as CSV files of Muri's format (trace1.csv to trace4.csv). Each is
+replayed on the largest plain fleet of eight-accelerator nodes on which jobs wait longer than they run under `fifo`.
+The models that Muri drew for the jobs, which Philly does not have, are left out. The second FOLDER holds Sia's
+workloads, a folder of CSV files each: there a job's name tells what it does. They are told by their means.
+Without the folders only generated traces are replayed. ``--large`` adds a million jobs on 10,000 nodes (minutes).
 ``--variants`` adds the mean over so many variants of each cluster, itself and others without one job in 25, as single
 replays scatter where a few long gangs decide.
 
@@ -21,6 +23,7 @@ from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 from random import Random
+from statistics import fmean
 
 from petahour.scheduler.policies import policy_named
 from petahour.scheduler.state import Bounds
@@ -105,10 +108,10 @@ def scatter(philly: Philly, variants: int) -> list[Figure]:
         return [run(trace, philly.nodes, policy, preemptible=preemptible, free=free) for trace in traces]
 
     def completion_h(of: list[Summary]) -> float:
-        return sum(one.mean_completion_s for one in of) / len(of) / 3600
+        return fmean(one.mean_completion_s for one in of) / 3600
 
     def p99_h(of: list[Summary]) -> float:
-        return sum(one.p99_wait_s for one in of) / len(of) / 3600
+        return fmean(one.p99_wait_s for one in of) / 3600
 
     spot, free = all_of("petahour", preemptible=True), all_of("srtf", preemptible=True, free=True)
     fixed, sjf, easy = (all_of(policy) for policy in ("petahour", "sjf", "backfill"))
@@ -121,6 +124,29 @@ def scatter(philly: Philly, variants: int) -> list[Figure]:
     return [
         Figure(name=f"{label}: {name}", value=value, unit="h", baseline_name=baseline_name, baseline=baseline)
         for name, value, baseline_name, baseline in rows
+    ]
+
+
+def named(label: str, clusters: Sequence[Philly]) -> list[Figure]:
+    """Means over workloads whose jobs are named after what they do."""
+
+    def all_of(policy: str) -> list[Summary]:
+        return [run(one.trace, one.nodes, policy) for one in clusters]
+
+    mine, sjf, easy = (all_of(policy) for policy in ("petahour", "sjf", "backfill"))
+    rows = (
+        ("mean completion", "mean_completion_s", "sjf", sjf),
+        ("p99 wait", "p99_wait_s", "backfill, true run times", easy),
+    )
+    return [
+        Figure(
+            name=f"{label}, {len(clusters)} workloads: not preemptible, {name}",
+            value=fmean(getattr(one, field) for one in mine) / 3600,
+            unit="h",
+            baseline_name=baseline_name,
+            baseline=fmean(getattr(one, field) for one in baseline) / 3600,
+        )
+        for name, field, baseline_name, baseline in rows
     ]
 
 
@@ -197,18 +223,25 @@ def growth(sizes: Sequence[int]) -> list[Figure]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--philly", type=Path)
+    parser.add_argument("--sia", type=Path)
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--variants", type=int, default=1)
     asked = parser.parse_args()
     clusters = []
     if asked.philly is not None:
         for path in sorted(asked.philly.glob("*.csv")):
-            clusters.append(contended(path.stem, read_trace(path, "muri")))
+            trace = read_trace(path, "muri")
+            nameless = [replace(job, name="") for job in trace.jobs]
+            clusters.append(contended(path.stem, replace(trace, jobs=nameless)))
     else:
         clusters.append(contended("generated", plain(3_000, 20, WIDTH, seed=1, load=1.0)))
     figures = [figure for philly in clusters for figure in completion(philly)]
     if asked.variants > 1:
         figures += [figure for philly in clusters for figure in scatter(philly, asked.variants)]
+    for folder in sorted(asked.sia.iterdir()) if asked.sia is not None else ():
+        workloads = [contended(path.stem, read_trace(path, "sia")) for path in sorted(folder.glob("*.csv"))]
+        if workloads:
+            figures += named(f"sia's {folder.name}", workloads)
     figures += speed(clusters)
     figures += growth((10_000, 100_000, 1_000_000) if asked.large else (10_000, 100_000))
     return show("Simulator", figures)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from petahour.model.time import DAY_MS, MINUTE_MS, SECOND_MS
 from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.near import SPREAD, log_of
+from petahour.scheduler.near import SPREAD, Usual, log_of
 from petahour.scheduler.sweeps import Sweep, Sweeps
 
 STEPS = 2  # bins per doubling of run time
@@ -21,6 +21,7 @@ SETTLED_MS = 10 * MINUTE_MS  # nothing is concluded from having run for less
 NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against those of a job's stretch and of its row
 RISK = 0.15  # the mean run time is so many doublings above the middle one, for each doubling squared of variance
 DOUBT, DOUBTED_MS = 0.3, 10 * MINUTE_MS  # the latter in accelerator time: what is not told apart in attained service
+UNHEARD = 1e-6  # the chance of ending in a bin in which nothing ever ended
 GROWTH = 1.2  # the tables of a kind are made anew when it has seen so many times as many ends
 
 Counts = NDArray[np.float64]
@@ -32,6 +33,10 @@ class Expectation:
     A kind's distribution is a histogram over logarithmic bins in which the wider kind counts as ``BELIEF`` ends,
     so that a new kind resembles what it belongs to, and the first of all is uniform over orders of magnitude. Beside
     its kind speak the jobs that were submitted in a row with it.
+
+    Some tenants name jobs after what they do, others after nothing. A tenant's names count once what ended was, all
+    in all, more likely by their names than without: the Bayes factor of one model over the other.
+    Source: Kass & Raftery, Bayes Factors, JASA 90 (1995).
     """
 
     def __init__(self) -> None:
@@ -39,6 +44,7 @@ class Expectation:
         self._all = _Kind(None)
         self._kinds: dict[tuple[object, ...], _Kind] = {}
         self._once: set[tuple[str, str, int]] = set()
+        self._told: dict[str, float] = {}  # by tenant: what its jobs' names told of their run times, in doublings
         self._ended, self._ran_ms = 0, 0
         self.mean_ms = 0.0  # the mean run time of all that ended; 0 before anything did
 
@@ -53,17 +59,19 @@ class Expectation:
         for key, kind in other._kinds.copy().items():  # wider ones come first
             wider = None if kind.wider is None else copies[id(kind.wider)]
             self._kinds[key] = copies[id(kind)] = kind.apart(wider)
+        self._told = other._told.copy()
         self._ended, self._ran_ms, self.mean_ms = other._ended, other._ran_ms, other.mean_ms
 
     def share(self, other: Expectation) -> None:
         """Know what the other knows of kinds, as one of several that learn nothing."""
-        self._all, self._kinds = other._all, other._kinds.copy()
+        self._all, self._kinds, self._told = other._all, other._kinds.copy(), other._told.copy()
         self._ended, self._ran_ms, self.mean_ms = other._ended, other._ran_ms, other.mean_ms
 
     def began(self, running: Running) -> None:
         """A run begins."""
-        if running.job.sweep is not None:
-            running.job.sweep.begin(running.job, running.placed_ms - running.job.attained_ms)
+        job = running.job
+        if job.sweep is not None:
+            job.sweep.begin(job, running.placed_ms - job.attained_ms, self._of(job).usual)
 
     def left(self, running: Running) -> None:
         """A run is over, for whatever reason."""
@@ -76,13 +84,19 @@ class Expectation:
         self._ran_ms += ran_ms
         self.mean_ms = self._ran_ms / self._ended
         if job.sweep is not None:
-            job.sweep.learn(job, ran_ms)
+            job.sweep.learn(job, ran_ms, self._of(job).usual)
         kind: _Kind | None = self._named(job)
         place = bin_of(ran_ms)
+        if kind is not None and kind.name:
+            self._told[job.ask.tenant] = self._told.get(job.ask.tenant, 0.0) + kind.tells(place)
         while kind is not None:
             kind.ended[place] += 1.0
             kind.weight += 1.0
             kind = kind.wider
+
+    def name(self, job: Waiting) -> str:
+        """The job's name where it tells how long the job runs, else nothing."""
+        return self._of(job).name
 
     def remaining_ms(self, job: Waiting, attained_ms: int) -> float:
         """Expected run time still to come after ``attained_ms``, within the declared walltime."""
@@ -97,10 +111,11 @@ class Expectation:
         if sweep is None:
             expected = self._of(job).remaining_ms(0)
         else:
-            kept = sweep.expected
+            kind = self._of(job)
+            kept = sweep.expected.get(kind.name)
             if kept is None or kept[0] < now_ms:
-                expected, holds_ms = self._expect(job, sweep, now_ms)
-                kept = sweep.expected = (now_ms + holds_ms, expected)
+                expected, holds_ms = _expect(job, kind, sweep, now_ms)
+                kept = sweep.expected[kind.name] = (now_ms + holds_ms, expected)
             expected = kept[1]
         return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
 
@@ -113,16 +128,10 @@ class Expectation:
         left_ms = kind.quantile_ms(attained_ms, part)
         if not attained_ms and job.sweep is not None:
             # Not kept: the sweep is the live one's.
-            left_ms *= self._expect(job, job.sweep, now_ms)[0] / kind.remaining_ms(0)
+            left_ms *= _expect(job, kind, job.sweep, now_ms)[0] / kind.remaining_ms(0)
         if job.walltime_ms is None:
             return left_ms
         return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
-
-    def _expect(self, job: Waiting, sweep: Sweep, now_ms: int) -> tuple[float, int]:
-        """Expected ms of its kind, drawn to those of its neighbours, and for how many ms from now that holds."""
-        prior = log_of(self._of(job).remaining_ms(0)) - RISK * SPREAD**2
-        told = sweep.near.expected(job.submitted_ms, prior, now_ms)
-        return float(2 ** min(BINS / STEPS, told.mean + RISK * told.variance)), told.holds_ms
 
     def index_ms(self, job: Waiting, attained_ms: int) -> float:
         """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.
@@ -148,41 +157,56 @@ class Expectation:
         return kept[2]
 
     def _of(self, job: Waiting) -> _Kind:
-        """The narrowest kind that has seen more than one end."""
+        """The narrowest kind that has seen more than one end; by its name where the tenant's names tell."""
         ask = job.ask
-        kind = self._kinds.get((ask.tenant, job.name, ask.accelerators))
-        if kind is None:
-            kind = self._kinds.get((ask.tenant, "", ask.accelerators))
+        if job.name and self._told.get(ask.tenant, 0.0) > 0:
+            kind = self._kinds.get((ask.tenant, job.name, ask.accelerators))
+            if kind is not None:
+                return kind
+        return self._unnamed(job)
+
+    def _unnamed(self, job: Waiting) -> _Kind:
+        ask = job.ask
+        kind = self._kinds.get((ask.tenant, "", ask.accelerators))
         if kind is None:
             kind = self._wider((ask.tenant, "", ask.accelerators), self._wider((ask.accelerators,), self._all))
         return kind
 
     def _named(self, job: Waiting) -> _Kind:
         """The kind to learn for: a name has one of its own from its second end, as many names never come again."""
-        kind = self._of(job)
+        if not job.name:
+            return self._unnamed(job)
         key = (job.ask.tenant, job.name, job.ask.accelerators)
-        if not job.name or key in self._kinds:
-            return kind
+        if key in self._kinds:
+            return self._kinds[key]
         if key in self._once:
             self._once.discard(key)
-            return self._wider(key, kind)
+            return self._wider(key, self._unnamed(job), job.name)
         self._once.add(key)
-        return kind
+        return self._unnamed(job)
 
-    def _wider(self, key: tuple[object, ...], wider: _Kind) -> _Kind:
+    def _wider(self, key: tuple[object, ...], wider: _Kind, name: str = "") -> _Kind:
         kind = self._kinds.get(key)
         if kind is None:
-            kind = self._kinds[key] = _Kind(wider)
+            kind = self._kinds[key] = _Kind(wider, name)
         return kind
+
+
+def _expect(job: Waiting, kind: _Kind, sweep: Sweep, now_ms: int) -> tuple[float, int]:
+    """Expected ms of its kind, drawn to those of its neighbours, and for how many ms from now that holds."""
+    told = sweep.near.expected(job.submitted_ms, kind.usual, now_ms)
+    return float(2 ** min(BINS / STEPS, told.mean + RISK * told.variance)), told.holds_ms
 
 
 class _Kind:
     """One kind's ends, and the tables made of them: per bin of attained time, looked up at its lower edge."""
 
-    __slots__ = ("_gittins", "_made_at", "_remaining", "_share", "ended", "weight", "wider")
+    __slots__ = ("_gittins", "_made_at", "_remaining", "_share", "_usual", "ended", "name", "weight", "wider")
 
-    def __init__(self, wider: _Kind | None) -> None:
+    def __init__(self, wider: _Kind | None, name: str = "") -> None:
         self.wider = wider
+        self.name = name
+        self._usual: Usual | None = None
         self.ended = [0.0] * BINS
         self.weight = 0.0
         self._made_at = -1.0
@@ -192,7 +216,7 @@ class _Kind:
 
     def apart(self, wider: _Kind | None) -> _Kind:
         """A copy below another wider kind; tables are replaced, never changed, and may be shared."""
-        other = _Kind(wider)
+        other = _Kind(wider, self.name)
         other.ended, other.weight, other._made_at = self.ended.copy(), self.weight, self._made_at
         other._share, other._remaining, other._gittins = self._share, self._remaining, self._gittins
         return other
@@ -203,6 +227,24 @@ class _Kind:
         if not self._remaining:
             self._remaining = _remaining(self._share)
         return self._remaining[level_of(attained_ms)]
+
+    def tells(self, place: int) -> float:
+        """How much more likely an end in this bin was by this kind than by the wider one, in doublings."""
+        if self._stale():
+            self._make()
+        wider = self.wider or self
+        return log2((float(self._share[place]) + UNHEARD) / (float(wider._share[place]) + UNHEARD))
+
+    @property
+    def usual(self) -> Usual:
+        """Of a name, what its ends were like; else, from the mean, as what was measured of all work is told by it."""
+        mean_ms = self.remaining_ms(0)
+        if self._usual is None:
+            if self.name:
+                self._usual = Usual(self.name, *_moments(self._share))
+            else:
+                self._usual = Usual("", log_of(mean_ms) - RISK * SPREAD**2, SPREAD)
+        return self._usual
 
     def quantile_ms(self, attained_ms: int, part: float) -> float:
         """Beyond all that ended, run times are taken to be Pareto's of index one, whose median is twice the age."""
@@ -235,6 +277,7 @@ class _Kind:
     def _make(self) -> None:
         self._made_at = self.weight
         self._share = self._shares()
+        self._usual = None
         self._remaining, self._gittins = [], []  # when somebody asks: wider kinds are mostly asked for shares alone
 
     def _shares(self) -> Counts:
@@ -303,6 +346,19 @@ def _later() -> tuple[Counts, Counts, Counts]:
     middle = np.sqrt((edges[:-1] + 1) * (edges[1:] + 1)) - 1
     later = np.triu(np.ones((BINS, BINS)))
     return later, np.where(later > 0, middle[None, :] - edges[:-1, None], 0.0), edges[:-1] + 1
+
+
+def _moments(share: Counts) -> tuple[float, float]:
+    """Mean and standard deviation of ``log_of`` the run times; the latter at most what was measured of all work."""
+    logs = _middles()
+    mean = float((share * logs).sum())
+    return mean, float(min(SPREAD, max(1 / STEPS, np.sqrt((share * (logs - mean) ** 2).sum()))))
+
+
+@lru_cache(maxsize=1)
+def _middles() -> Counts:
+    edges = _edges() + 1
+    return np.asarray(np.log2(np.sqrt(edges[:-1] * edges[1:]) + SECOND_MS))
 
 
 def _remaining(share: Counts) -> list[float]:

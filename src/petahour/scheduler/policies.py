@@ -98,14 +98,14 @@ def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
         # Those of a stretch run alike: in turn, the first ends early; side by side, all of them end late.
         value = log2(expectation.index_ms(job, attained_ms)) + IN_TURN * log2(job.place)
     else:
-        value = log2(expectation.run_ms(job, now_ms)) + _known(job) - _age(state, job, now_ms)
+        value = log2(expectation.run_ms(job, now_ms)) + _known(state, job) - _age(state, job, now_ms)
     return value + log2(ask.accelerators) + state.service.excess(ask.tenant, now_ms)
 
 
-def _known(job: Waiting) -> float:
+def _known(state: State, job: Waiting) -> float:
     """What cannot be taken back is tried by one job of each row before more of a row follow; in doublings."""
     sweep = job.sweep
-    if sweep is None:
+    if sweep is None or state.expectation.name(job):  # where its name tells how long it runs, nothing is tried
         return 0.0
     tried = len(sweep.running)
     return log2(1 + tried / 2) if tried or sweep.ended else -UNTRIED
@@ -138,7 +138,7 @@ def _gittins(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
 
 
 def _petahour_line(state: State, job: Waiting) -> Hashable:
-    return id(job.sweep), expect.level_of(job.attained_ms)
+    return id(job.sweep), state.expectation.name(job), expect.level_of(job.attained_ms)
 
 
 def _petahour_reserves(state: State, job: Waiting, now_ms: int) -> bool:

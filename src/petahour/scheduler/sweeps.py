@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from petahour.model.time import MINUTE_MS
-from petahour.scheduler.near import Near, log_of
+from petahour.scheduler.near import Near, Usual, log_of
 
 if TYPE_CHECKING:
     from petahour.scheduler.ask import Ask, Waiting
@@ -31,21 +31,21 @@ class Sweep:
         self.ended = 0
         self.logs = 0.0
         self.running: set[str] = set()
-        self.expected: tuple[int, float] | None = None
+        self.expected: dict[str, tuple[int, float]] = {}  # by the name of a kind
         self.indexes: dict[int, tuple[int, int, float]] = {}  # these two are kept by their reader, Expectation
 
-    def learn(self, job: Waiting, ran_ms: int) -> None:
+    def learn(self, job: Waiting, ran_ms: int, usual: Usual) -> None:
         """One of them ended of itself after so long."""
-        self.near.learn(job.id, job.submitted_ms, ran_ms)
-        self.expected = None
+        self.near.learn(job.id, job.submitted_ms, ran_ms, usual)
+        self.expected.clear()
         log = log_of(ran_ms)
         self._hear(log)
         if self.wider is not None:
             self.wider._hear(log)
 
-    def begin(self, job: Waiting, began_ms: int) -> None:
+    def begin(self, job: Waiting, began_ms: int, usual: Usual) -> None:
         """One of them runs, and would have begun then if it had never been stopped."""
-        self.near.begin(job.id, job.submitted_ms, began_ms)
+        self.near.begin(job.id, job.submitted_ms, began_ms, usual)
         self._tell()
         self.running.add(job.id)
 
