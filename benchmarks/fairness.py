@@ -31,7 +31,7 @@ MOST = 1.10
 def joined(folder: Path) -> Trace:
     """All clusters as tenants of one trace, by their submissions; each begins at 0 as its own file does."""
     jobs = [
-        replace(job, tenant=path.stem, id=f"{path.stem}-{job.id}")
+        replace(job, tenant=path.stem, id=f"{path.stem}-{job.id}", name="")  # Muri drew the names
         for path in sorted(folder.glob("*.csv"))
         for job in read_trace(path, "muri").jobs
     ]

@@ -96,7 +96,9 @@ class Expectation:
 
     def name(self, job: Waiting) -> str:
         """The job's name where it tells how long the job runs, else nothing."""
-        return self._of(job).name
+        if not job.name or self._told.get(job.ask.tenant, 0.0) <= 0:
+            return ""
+        return job.name if (job.ask.tenant, job.name, job.ask.accelerators) in self._kinds else ""
 
     def remaining_ms(self, job: Waiting, attained_ms: int) -> float:
         """Expected run time still to come after ``attained_ms``, within the declared walltime."""
@@ -111,11 +113,11 @@ class Expectation:
         if sweep is None:
             expected = self._of(job).remaining_ms(0)
         else:
-            kind = self._of(job)
-            kept = sweep.expected.get(kind.name)
+            name = self.name(job)
+            kept = sweep.expected.get(name)
             if kept is None or kept[0] < now_ms:
-                expected, holds_ms = _expect(job, kind, sweep, now_ms)
-                kept = sweep.expected[kind.name] = (now_ms + holds_ms, expected)
+                expected, holds_ms = _expect(job, self._of(job), sweep, now_ms)
+                kept = sweep.expected[name] = (now_ms + holds_ms, expected)
             expected = kept[1]
         return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
 
@@ -158,12 +160,8 @@ class Expectation:
 
     def _of(self, job: Waiting) -> _Kind:
         """The narrowest kind that has seen more than one end; by its name where the tenant's names tell."""
-        ask = job.ask
-        if job.name and self._told.get(ask.tenant, 0.0) > 0:
-            kind = self._kinds.get((ask.tenant, job.name, ask.accelerators))
-            if kind is not None:
-                return kind
-        return self._unnamed(job)
+        name = self.name(job)
+        return self._kinds[job.ask.tenant, name, job.ask.accelerators] if name else self._unnamed(job)
 
     def _unnamed(self, job: Waiting) -> _Kind:
         ask = job.ask
