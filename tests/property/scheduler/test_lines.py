@@ -11,6 +11,7 @@ from petahour.scheduler.ask import Asks, Waiting
 from petahour.scheduler.front import Front
 from petahour.scheduler.line import Rank
 from petahour.scheduler.lines import Lines
+from petahour.scheduler.near import Usual
 from petahour.scheduler.sweeps import Sweeps
 
 KEEPS_MS = 10
@@ -41,7 +42,7 @@ def test_heads_come_as_by_looking_at_all_of_them(acts: list[tuple[int, int, int]
             sweep = waiting[sorted(waiting)[which % len(waiting)]].sweep
             assert sweep is not None
             known[sweep] = value
-            sweep.learn(job, 1_000)
+            sweep.learn(job, 1_000, Usual("", 20.0, 4.5))
         if data.draw(st.booleans()):
             lines.renew(sweeps.changed(), urgency, number, KEEPS_MS)
             assert taken(lines, urgency, number) == sorted(
