@@ -22,6 +22,7 @@ NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against tho
 RISK = 0.15  # the mean run time is so many doublings above the middle one, for each doubling squared of variance
 DOUBT, DOUBTED_MS = 0.3, 10 * MINUTE_MS  # the latter in accelerator time: what is not told apart in attained service
 UNHEARD = 1e-6  # the chance of ending in a bin in which nothing ever ended
+CONVINCED = 64.0  # doublings for or against names beyond which nothing is added, as tenants change their habits
 GROWTH = 1.2  # the tables of a kind are made anew when it has seen so many times as many ends
 
 Counts = NDArray[np.float64]
@@ -88,7 +89,8 @@ class Expectation:
         kind: _Kind | None = self._named(job)
         place = bin_of(ran_ms)
         if kind is not None and kind.name:
-            self._told[job.ask.tenant] = self._told.get(job.ask.tenant, 0.0) + kind.tells(place)
+            told = self._told.get(job.ask.tenant, 0.0) + kind.tells(place)
+            self._told[job.ask.tenant] = max(-CONVINCED, min(CONVINCED, told))
         while kind is not None:
             kind.ended[place] += 1.0
             kind.weight += 1.0

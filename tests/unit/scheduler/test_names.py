@@ -27,10 +27,10 @@ def job_of(expectation: Expectation, tenant: str, name: str, number: int, submit
     return Waiting(f"{tenant}-{number}", number, ask, submitted_ms, name=name, sweep=sweep, place=sweep.size)
 
 
-def taught(expectation: Expectation, tenant: str, *, meant: bool, ends: int = 60) -> Expectation:
+def taught(expectation: Expectation, tenant: str, *, meant: bool, ends: int = 60, after: int = 0) -> Expectation:
     """Jobs that ran for what their names say, within a tenth, or for one of the same lengths at random."""
     drawn = Random(7)
-    for number in range(ends):
+    for number in range(after, after + ends):
         name = drawn.choice(sorted(MEANT))
         length_ms = MEANT[name if meant else drawn.choice(sorted(MEANT))]
         job = job_of(expectation, tenant, name, number, number * DAY_MS)
@@ -51,6 +51,12 @@ def test_names_that_tell_nothing_are_not() -> None:
     jobs = [job_of(expectation, "acme", name, 1_000 + n, 100 * DAY_MS) for n, name in enumerate((*MEANT, "new", ""))]
     assert {expectation.name(job) for job in jobs} == {""}
     assert len({expectation.run_ms(job, 100 * DAY_MS) for job in jobs}) == 1
+
+
+def test_names_that_cease_to_tell_are_not_heard_for_long() -> None:
+    expectation = taught(Expectation(), "acme", meant=True, ends=3_000)
+    taught(expectation, "acme", meant=False, after=3_000)
+    assert expectation.name(job_of(expectation, "acme", "pretrain", 9_000, 9_000 * DAY_MS)) == ""
 
 
 def test_one_tenants_names_say_nothing_of_anothers() -> None:
