@@ -8,6 +8,8 @@ ones. Figures are of one process and its database: per second on the wall, and p
 process and of the database's. Only the transactions are counted, not what the made-up month needs to say who runs in
 which hour.
 
+The month's close, its proof and an invoice as PDF are measured by `close_month.py`.
+
 Baseline: the same records as bare rows of one table without constraints, in transactions of the same size.
 """
 

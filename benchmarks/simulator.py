@@ -97,15 +97,20 @@ def completion(philly: Philly) -> list[Figure]:
     ]
 
 
-def scatter(philly: Philly, variants: int) -> list[Figure]:
-    """Means over the cluster and its variants, against theirs under the clairvoyant orders."""
+def variants_of(philly: Philly, count: int) -> list[Philly]:
+    """The cluster, and others without one job in 25."""
     traces = [philly.trace]
-    for seed in range(1, variants):
+    for seed in range(1, count):
         drawn = Random(seed)
         traces.append(replace(philly.trace, jobs=[job for job in philly.trace.jobs if drawn.random() > 0.04]))
+    return [replace(philly, trace=trace) for trace in traces]
+
+
+def means(label: str, clusters: Sequence[Philly]) -> list[Figure]:
+    """Means over several clusters, against theirs under the clairvoyant orders."""
 
     def all_of(policy: str, *, preemptible: bool = False, free: bool = False) -> list[Summary]:
-        return [run(trace, philly.nodes, policy, preemptible=preemptible, free=free) for trace in traces]
+        return [run(one.trace, one.nodes, policy, preemptible=preemptible, free=free) for one in clusters]
 
     def completion_h(of: list[Summary]) -> float:
         return fmean(one.mean_completion_s for one in of) / 3600
@@ -120,33 +125,9 @@ def scatter(philly: Philly, variants: int) -> list[Figure]:
         ("not preemptible, mean completion", completion_h(fixed), "sjf", completion_h(sjf)),
         ("not preemptible, p99 wait", p99_h(fixed), "backfill, true run times", p99_h(easy)),
     )
-    label = f"{philly.name}, {variants} variants"
     return [
         Figure(name=f"{label}: {name}", value=value, unit="h", baseline_name=baseline_name, baseline=baseline)
         for name, value, baseline_name, baseline in rows
-    ]
-
-
-def named(label: str, clusters: Sequence[Philly]) -> list[Figure]:
-    """Means over workloads whose jobs are named after what they do."""
-
-    def all_of(policy: str) -> list[Summary]:
-        return [run(one.trace, one.nodes, policy) for one in clusters]
-
-    mine, sjf, easy = (all_of(policy) for policy in ("petahour", "sjf", "backfill"))
-    rows = (
-        ("mean completion", "mean_completion_s", "sjf", sjf),
-        ("p99 wait", "p99_wait_s", "backfill, true run times", easy),
-    )
-    return [
-        Figure(
-            name=f"{label}, {len(clusters)} workloads: not preemptible, {name}",
-            value=fmean(getattr(one, field) for one in mine) / 3600,
-            unit="h",
-            baseline_name=baseline_name,
-            baseline=fmean(getattr(one, field) for one in baseline) / 3600,
-        )
-        for name, field, baseline_name, baseline in rows
     ]
 
 
@@ -237,11 +218,12 @@ def main() -> int:
         clusters.append(contended("generated", plain(3_000, 20, WIDTH, seed=1, load=1.0)))
     figures = [figure for philly in clusters for figure in completion(philly)]
     if asked.variants > 1:
-        figures += [figure for philly in clusters for figure in scatter(philly, asked.variants)]
+        for philly in clusters:
+            figures += means(f"{philly.name}, {asked.variants} variants", variants_of(philly, asked.variants))
     for folder in sorted(asked.sia.iterdir()) if asked.sia is not None else ():
         workloads = [contended(path.stem, read_trace(path, "sia")) for path in sorted(folder.glob("*.csv"))]
         if workloads:
-            figures += named(f"sia's {folder.name}", workloads)
+            figures += means(f"sia's {folder.name}, {len(workloads)} workloads", workloads)
     figures += speed(clusters)
     figures += growth((10_000, 100_000, 1_000_000) if asked.large else (10_000, 100_000))
     return show("Simulator", figures)

@@ -140,9 +140,9 @@ class Expectation:
     def index_ms(self, job: Waiting, attained_ms: int) -> float:
         """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.
 
-        What ended of the job's row speaks too, as long as the job has not outlived it. As distributions are learned
-        from few ends, the index is drawn by ``DOUBT`` to what needs none: the least attained service. Constant
-        between the edges of ``next_edge_ms``.
+        What ended of the job's row speaks too, as long as the job has not outlived it and no name tells. As
+        distributions are learned from few ends, the index is drawn by ``DOUBT`` to what needs none: the least
+        attained service. Constant between the edges of ``next_edge_ms``.
 
         Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011).
         """
@@ -152,7 +152,8 @@ class Expectation:
         return float(self._gittins_ms(kind, sweep, level) ** (1 - DOUBT) * own_ms**DOUBT)
 
     def _gittins_ms(self, kind: _Kind, sweep: Sweep | None, level: int) -> float:
-        if sweep is None or sweep.wider is None or not sweep.wider.ended:
+        # Where a name tells how long its jobs run, others of the row, of whatever names, add nothing.
+        if kind.name or sweep is None or sweep.wider is None or not sweep.wider.ended:
             return kind.gittins_ms(level)
         kept = sweep.indexes.get(level)
         if kept is None or kept[0] != sweep.ended or kept[1] != sweep.wider.ended:

@@ -77,6 +77,17 @@ def test_a_long_neighbour_of_another_name_does_not_lengthen_what_a_name_tells() 
     assert expectation.run_ms(unknown, now_ms + HOUR_MS) > 10 * before_ms
 
 
+def test_of_spot_jobs_in_one_row_each_is_judged_by_its_own_name() -> None:
+    expectation = taught(Expectation(), "acme", meant=True)
+    now_ms = 100 * DAY_MS
+    expectation.learn(job_of(expectation, "acme", "pretrain", 1_000, now_ms), 2 * DAY_MS)
+    long, short = (
+        job_of(expectation, "acme", name, 1_001 + n, now_ms) for n, name in enumerate(("pretrain", "evaluate"))
+    )
+    assert long.sweep is short.sweep
+    assert expectation.index_ms(long, 0) > 4 * expectation.index_ms(short, 0)
+
+
 def test_who_knows_from_another_knows_whether_names_tell() -> None:
     expectation = taught(Expectation(), "acme", meant=True)
     job = job_of(expectation, "acme", "evaluate", 1_000, 100 * DAY_MS)
