@@ -20,7 +20,7 @@ PATIENCE_MS = DAY_MS  # a job that was queued for longer goes first,
 PATIENCE_RUNS = 32  # unless jobs run so long here that so many mean run times are more
 KEEPING_RUNS = 0.25  # accelerators are kept for a gang once it was queued for so many mean run times
 AGEING_RUNS = 0.5  # a wait of so many mean run times doubles the claim of work that cannot be taken back
-IN_TURN = 1.5  # doublings for each doubling of its place in its stretch, of work that can be stopped
+IN_TURN = 1.5  # doublings for each doubling of its place in a stretch that runs alike, of work that can be stopped
 UNTRIED = 1.5  # doublings for a job that would tell of its row: what becomes known of it helps all that follow
 KEEPS_MS = 10_000  # for so long nothing that matters changes by itself
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
@@ -96,7 +96,9 @@ def _worth(state: State, job: Waiting, attained_ms: int, now_ms: int) -> float:
     expectation, ask = state.expectation, job.ask
     if ask.tier is Tier.SPOT:
         # Those of a stretch run alike: in turn, the first ends early; side by side, all of them end late.
-        value = log2(expectation.index_ms(job, attained_ms)) + IN_TURN * log2(job.place)
+        value = log2(expectation.index_ms(job, attained_ms))
+        if job.sweep is not None:
+            value += IN_TURN * job.sweep.likeness.slope * log2(job.place)
     else:
         value = log2(expectation.run_ms(job, now_ms)) + _known(state, job) - _age(state, job, now_ms)
     return value + log2(ask.accelerators) + state.service.excess(ask.tenant, now_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from petahour.model.time import MINUTE_MS
+from petahour.scheduler.likeness import Likeness
 from petahour.scheduler.near import Near, Usual, log_of
 
 if TYPE_CHECKING:
@@ -18,13 +19,17 @@ Owner = tuple[str, int]
 class Sweep:
     """What is known of some jobs of one row: how many ended, the sum of log2 of their run times, and who runs.
 
-    ``wider`` is the whole row where this is a stretch of it. ``near``: all jobs of the tenant's gang size.
+    ``wider`` is the whole row where this is a stretch of it. ``near`` and ``likeness``: of all jobs of the tenant's
+    gang size.
     """
 
-    __slots__ = ("_changed", "ended", "expected", "indexes", "logs", "near", "running", "size", "wider")
+    __slots__ = ("_changed", "ended", "expected", "indexes", "likeness", "logs", "near", "running", "size", "wider")
 
-    def __init__(self, near: Near, wider: Sweep | None = None, changed: dict[Sweep, None] | None = None) -> None:
+    def __init__(
+        self, near: Near, likeness: Likeness, wider: Sweep | None = None, changed: dict[Sweep, None] | None = None
+    ) -> None:
         self.near = near
+        self.likeness = likeness
         self.wider = wider
         self._changed = changed
         self.size = 0
@@ -39,6 +44,8 @@ class Sweep:
         self.near.learn(job.id, job.submitted_ms, ran_ms, usual)
         self.expected.clear()
         log = log_of(ran_ms)
+        if self.ended:
+            self.likeness.learn(log - usual.mean, self.logs / self.ended - usual.mean)
         self._hear(log)
         if self.wider is not None:
             self.wider._hear(log)
@@ -71,7 +78,7 @@ class Sweeps:
 
     def __init__(self) -> None:
         self._last: dict[Owner, tuple[int, Sweep]] = {}
-        self._near: dict[Owner, Near] = {}
+        self._near: dict[Owner, tuple[Near, Likeness]] = {}
         self._changed: dict[Sweep, None] | None = None
 
     def watch(self) -> None:
@@ -93,12 +100,12 @@ class Sweeps:
         if known is not None and 0 <= submitted_ms - known[0] <= GAP_MS:
             stretch = known[1]
             if stretch.size >= STRETCH:
-                stretch = Sweep(stretch.near, stretch.wider, self._changed)
+                stretch = Sweep(stretch.near, stretch.likeness, stretch.wider, self._changed)
         else:
             near = self._near.get(key)
             if near is None:
-                near = self._near[key] = Near()
-            stretch = Sweep(near, Sweep(near, None, self._changed), self._changed)
+                near = self._near[key] = Near(), Likeness()
+            stretch = Sweep(*near, Sweep(*near, None, self._changed), self._changed)
         stretch.size += 1
         if known is None or submitted_ms >= known[0]:
             self._last[key] = (submitted_ms, stretch)
