@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import reduce
 from math import erfc, exp, log2, pi, sqrt
-from operator import mul
+from operator import add, mul
 from typing import NamedTuple
 
 from petahour.model.time import HOUR_MS, MINUTE_MS, SECOND_MS
@@ -139,7 +140,8 @@ class _Field:
         moved = known = 0.0
         for other_ms, other, own, weight in self._seen:
             alike = _ALIKE / (1 + (abs(at_ms - other_ms) / HALF_MS) ** POWER)
-            bound = (alike - sum(map(mul, row, other)) if row else alike) / own
+            # Term by term: ``sum`` rounds otherwise from Python 3.12 on, and a recording replays bit for bit on any.
+            bound = (alike - reduce(add, map(mul, row, other)) if row else alike) / own
             row.append(bound)
             moved += bound * weight
             known += bound * bound
