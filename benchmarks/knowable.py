@@ -1,12 +1,12 @@
-"""How near to clairvoyance what other jobs tell could come, if the run times of all of them were known.
+"""What the run times of other jobs would tell by the model of neighbours, if all of them were known.
 
     python benchmarks/knowable.py FOLDER [--variants 5]
 
 FOLDER holds Philly virtual clusters as CSV files of Muri's format. Each is replayed on the fleet of ``simulator.py``,
 nothing preemptible, under ``petahour`` as it is; then in the order of what the true run times of all *other* jobs,
 past and future, tell of each by the model of ``scheduler/near.py``; then in the order of the true ones. The second
-knows more than any scheduler can: where it misses a target, learning better from other jobs will not reach it by
-this model. ``--variants``: means over the cluster and others without one job in 25.
+knows what no scheduler can, and does less with it: none of a row is tried first, and how long something has run for
+tells nothing. ``--variants``: means over the cluster and others without one job in 25.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
-from math import log2
+from math import inf, log2
 from pathlib import Path
 from statistics import fmean
 
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from petahour.model.time import HOUR_MS
 from petahour.scheduler.ask import Waiting
-from petahour.scheduler.expect import RISK
+from petahour.scheduler.kind import RISK
 from petahour.scheduler.line import Rank
 from petahour.scheduler.near import HALF_MS, OWN, POWER, log_of
-from petahour.scheduler.policies import AGEING_RUNS, PETAHOUR
+from petahour.scheduler.policies import AGEING_RUNS, PATIENCE_MS, PATIENCE_RUNS, PETAHOUR
 from petahour.scheduler.policy import Policy
 from petahour.scheduler.state import State
 from petahour.simulator.fleet import plain_nodes
@@ -41,7 +41,7 @@ HEARD = 24  # neighbours of the same gang size on either side; those further awa
 
 
 def told_by_others(trace: Trace) -> dict[str, float]:
-    """Of each job the run time in ms that is expected of it once those of all other jobs are known."""
+    """Of each job the run time in ms that those of all other jobs tell, mean and variance of all being known too."""
     told = {}
     for accelerators in {job.accelerators for job in trace.jobs}:
         jobs = [job for job in trace.jobs if job.accelerators == accelerators]
@@ -67,7 +67,11 @@ def ordered_by(run_ms: Mapping[str, float]) -> Policy:
     """``petahour`` for one tenant's work that cannot be stopped, by these run times."""
 
     def urgency(state: State, job: Waiting, now_ms: int) -> Rank:
-        waited = (now_ms - job.submitted_ms) / (AGEING_RUNS * (state.expectation.mean_ms or HOUR_MS))
+        mean_ms = state.expectation.mean_ms or HOUR_MS
+        queued_ms = now_ms - job.submitted_ms
+        if queued_ms > max(PATIENCE_MS, PATIENCE_RUNS * mean_ms):
+            return (-inf, job.seq)
+        waited = queued_ms / (AGEING_RUNS * mean_ms)
         return (log2(run_ms[job.id] * job.ask.accelerators) - log2(1 + waited), job.seq)
 
     return replace(PETAHOUR, line=lambda state, job: job.id, urgency=urgency)

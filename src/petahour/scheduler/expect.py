@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import log2
+from math import sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
-from petahour.model.time import DAY_MS, MINUTE_MS, SECOND_MS
+from petahour.model.time import MINUTE_MS
 from petahour.scheduler.ask import Running, Waiting
-from petahour.scheduler.near import SPREAD, Usual, log_of
+from petahour.scheduler.declared import Declared
+from petahour.scheduler.kind import BINS, RISK, STEPS, Kind, bin_of, level_of, lower_edge_ms
+from petahour.scheduler.near import Told, log_of
 from petahour.scheduler.sweeps import Sweep, Sweeps
 
-STEPS = 2  # bins per doubling of run time
-BINS = 36 * STEPS  # up to 2^36 ms, some two years
-BELIEF = 4.0  # ends that a narrower kind must have seen to weigh as much as the wider kind it belongs to
-SHORTEST_MS, LONGEST_MS = SECOND_MS, 32 * DAY_MS  # where nothing has ended yet, any order of magnitude is as likely
-SETTLED_MS = 10 * MINUTE_MS  # nothing is concluded from having run for less
 NEAR, ROW = 0.3, 1.0  # ends that what is known otherwise weighs as, against those of a job's stretch and of its row
-RISK = 0.15  # the mean run time is so many doublings above the middle one, for each doubling squared of variance
 DOUBT, DOUBTED_MS = 0.3, 10 * MINUTE_MS  # the latter in accelerator time: what is not told apart in attained service
-UNHEARD = 1e-6  # the chance of ending in a bin in which nothing ever ended
+OUTLIVED = 1.5  # typical run times
 CONVINCED = 64.0  # doublings for or against names beyond which nothing is added, as tenants change their habits
-GROWTH = 1.2  # the tables of a kind are made anew when it has seen so many times as many ends
-
-Counts = NDArray[np.float64]
 
 
 class Expectation:
     """Run times by kind of job, from wide to narrow: all, gang size, tenant's gang size, tenant's job of one name.
 
-    A kind's distribution is a histogram over logarithmic bins in which the wider kind counts as ``BELIEF`` ends,
-    so that a new kind resembles what it belongs to, and the first of all is uniform over orders of magnitude. Beside
-    its kind speak the jobs that were submitted in a row with it.
+    Beside its kind speak the jobs that were submitted near to it, and its walltime, as far as a tenant's walltimes
+    tell (``scheduler.declared``).
 
     Some tenants name jobs after what they do, others after nothing. A tenant's names count once what ended was, all
     in all, more likely by their names than without: the Bayes factor of one model over the other.
@@ -42,10 +30,11 @@ class Expectation:
 
     def __init__(self) -> None:
         self.sweeps = Sweeps()
-        self._all = _Kind(None)
-        self._kinds: dict[tuple[object, ...], _Kind] = {}
+        self._all = Kind(None)
+        self._kinds: dict[tuple[object, ...], Kind] = {}
         self._once: set[tuple[str, str, int]] = set()
         self._told: dict[str, float] = {}  # by tenant: what its jobs' names told of their run times, in doublings
+        self._declared: dict[str, Declared] = {}
         self._ended, self._ran_ms = 0, 0
         self.mean_ms = 0.0  # the mean run time of all that ended; 0 before anything did
 
@@ -61,11 +50,13 @@ class Expectation:
             wider = None if kind.wider is None else copies[id(kind.wider)]
             self._kinds[key] = copies[id(kind)] = kind.apart(wider)
         self._told = other._told.copy()
+        self._declared = {tenant: one.apart() for tenant, one in other._declared.copy().items()}
         self._ended, self._ran_ms, self.mean_ms = other._ended, other._ran_ms, other.mean_ms
 
     def share(self, other: Expectation) -> None:
         """Know what the other knows of kinds, as one of several that learn nothing."""
         self._all, self._kinds, self._told = other._all, other._kinds.copy(), other._told.copy()
+        self._declared = other._declared.copy()
         self._ended, self._ran_ms, self.mean_ms = other._ended, other._ran_ms, other.mean_ms
 
     def began(self, running: Running) -> None:
@@ -84,16 +75,18 @@ class Expectation:
         self._ended += 1
         self._ran_ms += ran_ms
         self.mean_ms = self._ran_ms / self._ended
+        usual = self._of(job).usual
+        if job.walltime_ms is not None:
+            self._declared_of(job).learn(log_of(ran_ms) - usual.mean, log_of(job.walltime_ms) - usual.mean)
         if job.sweep is not None:
-            job.sweep.learn(job, ran_ms, self._of(job).usual)
-        kind: _Kind | None = self._named(job)
+            job.sweep.learn(job, ran_ms, usual)
+        kind: Kind | None = self._named(job)
         place = bin_of(ran_ms)
         if kind is not None and kind.name:
             told = self._told.get(job.ask.tenant, 0.0) + kind.tells(place)
             self._told[job.ask.tenant] = max(-CONVINCED, min(CONVINCED, told))
         while kind is not None:
-            kind.ended[place] += 1.0
-            kind.weight += 1.0
+            kind.learn(place)
             kind = kind.wider
 
     def name(self, job: Waiting) -> str:
@@ -104,54 +97,61 @@ class Expectation:
 
     def remaining_ms(self, job: Waiting, attained_ms: int) -> float:
         """Expected run time still to come after ``attained_ms``, within the declared walltime."""
-        expected = self._of(job).remaining_ms(attained_ms)
+        kind = self._of(job)
+        expected = kind.remaining_ms(attained_ms)
         if job.walltime_ms is None:
             return expected
-        return min(expected, max(1.0, job.walltime_ms - attained_ms))
+        return min(self._by_walltime(job, kind, attained_ms, expected), max(1.0, job.walltime_ms - attained_ms))
 
     def run_ms(self, job: Waiting, now_ms: int) -> float:
         """Expected run time of a job that has not run, within the declared walltime."""
         sweep = job.sweep
         if sweep is None:
             expected = self._of(job).remaining_ms(0)
-        else:
-            name = self.name(job)
-            kept = sweep.expected.get(name)
-            if kept is None or kept[0] < now_ms:
-                expected, holds_ms = _expect(job, self._of(job), sweep, now_ms)
-                kept = sweep.expected[name] = (now_ms + holds_ms, expected)
-            expected = kept[1]
-        return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
+            return expected if job.walltime_ms is None else min(expected, job.walltime_ms)
+        name = self.name(job)
+        kept = sweep.expected.get(name)
+        if kept is None or kept[0] < now_ms:
+            told = sweep.near.expected(job.submitted_ms, self._of(job).usual, now_ms)
+            kept = sweep.expected[name] = (now_ms + told.holds_ms, told, _middle(told))
+        if job.walltime_ms is None:
+            return kept[2]
+        return min(_middle(self._heard(job, self._of(job), kept[1])), job.walltime_ms)
 
     def quantile_ms(self, job: Waiting, attained_ms: int, part: float, now_ms: int) -> float:
         """Run time still to come that in ``part`` (0..1) of all cases is not exceeded, within the declared walltime.
 
-        What is known of jobs submitted near it, beside its kind, stretches or shrinks the distribution of the kind.
+        What is known of jobs submitted near it stretches or shrinks the distribution of its kind; what its walltime
+        tells narrows it.
         """
         kind = self._of(job)
         left_ms = kind.quantile_ms(attained_ms, part)
+        told = Told(kind.usual.mean, kind.usual.spread**2, 0)
         if not attained_ms and job.sweep is not None:
             # Not kept: the sweep is the live one's.
-            left_ms *= _expect(job, kind, job.sweep, now_ms)[0] / kind.remaining_ms(0)
-        if job.walltime_ms is None:
-            return left_ms
-        return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
+            told = job.sweep.near.expected(job.submitted_ms, kind.usual, now_ms)
+        if job.walltime_ms is not None:
+            heard = self._heard(job, kind, told)
+            left_ms = _drawn(left_ms, attained_ms, 2**heard.mean, 1 - sqrt(heard.variance) / kind.usual.spread)
+            return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
+        return left_ms if attained_ms or job.sweep is None else left_ms * _middle(told) / kind.remaining_ms(0)
 
     def index_ms(self, job: Waiting, attained_ms: int) -> float:
         """Gittins' index inverted: over quanta, the least of expected time spent over the chance to end within.
 
-        What ended of the job's row speaks too, as long as the job has not outlived it and no name tells. As
-        distributions are learned from few ends, the index is drawn by ``DOUBT`` to what needs none: the least
-        attained service. Constant between the edges of ``next_edge_ms``.
+        What ended of the job's row speaks too, as long as the job has not outlived it and no name tells, and so does
+        a walltime, as far as the tenant's tell. As distributions are learned from few ends, the index is drawn by
+        ``DOUBT`` to what needs none: the least attained service. Constant between the edges of ``next_edge_ms``.
 
         Source: Gittins, Glazebrook & Weber, Multi-armed Bandit Allocation Indices, 2nd ed. (2011).
         """
         level = level_of(attained_ms)
         sweep, kind = job.sweep, self._of(job)
-        own_ms = _lower_edge_ms(level) + DOUBTED_MS / job.ask.accelerators
-        return float(self._gittins_ms(kind, sweep, level) ** (1 - DOUBT) * own_ms**DOUBT)
+        own_ms = lower_edge_ms(level) + DOUBTED_MS / job.ask.accelerators
+        index = float(self._gittins_ms(kind, sweep, level) ** (1 - DOUBT) * own_ms**DOUBT)
+        return index if job.walltime_ms is None else self._by_walltime(job, kind, lower_edge_ms(level), index)
 
-    def _gittins_ms(self, kind: _Kind, sweep: Sweep | None, level: int) -> float:
+    def _gittins_ms(self, kind: Kind, sweep: Sweep | None, level: int) -> float:
         # Where a name tells how long its jobs run, others of the row, of whatever names, add nothing.
         if kind.name or sweep is None or sweep.wider is None or not sweep.wider.ended:
             return kind.gittins_ms(level)
@@ -161,19 +161,37 @@ class Expectation:
             sweep.indexes[level] = kept
         return kept[2]
 
-    def _of(self, job: Waiting) -> _Kind:
+    def _of(self, job: Waiting) -> Kind:
         """The narrowest kind that has seen more than one end; by its name where the tenant's names tell."""
         name = self.name(job)
         return self._kinds[job.ask.tenant, name, job.ask.accelerators] if name else self._unnamed(job)
 
-    def _unnamed(self, job: Waiting) -> _Kind:
+    def _heard(self, job: Waiting, kind: Kind, told: Told) -> Told:
+        """What is told of a job's run time, once its walltime is heard too."""
+        if job.walltime_ms is None:
+            return told
+        return self._declared_of(job).heard(told, kind.usual.mean, log_of(job.walltime_ms))
+
+    def _by_walltime(self, job: Waiting, kind: Kind, attained_ms: float, left_ms: float) -> float:
+        """What is left of a job that has run, drawn to what its walltime tells, as far as it tells anything."""
+        usual = Told(kind.usual.mean, kind.usual.spread**2, 0)
+        told = self._heard(job, kind, usual)
+        return _drawn(left_ms, attained_ms, 2**told.mean, 1 - told.variance / usual.variance)
+
+    def _declared_of(self, job: Waiting) -> Declared:
+        found = self._declared.get(job.ask.tenant)
+        if found is None:
+            found = self._declared[job.ask.tenant] = Declared()
+        return found
+
+    def _unnamed(self, job: Waiting) -> Kind:
         ask = job.ask
         kind = self._kinds.get((ask.tenant, "", ask.accelerators))
         if kind is None:
             kind = self._wider((ask.tenant, "", ask.accelerators), self._wider((ask.accelerators,), self._all))
         return kind
 
-    def _named(self, job: Waiting) -> _Kind:
+    def _named(self, job: Waiting) -> Kind:
         """The kind to learn for: a name has one of its own from its second end, as many names never come again."""
         if not job.name:
             return self._unnamed(job)
@@ -186,198 +204,30 @@ class Expectation:
         self._once.add(key)
         return self._unnamed(job)
 
-    def _wider(self, key: tuple[object, ...], wider: _Kind, name: str = "") -> _Kind:
+    def _wider(self, key: tuple[object, ...], wider: Kind, name: str = "") -> Kind:
         kind = self._kinds.get(key)
         if kind is None:
-            kind = self._kinds[key] = _Kind(wider, name)
+            kind = self._kinds[key] = Kind(wider, name)
         return kind
 
 
-def _expect(job: Waiting, kind: _Kind, sweep: Sweep, now_ms: int) -> tuple[float, int]:
-    """Expected ms of its kind, drawn to those of its neighbours, and for how many ms from now that holds."""
-    told = sweep.near.expected(job.submitted_ms, kind.usual, now_ms)
-    return float(2 ** min(BINS / STEPS, told.mean + RISK * told.variance)), told.holds_ms
-
-
-class _Kind:
-    """One kind's ends, and the tables made of them: per bin of attained time, looked up at its lower edge."""
-
-    __slots__ = ("_gittins", "_made_at", "_remaining", "_share", "_usual", "ended", "name", "weight", "wider")
-
-    def __init__(self, wider: _Kind | None, name: str = "") -> None:
-        self.wider = wider
-        self.name = name
-        self._usual: Usual | None = None
-        self.ended = [0.0] * BINS
-        self.weight = 0.0
-        self._made_at = -1.0
-        self._share: Counts = np.zeros(BINS)
-        self._remaining: list[float] = []
-        self._gittins: list[float] = []
-
-    def apart(self, wider: _Kind | None) -> _Kind:
-        """A copy below another wider kind; tables are replaced, never changed, and may be shared."""
-        other = _Kind(wider, self.name)
-        other.ended, other.weight, other._made_at = self.ended.copy(), self.weight, self._made_at
-        other._share, other._remaining, other._gittins = self._share, self._remaining, self._gittins
-        return other
-
-    def remaining_ms(self, attained_ms: int) -> float:
-        if self._stale():
-            self._make()
-        if not self._remaining:
-            self._remaining = _remaining(self._share)
-        return self._remaining[level_of(attained_ms)]
-
-    def tells(self, place: int) -> float:
-        """How much more likely an end in this bin was by this kind than by the wider one, in doublings."""
-        if self._stale():
-            self._make()
-        wider = self.wider or self
-        return log2((float(self._share[place]) + UNHEARD) / (float(wider._share[place]) + UNHEARD))
-
-    @property
-    def usual(self) -> Usual:
-        """Of a name, what its ends were like; else, from the mean, as what was measured of all work is told by it."""
-        mean_ms = self.remaining_ms(0)
-        if self._usual is None:
-            if self.name:
-                self._usual = Usual(self.name, *_moments(self._share))
-            else:
-                self._usual = Usual("", log_of(mean_ms) - RISK * SPREAD**2, SPREAD)
-        return self._usual
-
-    def quantile_ms(self, attained_ms: int, part: float) -> float:
-        """Beyond all that ended, run times are taken to be Pareto's of index one, whose median is twice the age."""
-        if self._stale():
-            self._make()
-        edges, first = _edges(), bin_of(attained_ms)
-        low, high = edges[first:-1].copy(), edges[first + 1 :]
-        chance = self._share[first:].copy()
-        chance[0] *= (high[0] - attained_ms) / (high[0] - low[0])
-        low[0] = attained_ms
-        ended = chance.cumsum()
-        if ended[-1] < 1e-12:
-            return (attained_ms + 1) * part / max(1e-3, 1 - part)
-        place = min(int(np.searchsorted(ended, part * ended[-1])), len(ended) - 1)
-        before = ended[place] - chance[place]
-        within = (part * ended[-1] - before) / chance[place] if chance[place] > 0 else 0.0
-        return max(1.0, float((low[place] + 1) * ((high[place] + 1) / (low[place] + 1)) ** within) - attained_ms)
-
-    def gittins_ms(self, level: int) -> float:
-        if self._stale():
-            self._make()
-        if not self._gittins:
-            self._gittins = _gittins(self._share)
-        return self._gittins[level]
-
-    def _stale(self) -> bool:
-        # The widest kind has seen every end, so that it tells for all of them when much is new.
-        return self._made_at < 0 or self.weight > self._made_at * GROWTH + 1
-
-    def _make(self) -> None:
-        self._made_at = self.weight
-        self._share = self._shares()
-        self._usual = None
-        self._remaining, self._gittins = [], []  # when somebody asks: wider kinds are mostly asked for shares alone
-
-    def _shares(self) -> Counts:
-        if self.wider is None:
-            prior = _log_uniform()
-        else:
-            if self.wider._stale():
-                self.wider._make()
-            prior = self.wider._share
-        counts = np.array(self.ended) + BELIEF * prior
-        return np.asarray(counts / counts.sum())
-
-
-def bin_of(ran_ms: float) -> int:
-    """The bin a run time falls into."""
-    place = int(log2(ran_ms + 1) * STEPS)
-    return place if place < BINS else BINS - 1
-
-
-def level_of(attained_ms: int) -> int:
-    """Attained time as a level: what is expected of a job is the same throughout one."""
-    return bin_of(attained_ms) if attained_ms >= SETTLED_MS else 0
-
-
-def _lower_edge_ms(level: int) -> float:
-    return float(2 ** (level / STEPS) - 1)
+def _middle(told: Told) -> float:
+    """Expected ms."""
+    return float(2 ** min(BINS / STEPS, told.mean + RISK * told.variance))
 
 
 def _within(near: Sweep, row: Sweep, level: int, index: float) -> float:
     """The index, drawn to what is left of the run time that is typical of a job's row and of its stretch."""
-    attained_ms = _lower_edge_ms(level)
     for one, belief in ((row, ROW), (near, NEAR)):
         if one.ended:
             typical_ms = 2 ** (one.logs / one.ended)
-            if attained_ms < 1.5 * typical_ms:
-                weight = one.ended / (one.ended + belief)
-                left_ms = max(typical_ms - attained_ms, 0.1 * typical_ms)
-                index = float(left_ms**weight * index ** (1 - weight))
+            index = _drawn(index, lower_edge_ms(level), typical_ms, one.ended / (one.ended + belief))
     return index
 
 
-def next_edge_ms(attained_ms: int) -> int:
-    """The attained time at which what is expected of a run next changes."""
-    if attained_ms < SETTLED_MS:
-        return SETTLED_MS
-    return max(attained_ms + 1, int(2 ** ((bin_of(attained_ms) + 1) / STEPS)))
-
-
-@lru_cache(maxsize=1)
-def _edges() -> Counts:
-    return np.asarray(2 ** (np.arange(BINS + 1) / STEPS) - 1)
-
-
-@lru_cache(maxsize=1)
-def _log_uniform() -> Counts:
-    low, high = bin_of(SHORTEST_MS), bin_of(LONGEST_MS)
-    share = np.zeros(BINS)
-    share[low : high + 1] = 1 / (high + 1 - low)
-    return share
-
-
-@lru_cache(maxsize=1)
-def _later() -> tuple[Counts, Counts, Counts]:
-    """By [attained, end]: 1 where the end is in this bin or a later one, what is left until then in ms; and ages."""
-    edges = _edges()
-    middle = np.sqrt((edges[:-1] + 1) * (edges[1:] + 1)) - 1
-    later = np.triu(np.ones((BINS, BINS)))
-    return later, np.where(later > 0, middle[None, :] - edges[:-1, None], 0.0), edges[:-1] + 1
-
-
-def _moments(share: Counts) -> tuple[float, float]:
-    """Mean and standard deviation of ``log_of`` the run times; the latter at most what was measured of all work."""
-    logs = _middles()
-    mean = float((share * logs).sum())
-    return mean, float(min(SPREAD, max(1 / STEPS, np.sqrt((share * (logs - mean) ** 2).sum()))))
-
-
-@lru_cache(maxsize=1)
-def _middles() -> Counts:
-    edges = _edges() + 1
-    return np.asarray(np.log2(np.sqrt(edges[:-1] * edges[1:]) + SECOND_MS))
-
-
-def _remaining(share: Counts) -> list[float]:
-    """Expected remaining time in ms for each bin's lower edge."""
-    later, left, age = _later()
-    chance = share * later
-    alive = chance.sum(axis=1)
-    # Older than all that ended: it is expected to take as long again.
-    remaining = np.where(alive < 1e-12, age, (chance * left).sum(axis=1) / np.maximum(alive, 1e-300))
-    return list(np.maximum(remaining, 1.0).tolist())
-
-
-def _gittins(share: Counts) -> list[float]:
-    """Gittins' time per end in ms for each bin's lower edge."""
-    later, left, age = _later()
-    chance = share * later
-    alive = chance.sum(axis=1)
-    ended = chance.cumsum(axis=1)
-    spent = (chance * left).cumsum(axis=1) + (np.maximum(alive, 1e-300)[:, None] - ended) * left
-    ratio = np.where((later > 0) & (ended > 0), spent / np.maximum(ended, 1e-300), np.inf)
-    return list(np.maximum(np.where(alive < 1e-12, age, ratio.min(axis=1)), 1.0).tolist())
+def _drawn(left_ms: float, attained_ms: float, typical_ms: float, weight: float) -> float:
+    """What is left, drawn by the weight to what is left of a typical run time, unless the job has outlived that."""
+    if attained_ms >= OUTLIVED * typical_ms:
+        return left_ms
+    typically_ms = max(typical_ms - attained_ms, 0.1 * typical_ms)
+    return float(typically_ms**weight * left_ms ** (1 - weight))

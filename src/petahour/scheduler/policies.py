@@ -8,7 +8,7 @@ from math import log2
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
 from petahour.model.time import DAY_MS, HOUR_MS, MINUTE_MS
-from petahour.scheduler import expect
+from petahour.scheduler import kind
 from petahour.scheduler.ask import Running, Waiting
 from petahour.scheduler.line import Rank
 from petahour.scheduler.policy import Policy, Rounds
@@ -22,6 +22,7 @@ KEEPING_RUNS = 0.25  # accelerators are kept for a gang once it was queued for s
 AGEING_RUNS = 0.5  # a wait of so many mean run times doubles the claim of work that cannot be taken back
 IN_TURN = 1.5  # doublings for each doubling of its place in a stretch that runs alike, of work that can be stopped
 UNTRIED = 1.5  # doublings for a job that would tell of its row: what becomes known of it helps all that follow
+WALLS = 1  # for each doubling of their walltimes, jobs of a row stand in another of so many lines
 KEEPS_MS = 10_000  # for so long nothing that matters changes by itself
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
@@ -140,7 +141,8 @@ def _gittins(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
 
 
 def _petahour_line(state: State, job: Waiting) -> Hashable:
-    return id(job.sweep), state.expectation.name(job), expect.level_of(job.attained_ms)
+    declared = None if job.walltime_ms is None else int(WALLS * log2(job.walltime_ms + 1))
+    return id(job.sweep), state.expectation.name(job), kind.level_of(job.attained_ms), declared
 
 
 def _petahour_reserves(state: State, job: Waiting, now_ms: int) -> bool:
@@ -152,7 +154,7 @@ def _petahour_reserves(state: State, job: Waiting, now_ms: int) -> bool:
 
 def _edge_turns_ms(state: State, running: Running, now_ms: int) -> int:
     attained_ms = running.job.attained_ms + now_ms - running.placed_ms
-    return now_ms + expect.next_edge_ms(attained_ms) - attained_ms
+    return now_ms + kind.next_edge_ms(attained_ms) - attained_ms
 
 
 def _cheapest_types(state: State, job: Waiting) -> Sequence[str]:

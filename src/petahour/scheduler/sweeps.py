@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from petahour.model.time import MINUTE_MS
 from petahour.scheduler.likeness import Likeness
-from petahour.scheduler.near import Near, Usual, log_of
+from petahour.scheduler.near import Near, Told, Usual, log_of
 
 if TYPE_CHECKING:
     from petahour.scheduler.ask import Ask, Waiting
@@ -36,7 +36,8 @@ class Sweep:
         self.ended = 0
         self.logs = 0.0
         self.running: set[str] = set()
-        self.expected: dict[str, tuple[int, float]] = {}  # by the name of a kind
+        # By the name of a kind: until when, what is told, and the ms that are expected without a walltime.
+        self.expected: dict[str, tuple[int, Told, float]] = {}
         self.indexes: dict[int, tuple[int, int, float]] = {}  # these two are kept by their reader, Expectation
 
     def learn(self, job: Waiting, ran_ms: int, usual: Usual) -> None:
