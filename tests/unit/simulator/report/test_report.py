@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -14,6 +15,8 @@ from petahour.scheduler.policies import FIFO, LAS, SJF
 from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.replay import Replay, replay
 from petahour.simulator.report import as_json, comparison, summarise, write_per_job, write_report
+from petahour.simulator.report.cases import cases_of
+from petahour.simulator.report.plots import plot_nodes
 from petahour.simulator.report.summary import FIRST_KEYS
 from petahour.simulator.result import Result
 from petahour.simulator.trace import Exclusion, Trace, TraceJob
@@ -116,6 +119,14 @@ def test_the_page_needs_nothing_else_and_escapes_what_the_trace_says(results: li
         "service",
         "nodes",
     }
+
+
+def test_the_names_of_nodes_are_not_cut_off() -> None:
+    jobs = [TraceJob(row=0, id="0", tenant="a", submit_ms=0, duration_ms=5000, accelerators=4)]
+    nodes = [replace(node, name=f"a100-80g-sxm-{place}") for place, node in enumerate(plain_nodes(2, 4))]
+    svg = plot_nodes(cases_of([replay(Trace(name="one", jobs=jobs), Replay(policy=FIFO, nodes=nodes))])).svg
+    (ends_at,) = re.findall(r'text-anchor: end[^>]* x="([\d.]+)"[^>]*>a100-80g-sxm-1<', svg)
+    assert float(ends_at) > 0.96 * 72  # as wide as that name is in this font, in points
 
 
 def test_a_preempted_replay_is_drawn_too(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from petahour.simulator.report.plots.style import (
     COLOURS,
     GRID,
     GROUND,
+    LEFT_IN,
     MUTED,
     OTHERS,
     WIDTH_IN,
@@ -38,6 +39,7 @@ MOST_BARS, MOST_NODES = 600, 24  # beyond either, bars are too many to be told a
 _BINS, _BANDS = 300, 72
 _BAND_NAMES = 6
 _RIGHT_IN, _SCALE_IN = 2.2, 0.62  # beside the panels: names of types or tenants, and of it the scale of the tints
+_LETTER_IN, _BESIDE_IN = 0.075, 0.15  # of a node's name: an average letter, and what stands on both sides of it
 
 
 def plot_nodes(cases: Sequence[Case]) -> Plot:
@@ -48,7 +50,8 @@ def plot_nodes(cases: Sequence[Case]) -> Plot:
     with styled("nodes"):
         nodes = max(len(case.result.nodes) for case in cases)
         each_in = max(0.8, 0.2 * nodes) if bars else 1.9
-        made, axes = panels(len(cases), each_in=each_in, right_in=_RIGHT_IN)
+        left_in = max(LEFT_IN, _names_in(cases)) if bars else LEFT_IN
+        made, axes = panels(len(cases), each_in=each_in, left_in=left_in, right_in=_RIGHT_IN)
         tenants = top_tenants(cases[0])
         for case, panel in zip(cases, axes, strict=True):
             if bars:
@@ -113,6 +116,11 @@ def lanes(
                 pieces.append((place, taken[first], at - first))
                 first = at
     return pieces
+
+
+def _names_in(cases: Sequence[Case]) -> float:
+    """The room that the longest name of a node takes: it begins with the type, which must not be cut off."""
+    return _BESIDE_IN + _LETTER_IN * max(len(label(node.name)) for case in cases for node in case.result.nodes)
 
 
 def _draw_bars(panel: Axes, case: Case, tenants: Sequence[str], axis: TimeAxis) -> None:

@@ -89,14 +89,14 @@ def figure(*, height_in: float) -> Figure:
 
 
 def panels(
-    count: int, *, each_in: float, gap_in: float = 0.34, right_in: float = RIGHT_IN
+    count: int, *, each_in: float, gap_in: float = 0.34, left_in: float = LEFT_IN, right_in: float = RIGHT_IN
 ) -> tuple[Figure, list[Axes]]:
     """A figure of ``count`` panels below each other over one x axis, with room for the title."""
     height_in = TOP_IN + BOTTOM_IN + count * each_in + (count - 1) * gap_in
     made = figure(height_in=height_in)
     axes = made.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     made.subplots_adjust(
-        left=LEFT_IN / WIDTH_IN,
+        left=left_in / WIDTH_IN,
         right=1 - right_in / WIDTH_IN,
         top=1 - TOP_IN / height_in,
         bottom=BOTTOM_IN / height_in,
