@@ -17,7 +17,8 @@ class Kind(Enum):
     SPAN = "span"
     SHARE = "share"
     RATIO = "ratio"
-    HOURS = "hours"
+    HOURS = "hours"  # of accelerators
+    WAITED = "waited"  # hours of jobs, however many accelerators they ask for
     MONEY = "money"
 
 
@@ -140,7 +141,7 @@ MEASURES = (
         field="held_by_price_hours",
         title="held by price",
         told="hours that jobs waited because spot cost more than their limit",
-        kind=Kind.HOURS,
+        kind=Kind.WAITED,
         better=Better.NEITHER,
         brief=True,
     ),
@@ -257,7 +258,7 @@ def fixed_unit(measure: Measure, summaries: Sequence[Summary]) -> str:
     """The unit of what is no span of time; empty where the figures speak for themselves."""
     if measure.kind is Kind.MONEY:
         return next((summary.bill.currency for summary in summaries if summary.bill is not None), "")
-    return "acc. h" if measure.kind is Kind.HOURS else ""
+    return {Kind.HOURS: "acc. h", Kind.WAITED: "h"}.get(measure.kind, "")
 
 
 def _ratio(value: float, first: float) -> str:

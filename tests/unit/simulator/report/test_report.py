@@ -16,6 +16,7 @@ from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.replay import Replay, replay
 from petahour.simulator.report import as_json, comparison, summarise, write_per_job, write_report
 from petahour.simulator.report.cases import cases_of
+from petahour.simulator.report.measures import MEASURES, fixed_unit
 from petahour.simulator.report.plots import plot_nodes
 from petahour.simulator.report.summary import FIRST_KEYS
 from petahour.simulator.result import Result
@@ -127,6 +128,12 @@ def test_the_names_of_nodes_are_not_cut_off() -> None:
     svg = plot_nodes(cases_of([replay(Trace(name="one", jobs=jobs), Replay(policy=FIFO, nodes=nodes))])).svg
     (ends_at,) = re.findall(r'text-anchor: end[^>]* x="([\d.]+)"[^>]*>a100-80g-sxm-1<', svg)
     assert float(ends_at) > 0.96 * 72  # as wide as that name is in this font, in points
+
+
+def test_waits_for_a_price_are_hours_of_jobs_and_not_of_accelerators(results: list[Result]) -> None:
+    units = {measure.field: fixed_unit(measure, [summarise(results[0])]) for measure in MEASURES}
+    assert units["held_by_price_hours"] == "h"
+    assert units["lost_accelerator_hours"] == units["waived_accelerator_hours"] == "acc. h"
 
 
 def test_a_preempted_replay_is_drawn_too(tmp_path: Path) -> None:
