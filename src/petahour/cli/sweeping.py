@@ -96,8 +96,11 @@ def _notes(grid: Grid, rows: list[Row]) -> list[str]:
     notes = []
     faults = grid.world.faults
     fails = faults.node_mtbf_ms is not None or faults.accelerator_mtbf_ms is not None
-    if len(grid.seeds) > 1 and isinstance(grid.demand, Trace) and not fails and grid.world.noise is None:
-        notes.append("a seed changes nothing here: the trace is a file, nothing fails and no estimate is drawn.")
+    draws = fails or grid.world.noise is not None or grid.world.limits is not None
+    if len(grid.seeds) > 1 and isinstance(grid.demand, Trace) and not draws:
+        notes.append(
+            "a seed changes nothing here: the trace is a file, nothing fails and no estimate or limit is drawn."
+        )
     excluded = {row.cell.fleet: row.summary.excluded for row in rows}
     impossible = {row.cell.fleet: row.summary.impossible for row in rows}
     if any(excluded.values()):
@@ -107,6 +110,12 @@ def _notes(grid: Grid, rows: list[Row]) -> list[str]:
         for name, count in impossible.items()
         if count
     ]
+    if left := sum(row.summary.unfinished > 0 for row in rows):
+        most = max(row.summary.unfinished for row in rows)
+        notes.append(
+            f"jobs still waited when nothing more could happen in {counted(left, 'replay', 'replays')}, "
+            f"at most {most:,} of them in one."
+        )
     if isinstance(grid.demand, Trace):
         world = grid.world
         promised = {

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "simulate"
 PETAHOUR = [sys.executable, "-m", "petahour.cli.main"]
 FLEET = """[[node]]
 type = "a100-80g-sxm"
@@ -78,6 +79,16 @@ def test_seeds_that_change_nothing_are_told(tmp_path: Path) -> None:
     done = run(*("simulate", trace, "--format", "philly", "--nodes", "2", "--seeds", "1-2", "--workers", "1"))
     assert done.returncode == 0, done.stderr
     assert "a seed changes nothing here" in done.stderr
+
+
+def test_limits_are_drawn_from_the_seed_and_jobs_that_never_ran_are_told() -> None:
+    done = run(
+        *("simulate", EXAMPLES / "days.csv", "--fleet", EXAMPLES / "fleet.toml", "--policy", "backfill"),
+        *("--price-book", EXAMPLES / "prices.toml", "--price-limits", "0.5:0.8-1.2", "--seeds", "1-2"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a seed changes nothing" not in done.stderr
+    assert "jobs still waited when nothing more could happen in 2 replays" in done.stderr
 
 
 @pytest.mark.parametrize(
