@@ -1,4 +1,4 @@
-"""Notes below a table of replays: what was left out, and what never ran."""
+"""Notes below a table of replays: what was left out, and what never ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from petahour.model.jobs import Tier
 from petahour.simulator.readers import out_of_order
 from petahour.simulator.reservations import unclaimed
-from petahour.simulator.result import Result, never_ran
+from petahour.simulator.result import Result, left_waiting
 from petahour.simulator.scenario import wish_of
 from petahour.simulator.trace import Trace
 
@@ -40,7 +40,7 @@ def notes_of(trace: Trace, results: Sequence[Result]) -> list[str]:
         )
         notes.append(f"{have} not looked at without --price-book.")
     for result in results:
-        if left := never_ran(result):
+        if left := left_waiting(result):
             jobs = counted(len(left), "job", "jobs")
             notes.append(f"{jobs} still waited when nothing more could happen under {result.policy}.{_why(result)}")
     return notes
@@ -63,7 +63,7 @@ def counted(count: int, one: str, several: str) -> str:
 
 
 def _why(result: Result) -> str:
-    tiers = {result.trace.jobs[number].tier for number in never_ran(result)}
+    tiers = {result.trace.jobs[number].tier for number in left_waiting(result)}
     if tiers != {Tier.RESERVED}:
         return ""
     return " It is reserved work whose reservation was over, or is too small for it."

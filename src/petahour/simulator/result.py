@@ -117,8 +117,8 @@ class Result:
     posted: Posted | None = None
 
 
-def never_ran(result: Result) -> list[int]:
-    """Indexes of the jobs that could run on this fleet and did not."""
-    waits = result.jobs.start_ms == NEVER
+def left_waiting(result: Result) -> list[int]:
+    """Indexes of the jobs that could run on this fleet and never ended, whether they once ran or not."""
+    waits = result.jobs.end_ms == NEVER
     waits[result.impossible] = False
     return [int(number) for number in np.flatnonzero(waits)]

@@ -81,7 +81,7 @@ def test_seeds_that_change_nothing_are_told(tmp_path: Path) -> None:
     assert "a seed changes nothing here" in done.stderr
 
 
-def test_limits_are_drawn_from_the_seed_and_jobs_that_never_ran_are_told() -> None:
+def test_limits_are_drawn_from_the_seed_and_jobs_that_wait_for_ever_are_told() -> None:
     done = run(
         *("simulate", EXAMPLES / "days.csv", "--fleet", EXAMPLES / "fleet.toml", "--policy", "backfill"),
         *("--price-book", EXAMPLES / "prices.toml", "--price-limits", "0.5:0.8-1.2", "--seeds", "1-2"),

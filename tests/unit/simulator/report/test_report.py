@@ -11,6 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 from rich.console import Console
 
+from petahour.cli.replay_notes import notes_of
 from petahour.scheduler.policies import FIFO, LAS, SJF
 from petahour.simulator.fleet import plain_nodes
 from petahour.simulator.replay import Replay, replay
@@ -19,7 +20,7 @@ from petahour.simulator.report.cases import cases_of
 from petahour.simulator.report.measures import MEASURES, fixed_unit
 from petahour.simulator.report.plots import plot_nodes
 from petahour.simulator.report.summary import FIRST_KEYS
-from petahour.simulator.result import Result
+from petahour.simulator.result import NEVER, Result, left_waiting
 from petahour.simulator.trace import Exclusion, Trace, TraceJob
 
 # Two nodes of four. Submission, run time in s, accelerators, tenant.
@@ -134,6 +135,16 @@ def test_waits_for_a_price_are_hours_of_jobs_and_not_of_accelerators(results: li
     units = {measure.field: fixed_unit(measure, [summarise(results[0])]) for measure in MEASURES}
     assert units["held_by_price_hours"] == "h"
     assert units["lost_accelerator_hours"] == units["waived_accelerator_hours"] == "acc. h"
+
+
+def test_a_job_that_ran_and_never_ended_is_told(results: list[Result]) -> None:
+    fifo = results[0]
+    assert left_waiting(fifo) == []
+    stopped = fifo.jobs.end_ms.copy()
+    stopped[2] = NEVER
+    result = replace(fifo, jobs=replace(fifo.jobs, end_ms=stopped))
+    assert left_waiting(result) == [2]
+    assert any(note.startswith("1 job still waited") for note in notes_of(result.trace, [result]))
 
 
 def test_a_preempted_replay_is_drawn_too(tmp_path: Path) -> None:
