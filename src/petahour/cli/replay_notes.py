@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from petahour.model.jobs import Tier
 from petahour.simulator.readers import out_of_order
+from petahour.simulator.report.summary import excluded_by_reason
 from petahour.simulator.reservations import unclaimed
 from petahour.simulator.result import Result, left_waiting
 from petahour.simulator.scenario import wish_of
@@ -17,8 +17,8 @@ def notes_of(trace: Trace, results: Sequence[Result]) -> list[str]:
     """One sentence each; none where every line was a job that ran."""
     notes: list[str] = []
     if trace.excluded:
-        reasons = Counter(item.reason for item in trace.excluded)
-        told = "; ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common())
+        reasons = excluded_by_reason(trace.excluded)
+        told = "; ".join(f"{count:,} x {reason}" for reason, (count, _) in reasons.items())
         are = counted(len(trace.excluded), "line is no job", "lines are no jobs")
         notes.append(f"{are} ({told}), the first is line {trace.excluded[0].line}.")
     if moved := out_of_order(trace):

@@ -37,7 +37,10 @@ def page_of(cases: Sequence[Case], summaries: Sequence[Summary], plots: Sequence
         currency=first.bill.currency if first.bill is not None else "",
         money=_money([summary.bill for summary in summaries if summary.bill is not None]),
         more_tenants=max(0, len(first.tenants) - MOST_TENANTS),
-        excluded=[(reason, count, line) for reason, (count, line) in excluded_by_reason(cases[0]).items()],
+        excluded=[
+            (reason, count, line)
+            for reason, (count, line) in excluded_by_reason(cases[0].result.trace.excluded).items()
+        ],
     )
 
 

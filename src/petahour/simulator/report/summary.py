@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite, nan
 
@@ -15,6 +15,7 @@ from petahour.simulator.money.bill import Bill
 from petahour.simulator.report.cases import Case, case_of
 from petahour.simulator.report.levels import busy_time_ms, capacity_time_ms, stranded_time_ms
 from petahour.simulator.result import Outcome, Result
+from petahour.simulator.trace import Exclusion
 
 SHORT_MS = 10 * SECOND_MS  # jobs shorter than this count as this long in ratios, or they would drown all others
 FIRST_KEYS = (
@@ -32,6 +33,8 @@ FIRST_KEYS = (
 
 
 MONEY_KEYS = ("revenue_micros", "billed_accelerator_hours", "waived_accelerator_hours")
+_VALUE = " (got "  # in a reason, between the rule and what the line says
+_MOST_VALUES = 3  # that are told of one rule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,12 +211,21 @@ def jain_index(values: NDArray[np.float64]) -> float:
     return _ratio(float(known.sum()) ** 2, len(known) * float((known**2).sum()))
 
 
-def excluded_by_reason(case: Case) -> Mapping[str, tuple[int, int]]:
-    """Each reason for which lines are no jobs: (how many, the first such line), the most frequent first."""
+def excluded_by_reason(excluded: Sequence[Exclusion]) -> Mapping[str, tuple[int, int]]:
+    """Each reason for which lines are no jobs: (how many, the first such line), the most frequent first.
+
+    Where a rule is broken by many values, they are left out: one reason stands for all of them.
+    """
+    values: dict[str, set[str]] = {}
+    for item in excluded:
+        rule, _, value = item.reason.partition(_VALUE)
+        values.setdefault(rule, set()).add(value)
     counts: dict[str, tuple[int, int]] = {}
-    for item in case.result.trace.excluded:
-        count, first = counts.get(item.reason, (0, item.line))
-        counts[item.reason] = (count + 1, min(first, item.line))
+    for item in excluded:
+        rule = item.reason.partition(_VALUE)[0]
+        reason = item.reason if len(values[rule]) <= _MOST_VALUES else rule
+        count, first = counts.get(reason, (0, item.line))
+        counts[reason] = (count + 1, min(first, item.line))
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1][0], entry[1][1])))
 
 

@@ -19,7 +19,7 @@ from petahour.simulator.report import as_json, comparison, summarise, write_per_
 from petahour.simulator.report.cases import cases_of
 from petahour.simulator.report.measures import MEASURES, fixed_unit
 from petahour.simulator.report.plots import plot_nodes
-from petahour.simulator.report.summary import FIRST_KEYS
+from petahour.simulator.report.summary import FIRST_KEYS, excluded_by_reason
 from petahour.simulator.result import NEVER, Result, left_waiting
 from petahour.simulator.trace import Exclusion, Trace, TraceJob
 
@@ -145,6 +145,12 @@ def test_a_job_that_ran_and_never_ended_is_told(results: list[Result]) -> None:
     result = replace(fifo, jobs=replace(fifo.jobs, end_ms=stopped))
     assert left_waiting(result) == [2]
     assert any(note.startswith("1 job still waited") for note in notes_of(result.trace, [result]))
+
+
+def test_many_values_that_break_one_rule_are_one_reason() -> None:
+    lines = [Exclusion(line=line, reason=f"duration_ms is negative (got '-{line}')") for line in range(2, 9)]
+    lines.append(Exclusion(line=9, reason="tier is no tier (got 'gold')"))
+    assert excluded_by_reason(lines) == {"duration_ms is negative": (7, 2), "tier is no tier (got 'gold')": (1, 9)}
 
 
 def test_a_preempted_replay_is_drawn_too(tmp_path: Path) -> None:
