@@ -180,8 +180,13 @@ def generated_of(text: str, fleet: Fleet, seed: int) -> GenerateOptions:
                 remedy='Write it like "jobs=2000,days=7,load=0.9".',
             ) from None
     if isinstance(asked["jobs"], int):
-        asked.setdefault("tenants", min(40, asked["jobs"]))
+        asked.setdefault("tenants", tenants_of(asked["jobs"]))
     return GenerateOptions(seed=seed, nodes=tuple(fleet.nodes), **asked)  # type: ignore[arg-type]
+
+
+def tenants_of(jobs: int) -> int:
+    """How many tenants submit a generated trace where nobody says: each has a job."""
+    return min(40, jobs)
 
 
 @contextmanager

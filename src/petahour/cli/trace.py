@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petahour.cli.options import AsJson
-from petahour.cli.replays import FleetFile, Format, NodeList, SingleVc, Strict, Throughputs, TraceFile
+from petahour.cli.replays import FleetFile, Format, NodeList, SingleVc, Strict, Throughputs, TraceFile, tenants_of
 
 if TYPE_CHECKING:
     from petahour.simulator.trace import Trace
@@ -39,7 +39,10 @@ def generate(
     jobs: Annotated[int, typer.Option(min=1, help="How many jobs are submitted.")] = 10_000,
     days: Annotated[float, typer.Option(help="Within how many days; the trace begins on a Monday.")] = 7.0,
     seed: Annotated[int, typer.Option(min=0, help="Another one makes another trace of the same kind.")] = 0,
-    tenants: Annotated[int, typer.Option(min=1, help="How many tenants submit.")] = 40,
+    tenants: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many tenants submit; 40 without it, or one a job where that is less."),
+    ] = None,
     profile: Annotated[str, typer.Option(help="mixed, or a profile's file.")] = "mixed",
     fleet: FleetFile = None,
     load: Annotated[
@@ -58,7 +61,14 @@ def generate(
     nodes = read_fleet(fleet).nodes if fleet is not None else ()
     made = generated(
         GenerateOptions(
-            jobs=jobs, days=days, seed=seed, tenants=tenants, profile=profile, load=load, scale=scale, nodes=nodes
+            jobs=jobs,
+            days=days,
+            seed=seed,
+            tenants=tenants_of(jobs) if tenants is None else tenants,
+            profile=profile,
+            load=load,
+            scale=scale,
+            nodes=nodes,
         )
     )
     _write(made, out, as_json=as_json)

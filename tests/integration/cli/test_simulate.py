@@ -128,6 +128,15 @@ def test_a_generated_trace_is_replayed_with_preemption(tmp_path: Path) -> None:
     assert figures["lost_accelerator_hours"] > 0
 
 
+def test_a_small_trace_has_no_more_tenants_than_jobs(tmp_path: Path) -> None:
+    made = run("trace", "generate", tmp_path / "few.csv", "--jobs", 10, "--days", 1, "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["tenants"] == 10
+    named = run("trace", "generate", tmp_path / "few.csv", "--jobs", 10, "--days", 1, "--tenants", 11)
+    assert named.returncode != 0
+    assert "from 1 to 10" in named.stderr
+
+
 def test_any_format_becomes_petahours_own(trace: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.csv"
     assert run("trace", "convert", trace, own, "--format", "philly").returncode == 0
