@@ -11,7 +11,6 @@ import typer
 from petahour.cli.exits import ExitCode
 from petahour.cli.log import DatabaseUrl, DataDir, log_of
 from petahour.cli.options import AsJson
-from petahour.model.time import HOUR_MS, SECOND_MS
 
 if TYPE_CHECKING:
     from petahour.simulator.recording import Floor, Recording, Retraced
@@ -118,11 +117,14 @@ def _other_policies(recording: Recording, file: Path, policies: str, *, as_json:
 
 
 def _note(floor: Floor, excluded: int) -> None:
+    from petahour.cli.replay_notes import counted
+    from petahour.simulator.report.measures import span_text
+
     typer.echo(
         f"Note: on the floor itself the mean completion of these {floor.jobs} jobs was "
-        f"{floor.mean_completion_s * SECOND_MS / HOUR_MS:,.2f} h, the mean wait "
-        f"{floor.mean_wait_s * SECOND_MS / HOUR_MS:,.2f} h, with {floor.preemptions} preemptions; there starts and "
-        "stops took time, and quotas and credit counted.",
+        f"{span_text(floor.mean_completion_s)}, the mean wait {span_text(floor.mean_wait_s)}, with "
+        f"{counted(floor.preemptions, 'preemption', 'preemptions')}; "
+        "there starts and stops took time, and quotas and credit counted.",
         err=True,
     )
     if excluded:

@@ -117,3 +117,11 @@ def test_the_samples_of_the_formats_are_the_same_jobs() -> None:
     jobs = [[(job.submit_ms, job.duration_ms, job.accelerators) for job in trace.jobs] for trace in read]
     assert len(jobs[0]) == 12
     assert all(other == jobs[0] for other in jobs)
+
+
+def test_the_floors_own_figures_are_told_in_units_that_show_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke("petahour replay formats/recording.jsonl --policy drf", folder) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "of these 6 jobs was 3.01 s, the mean wait 0.197 s, with 1 preemption;" in told
