@@ -106,7 +106,7 @@ def simulate(
 ) -> None:
     """Replay a trace through the scheduler that runs the floor, under one policy or several.
 
-    Times count from the trace's first submission. What is no job, and what could run on no state of the fleet, is
+    Times count from the trace's beginning. What is no job, and what could run on no state of the fleet, is
     counted and told, never dropped in silence. With several seeds or fleets, the replays are spread over all cores
     and the table has means over the seeds with their 95 % confidence intervals.
     """

@@ -25,7 +25,7 @@ class Drain:
     What runs there goes on to its end. In a window for ``maintenance`` they are empty instead: what still runs at
     ``from_ms`` is told to stop, saves its work and waits again; and for ``notice_ms`` before, nothing new starts
     there. The scheduler knows the window from the beginning: work that is not spot and tells its walltime starts only
-    where that ends before. Times count from the trace's first submission. ``named`` is what errors call it.
+    where that ends before. Times count from the trace's beginning. ``named`` is what errors call it.
     """
 
     nodes: tuple[str, ...]

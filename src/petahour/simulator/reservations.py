@@ -32,7 +32,7 @@ Reserved = TypeVar("Reserved", "Promised", Reservation)
 class Promised:
     """``nodes`` x ``per_node`` accelerators of a type are a tenant's from ``from_ms`` to ``until_ms``.
 
-    Times count from the trace's first submission. ``lends``: what is unused of them may be lent to spot. ``price`` is
+    Times count from the trace's beginning. ``lends``: what is unused of them may be lent to spot. ``price`` is
     that of an accelerator-hour as decimal text; None: the book's for ``reserved`` at its beginning. ``named`` is what
     errors call it.
     """
