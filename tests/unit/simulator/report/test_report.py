@@ -18,7 +18,7 @@ from petahour.simulator.replay import Replay, replay
 from petahour.simulator.report import as_json, comparison, summarise, write_per_job, write_report
 from petahour.simulator.report.cases import cases_of
 from petahour.simulator.report.measures import MEASURES, fixed_unit
-from petahour.simulator.report.plots import plot_nodes
+from petahour.simulator.report.plots import plot_nodes, plot_waiting
 from petahour.simulator.report.summary import FIRST_KEYS, excluded_by_reason
 from petahour.simulator.result import NEVER, Result, left_waiting
 from petahour.simulator.trace import Exclusion, Trace, TraceJob
@@ -151,6 +151,20 @@ def test_many_values_that_break_one_rule_are_one_reason() -> None:
     lines = [Exclusion(line=line, reason=f"duration_ms is negative (got '-{line}')") for line in range(2, 9)]
     lines.append(Exclusion(line=9, reason="tier is no tier (got 'gold')"))
     assert excluded_by_reason(lines) == {"duration_ms is negative": (7, 2), "tier is no tier (got 'gold')": (1, 9)}
+
+
+def test_the_plot_of_waiting_tells_how_many_start_at_once_where_most_do() -> None:
+    rows = [(0, 4), (1, 4), (2, 4), (3, 1)]
+    jobs = [
+        TraceJob(row=row, id=str(row), tenant="a", submit_ms=at * 1000, duration_ms=9000, accelerators=size)
+        for row, (at, size) in enumerate(rows)
+    ]
+    trace = Trace(name="idle", jobs=jobs)
+    found = [replay(trace, Replay(policy=policy, nodes=plain_nodes(3, 4))) for policy in (FIFO, SJF)]
+    assert plot_waiting(cases_of(found)).title == "75.0 % of the jobs start at once"
+    wider = replay(trace, Replay(policy=SJF, nodes=plain_nodes(4, 4)))
+    told = "100.0 % of the jobs start at once under sjf, 75.0 % under fifo"
+    assert plot_waiting(cases_of([found[0], wider])).title == told
 
 
 def test_a_preempted_replay_is_drawn_too(tmp_path: Path) -> None:

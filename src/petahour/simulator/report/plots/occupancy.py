@@ -83,4 +83,4 @@ def _title(cases: Sequence[Case]) -> str:
         return f"{label(most)} holds {shown} of the fleet until its last job ends"
     if shown == other:
         return f"Every policy holds {shown} of the fleet until its last job ends"
-    return f"{label(most)} holds most of the fleet, {shown} on average; {label(least)} the least, {other}"
+    return f"{label(most)} holds the most of the fleet, {shown} on average; {label(least)} the least, {other}"

@@ -102,4 +102,5 @@ def _title(case: Case, chosen: Sequence[str]) -> str:
     mine = runs.accelerators.astype(np.int64) * (runs.end_ms - runs.start_ms)
     first_ms = int(mine[asked.tenant[runs.job] == asked.tenants.index(chosen[0])].sum())
     share = f"{100 * first_ms / max(1, busy_time_ms(case.result)):.0f} %"
-    return f"{label(chosen[0])} takes most of the service, {share} of {len(asked.tenants)} tenants' accelerator time"
+    tenants = f"{len(asked.tenants)} tenants' accelerator time"
+    return f"{label(chosen[0])} takes the most of the service, {share} of {tenants}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from petahour.model.time import SECOND_MS
 from petahour.simulator.report.cases import Case
-from petahour.simulator.report.measures import span_text
+from petahour.simulator.report.measures import share_text, span_text
 from petahour.simulator.report.plots.style import (
     BOTTOM_IN,
     LEFT_IN,
@@ -104,11 +104,25 @@ def _title(cases: Sequence[Case], waits: Sequence[NDArray[np.float64]]) -> str:
     if not medians:
         return "No job started"
     best, worst = min(medians, key=lambda name: medians[name]), max(medians, key=lambda name: medians[name])
+    if medians[worst] == 0:
+        return _at_once(cases, waits)
     if medians[best] == medians[worst]:
         return f"Half of the jobs start {_within(medians[best])}"
     return (
         f"Half of the jobs start {_within(medians[best])} under {best}, {_within(medians[worst])} under {worst}"
     )  # fmt: skip
+
+
+def _at_once(cases: Sequence[Case], waits: Sequence[NDArray[np.float64]]) -> str:
+    """Where more than half do so under every case, how many do tells more than that half of them do."""
+    shares = {
+        label(case.label): float((held == 0).mean()) for case, held in zip(cases, waits, strict=True) if held.size
+    }
+    best, worst = max(shares, key=lambda name: shares[name]), min(shares, key=lambda name: shares[name])
+    most, least = share_text(shares[best]), share_text(shares[worst])
+    if most == least:
+        return f"{most} of the jobs start at once"
+    return f"{most} of the jobs start at once under {best}, {least} under {worst}"
 
 
 def _within(span_s: float) -> str:
