@@ -211,4 +211,8 @@ def _audit(results: Sequence[Result]) -> None:
 
 
 def _named(path: Path, policy: str, *, several: bool) -> Path:
-    return path.with_name(f"{path.stem}-{policy}{path.suffix}") if several else path
+    if not several:
+        return path
+    packed = ".gz" if path.suffix == ".gz" else ""
+    plain = path.with_name(path.name.removesuffix(packed))
+    return plain.with_name(f"{plain.stem}-{policy}{plain.suffix}{packed}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -64,6 +65,16 @@ def test_every_policy_gets_its_figures_and_every_job_its_times(trace: Path, tmp_
     # The gang waits while the two that are shorter begin: nobody overtakes the shortest.
     shortest = times(tmp_path / "times-sjf.csv")
     assert [row["start_s"] for row in shortest] == ["0", "100", "20", "20", ""]
+
+
+def test_times_are_gzipped_where_the_name_says_so(trace: Path, tmp_path: Path) -> None:
+    options = ("simulate", trace, "--format", "philly", "--nodes", 2, "--policy", "fifo,sjf")
+    for name in ("times.csv", "times.csv.gz"):
+        done = run(*options, "--per-job", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    for policy in ("fifo", "sjf"):
+        packed = (tmp_path / f"times-{policy}.csv.gz").read_bytes()
+        assert gzip.decompress(packed) == (tmp_path / f"times-{policy}.csv").read_bytes()
 
 
 def test_what_is_left_out_is_told_and_strict_refuses_it(trace: Path) -> None:
