@@ -109,6 +109,10 @@ def read_prices(path: Path, *, currency: str | None = None, begins_ms: int | Non
             rule=f"a readable UTF-8 file ({error})",
             remedy="Check the path and the file.",
         ) from None
+    except ValidationError as error:
+        raise ValidationError(
+            field=f"{path.name}: {error.field}", value=error.value, rule=error.rule, remedy=error.remedy
+        ) from None
     known = sorted({book.currency for book in books})
     if currency is None and len(known) > 1:
         raise ValidationError(

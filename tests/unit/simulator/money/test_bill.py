@@ -194,7 +194,8 @@ def test_what_has_no_price_is_told_before_anything_runs(tmp_path: Path) -> None:
     [
         (BOOK + BOOK.replace('"one"', '"eur"').replace("CNY", "EUR"), {}, "currency"),
         (BOOK, {"currency": "EUR"}, "currency"),
-        ("nonsense", {}, "price book"),
+        ("nonsense", {}, "prices.toml: price book"),
+        ('[[node]]\ntype = "a10"\n', {}, "prices.toml: node"),
     ],
 )
 def test_a_wrong_price_file_is_named(tmp_path: Path, text: str, options: dict[str, object], field: str) -> None:
