@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -187,6 +188,26 @@ def generated_of(text: str, fleet: Fleet, seed: int) -> GenerateOptions:
 def tenants_of(jobs: int) -> int:
     """How many tenants submit a generated trace where nobody says: each has a job."""
     return min(40, jobs)
+
+
+def check_outputs(per_job: Path | None, report: Path | None) -> None:
+    """Told before the first replay, not after the last: where what they make could not be written.
+
+    Nothing is made here. Raises ValidationError.
+    """
+    for file, folder in ((per_job, per_job and per_job.parent), (report, report and _standing(report))):
+        if file is not None and folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise ValidationError(
+                field="file",
+                value=str(file),
+                rule=f"in a folder that exists and that you may write ({folder} is not)",
+                remedy="Name another.",
+            )
+
+
+def _standing(folder: Path) -> Path:
+    """The folder, or the nearest above it that exists."""
+    return next((place for place in (folder, *folder.parents) if place.exists()), folder)
 
 
 @contextmanager

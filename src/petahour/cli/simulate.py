@@ -16,6 +16,7 @@ from petahour.cli.replays import (
     SingleVc,
     Strict,
     Throughputs,
+    check_outputs,
     faults_of,
     fleets_of,
     generated_of,
@@ -132,6 +133,7 @@ def simulate(
         raise ValidationError(
             field="trace", value=None, rule="a file, or --generate", remedy="Name a trace or say what to generate."
         )
+    check_outputs(per_job, report)
     options = ReadOptions(strict=strict, single_vc=single_vc, throughputs=throughputs, nodes=node_list)
     jobs = None if trace is None else read_trace(trace, format_name, options)
     fleets = fleets_of(fleet or (), nodes or (), accelerators_per_node, jobs)

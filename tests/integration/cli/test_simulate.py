@@ -107,6 +107,7 @@ def test_what_is_left_out_is_told_and_strict_refuses_it(trace: Path) -> None:
         (["--fleet", "no-such.toml"], "no-such.toml"),
         (["--nodes", "2", "--restart-cost", "soon"], "restart_cost"),
         (["--nodes", "2", "--per-job", "/proc/none/x.csv"], "/proc/none/x.csv"),
+        (["--nodes", "2", "--report", "/dev/null/out"], "/dev/null is not"),
         (["--nodes", "2", "--policy", "cheapest"], "chooses by price"),
         (["--nodes", "2", "--price-book", "no-such.toml"], "no-such.toml"),
         (["--nodes", "2", "--currency", "CNY"], "belongs to a price book"),

@@ -98,6 +98,7 @@ def test_limits_are_drawn_from_the_seed_and_jobs_that_wait_for_ever_are_told() -
         (["--seeds", "one"], "seeds"),
         (["--seeds", "1,1"], "each once"),
         (["--seeds", "1-2", "--per-job", "x.csv"], "per_job"),
+        (["--seeds", "1-9999", "--report", "/dev/null/out"], "/dev/null is not"),
         (["--generate", "jobs=0"], "jobs"),
         (["--generate", "jobs=ten"], "generate"),
         (["--estimate-noise", "guess:1"], "estimate_noise"),
