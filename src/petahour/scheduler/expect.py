@@ -77,7 +77,7 @@ class Expectation:
         self.mean_ms = self._ran_ms / self._ended
         usual = self._of(job).usual
         if job.walltime_ms is not None:
-            self._declared_of(job).learn(log_of(ran_ms) - usual.mean, log_of(job.walltime_ms) - usual.mean)
+            self._declared_of(job).learn(log_of(ran_ms), log_of(job.walltime_ms))
         if job.sweep is not None:
             job.sweep.learn(job, ran_ms, usual)
         kind: Kind | None = self._named(job)
@@ -116,7 +116,7 @@ class Expectation:
             kept = sweep.expected[name] = (now_ms + told.holds_ms, told, _middle(told))
         if job.walltime_ms is None:
             return kept[2]
-        return min(_middle(self._heard(job, self._of(job), kept[1])), job.walltime_ms)
+        return min(_middle(self._heard(job, kept[1])), job.walltime_ms)
 
     def quantile_ms(self, job: Waiting, attained_ms: int, part: float, now_ms: int) -> float:
         """Run time still to come that in ``part`` (0..1) of all cases is not exceeded, within the declared walltime.
@@ -131,7 +131,7 @@ class Expectation:
             # Not kept: the sweep is the live one's.
             told = job.sweep.near.expected(job.submitted_ms, kind.usual, now_ms)
         if job.walltime_ms is not None:
-            heard = self._heard(job, kind, told)
+            heard = self._heard(job, told)
             left_ms = _drawn(left_ms, attained_ms, 2**heard.mean, 1 - sqrt(heard.variance) / kind.usual.spread)
             return min(left_ms, max(1.0, job.walltime_ms - attained_ms))
         return left_ms if attained_ms or job.sweep is None else left_ms * _middle(told) / kind.remaining_ms(0)
@@ -166,16 +166,14 @@ class Expectation:
         name = self.name(job)
         return self._kinds[job.ask.tenant, name, job.ask.accelerators] if name else self._unnamed(job)
 
-    def _heard(self, job: Waiting, kind: Kind, told: Told) -> Told:
+    def _heard(self, job: Waiting, told: Told) -> Told:
         """What is told of a job's run time, once its walltime is heard too."""
-        if job.walltime_ms is None:
-            return told
-        return self._declared_of(job).heard(told, kind.usual.mean, log_of(job.walltime_ms))
+        return told if job.walltime_ms is None else self._declared_of(job).heard(told, log_of(job.walltime_ms))
 
     def _by_walltime(self, job: Waiting, kind: Kind, attained_ms: float, left_ms: float) -> float:
         """What is left of a job that has run, drawn to what its walltime tells, as far as it tells anything."""
         usual = Told(kind.usual.mean, kind.usual.spread**2, 0)
-        told = self._heard(job, kind, usual)
+        told = self._heard(job, usual)
         return _drawn(left_ms, attained_ms, 2**told.mean, 1 - told.variance / usual.variance)
 
     def _declared_of(self, job: Waiting) -> Declared:
