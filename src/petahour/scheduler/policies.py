@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from math import log2
+from math import inf, log2
 
 from petahour.model.errors import ValidationError
 from petahour.model.jobs import Tier
@@ -22,7 +22,6 @@ KEEPING_RUNS = 0.25  # accelerators are kept for a gang once it was queued for s
 AGEING_RUNS = 0.5  # a wait of so many mean run times doubles the claim of work that cannot be taken back
 IN_TURN = 1.5  # doublings for each doubling of its place in a stretch that runs alike, of work that can be stopped
 UNTRIED = 1.5  # doublings for a job that would tell of its row: what becomes known of it helps all that follow
-WALLS = 1  # for each doubling of their walltimes, jobs of a row stand in another of so many lines
 KEEPS_MS = 10_000  # for so long nothing that matters changes by itself
 FIRST_LEVEL_MS = 10 * MINUTE_MS  # accelerator time of the first level of attained service; each next one doubles
 
@@ -141,8 +140,12 @@ def _gittins(state: State, job: Waiting, ran_ms: int, now_ms: int) -> float:
 
 
 def _petahour_line(state: State, job: Waiting) -> Hashable:
-    declared = None if job.walltime_ms is None else int(WALLS * log2(job.walltime_ms + 1))
-    return id(job.sweep), state.expectation.name(job), kind.level_of(job.attained_ms), declared
+    return id(job.sweep), state.expectation.name(job), kind.level_of(job.attained_ms)
+
+
+def _by_walltime(state: State, job: Waiting) -> Rank:
+    """Of a row, short walltimes first, and who declares none last."""
+    return (inf if job.walltime_ms is None else job.walltime_ms,)
 
 
 def _petahour_reserves(state: State, job: Waiting, now_ms: int) -> bool:
@@ -216,7 +219,7 @@ DRF = Policy(name="drf", line=_one_line, rank=_by_arrival, urgency=_firmer_first
 PETAHOUR = Policy(
     name="petahour",
     line=_petahour_line,
-    rank=_by_arrival,
+    rank=_by_walltime,
     urgency=_petahour,
     backfill=True,
     predicts=True,
