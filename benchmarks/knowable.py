@@ -92,22 +92,21 @@ def figures_of(philly: Philly, count: int) -> list[Figure]:
     label = f"{philly.name} on {philly.nodes} nodes" + (f", {count} variants" if count > 1 else "")
     figures = []
     for known, summaries in (("as it is", mine), ("told by all others", others), ("true run times", true)):
-        figures += [
-            Figure(
-                name=f"{label}: {known}, mean completion",
-                value=fmean(one.mean_completion_s for one in summaries) / 3600,
-                unit="h",
-                baseline_name="sjf",
-                baseline=fmean(one.mean_completion_s for one in sjf) / 3600,
-            ),
-            Figure(
-                name=f"{label}: {known}, p99 wait",
-                value=fmean(one.p99_wait_s for one in summaries) / 3600,
-                unit="h",
-                baseline_name="backfill, true run times",
-                baseline=fmean(one.p99_wait_s for one in easy) / 3600,
-            ),
-        ]
+        rows = (
+            ("mean completion", "mean_completion_s", "sjf", sjf),
+            ("p99 wait", "p99_wait_s", "backfill, true run times", easy),
+        )
+        for name, field, baseline_name, baseline in rows:
+            value, against = (fmean(getattr(one, field) for one in of) / 3600 for of in (summaries, baseline))
+            figures.append(
+                Figure(
+                    name=f"{label}: {known}, {name}",
+                    value=value,
+                    unit="h",
+                    baseline_name=baseline_name,
+                    baseline=against,
+                )
+            )
     return figures
 
 
